@@ -1,0 +1,85 @@
+//! The hash chain over posting batches.
+//!
+//! The entries of a batch are the leaves of a Merkle tree; the root, the previous link and the
+//! batch's extent make the next link. Changing, dropping or swapping an entry breaks every link
+//! from its batch on.
+
+use crate::encode::Encoder;
+use crate::hash::Hash;
+
+/// The Merkle root over entry hashes, in posting order. An odd leaf moves up as it is. Leaves and
+/// nodes are encoded under different names, so that neither can pass for the other.
+pub fn merkle_root(leaves: &[Hash]) -> Hash {
+    let mut level: Vec<Hash> = leaves.iter().map(leaf).collect();
+    if level.is_empty() {
+        return Hash::ZERO;
+    }
+    while level.len() > 1 {
+        level = level.chunks(2).map(pair).collect();
+    }
+    level.first().copied().unwrap_or(Hash::ZERO)
+}
+
+fn leaf(hash: &Hash) -> Hash {
+    let mut encoder = Encoder::new("tieout.leaf.v1");
+    encoder.bytes(hash.as_bytes());
+    encoder.finish()
+}
+
+fn pair(nodes: &[Hash]) -> Hash {
+    match nodes {
+        [left, right] => {
+            let mut encoder = Encoder::new("tieout.node.v1");
+            encoder.bytes(left.as_bytes());
+            encoder.bytes(right.as_bytes());
+            encoder.finish()
+        }
+        [only] => *only,
+        _ => Hash::ZERO,
+    }
+}
+
+/// The link of one posting batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Batches are numbered from 1 without gaps.
+    pub batch: i64,
+    /// The first entry of the batch.
+    pub first_entry: i64,
+    /// How many entries it holds.
+    pub entries: i64,
+    /// The Merkle root over their hashes.
+    pub root: Hash,
+    /// The hash of the link before, or zeros.
+    pub previous: Hash,
+}
+
+impl Link {
+    /// The hash of this link, which the next one points at.
+    pub fn hash(&self) -> Hash {
+        let mut encoder = Encoder::new("tieout.link.v1");
+        encoder.value(self.batch);
+        encoder.value(self.first_entry);
+        encoder.value(self.entries);
+        encoder.bytes(self.root.as_bytes());
+        encoder.bytes(self.previous.as_bytes());
+        encoder.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_sees_every_leaf_and_its_place() {
+        let leaves: Vec<Hash> = (0u8..5).map(|n| Hash::of(&[n])).collect();
+        let root = merkle_root(&leaves);
+        let mut swapped = leaves.clone();
+        swapped.swap(3, 4);
+        assert_ne!(merkle_root(&swapped), root);
+        assert_ne!(merkle_root(&leaves[..4]), root);
+        assert_eq!(merkle_root(&leaves), root);
+        assert_eq!(merkle_root(&[]), Hash::ZERO);
+    }
+}

@@ -1,0 +1,22 @@
+//! The ledger's values: money, currencies, accounts, entities, periods, entries, hashes.
+//!
+//! What this crate promises: a value that exists is right. Money has a currency and fits 64 bits,
+//! an account is of a known type, a period belongs to one calendar, an entry balances in every
+//! currency, transaction and functional. Nothing here reads a clock, a file or a database.
+
+pub mod account;
+pub mod chain;
+pub mod clock;
+pub mod encode;
+pub mod entity;
+pub mod entry;
+pub mod hash;
+pub mod money;
+pub mod text;
+
+pub use account::{Account, AccountType, Chart, ChartError, Side};
+pub use clock::{Clock, FixedClock, IdGen, SequentialIds};
+pub use entity::{Calendar, CalendarError, Entity, FiscalPeriod};
+pub use entry::{Dimensions, EntryError, EntryHeader, EntryKind, JournalEntry, Line, RuleRef};
+pub use hash::{EventKey, Hash};
+pub use money::{Currency, MinorUnits, Money, MoneyError, Rounding, allocate};

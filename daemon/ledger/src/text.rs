@@ -1,0 +1,64 @@
+//! The journal as plain text that a bookkeeper reads and `hledger check` accepts.
+//!
+//! One transaction per entry, two lines of comment for what a ledger file has no word for:
+//! ```text
+//! 2026-01-15 * (INV-1) invoice finalised
+//!     ; entity: eu, rule: invoice-finalized
+//!     accounts-receivable    119.00 USD @@ 110.00 EUR
+//!     tax-payable            -19.00 USD @@ 17.57 EUR  ; region: emea
+//! ```
+//! Debits are positive and credits negative; `@@` gives the total in the functional currency where
+//! that differs from the currency of the transaction.
+
+use crate::entry::{JournalEntry, Line};
+use std::fmt::Write as _;
+
+/// Writes one entry; `account` says how an account is called in the target.
+pub fn entry(entry: &JournalEntry, account: impl Fn(&Line) -> String) -> String {
+    let header = entry.header();
+    let mut text = format!(
+        "{} * ({}) {}\n    ; entity: {}, rule: {}",
+        header.date,
+        plain(&header.reference),
+        plain(&header.description),
+        plain(&header.entity),
+        plain(&header.rule.rule)
+    );
+    if header.kind != crate::entry::EntryKind::Original {
+        push(&mut text, format_args!(", kind: {}", header.kind.name()));
+    }
+    text.push('\n');
+    let names: Vec<String> = entry.lines().iter().map(account).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    for (line, name) in entry.lines().iter().zip(&names) {
+        posting(&mut text, line, name, width);
+    }
+    text
+}
+
+fn posting(text: &mut String, line: &Line, name: &str, width: usize) {
+    let sign = if line.side == crate::account::Side::Credit { "-" } else { "" };
+    let amount = format!("{sign}{}", line.amount);
+    push(text, format_args!("    {name:width$}  {amount:>16}"));
+    if line.functional.currency() != line.amount.currency() {
+        push(text, format_args!(" @@ {}", line.functional));
+    }
+    if !line.dimensions.is_empty() {
+        let tags: Vec<String> =
+            line.dimensions.iter().map(|(k, v)| format!("{k}: {}", plain(v))).collect();
+        push(text, format_args!("  ; {}", tags.join(", ")));
+    }
+    text.push('\n');
+}
+
+fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a `String` cannot fail.
+    let _ok = text.write_fmt(arguments);
+}
+
+/// Text without the characters that end a field of a ledger file.
+pub fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() || matches!(c, ';' | '|' | '(' | ')' | ',') { ' ' } else { c })
+        .collect()
+}
