@@ -12,6 +12,7 @@ pub mod entity;
 pub mod entry;
 pub mod hash;
 pub mod money;
+pub mod posting;
 pub mod text;
 
 pub use account::{Account, AccountType, Chart, ChartError, Side};
@@ -19,4 +20,5 @@ pub use clock::{Clock, FixedClock, IdGen, SequentialIds};
 pub use entity::{Calendar, CalendarError, Entity, FiscalPeriod};
 pub use entry::{Dimensions, EntryError, EntryHeader, EntryKind, JournalEntry, Line, RuleRef};
 pub use hash::{EventKey, Hash};
+pub use posting::{Decision, Deferral, Posting};
 pub use money::{Currency, MinorUnits, Money, MoneyError, Rounding, allocate};

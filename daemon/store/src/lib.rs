@@ -1,1 +1,19 @@
-//! stub
+//! Everything SQL. Two databases, one text.
+//!
+//! [`Store`] reads, [`Tx`] writes. A transaction takes the writer's row first: writers stand in
+//! line, so that ids stay dense and the hash chain stays one. Data and checkpoint share it.
+//! Statements live in `sql/**/*.sql` and serve both databases; where the dialects differ there are
+//! two files, `name.sqlite.sql` and `name.postgres.sql`.
+
+#[macro_use]
+mod backend;
+pub mod books;
+pub mod control;
+pub mod export;
+pub mod intake;
+pub mod journal;
+pub mod reconciliation;
+pub mod runs;
+pub mod settlement;
+
+pub use backend::{Store, StoreError, Tx};

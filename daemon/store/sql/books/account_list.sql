@@ -1,0 +1,1 @@
+SELECT name, code, type AS kind, normal_side, title FROM account ORDER BY code

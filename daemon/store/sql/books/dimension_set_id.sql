@@ -1,0 +1,1 @@
+SELECT id FROM dimension_set WHERE hash = $1

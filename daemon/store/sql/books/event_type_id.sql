@@ -1,0 +1,1 @@
+SELECT id FROM event_type WHERE name = $1

@@ -1,0 +1,1 @@
+SELECT id FROM mapping WHERE version = $1

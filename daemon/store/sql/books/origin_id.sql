@@ -1,0 +1,1 @@
+SELECT id FROM origin WHERE name = $1

@@ -1,0 +1,1 @@
+SELECT id, state FROM period WHERE entity_id = $1 AND code = $2

@@ -1,0 +1,1 @@
+SELECT id FROM rule WHERE mapping_id = $1 AND name = $2

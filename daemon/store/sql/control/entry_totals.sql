@@ -1,0 +1,5 @@
+SELECT en.code AS entity, p.code AS period, l.currency_id, CAST(COUNT(DISTINCT e.id) AS BIGINT) AS entries,
+    CAST(SUM(CASE l.side WHEN 1 THEN l.amount ELSE 0 END) AS BIGINT) AS debit,
+    CAST(SUM(CASE l.side WHEN 2 THEN l.amount ELSE 0 END) AS BIGINT) AS credit
+FROM line l JOIN entry e ON e.id = l.entry_id JOIN entity en ON en.id = e.entity_id JOIN period p ON p.id = e.period_id
+GROUP BY en.code, p.code, l.currency_id ORDER BY en.code, p.code, l.currency_id

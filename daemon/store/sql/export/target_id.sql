@@ -1,0 +1,1 @@
+SELECT id FROM target WHERE name = $1

@@ -1,0 +1,1 @@
+SELECT hash FROM posting_batch WHERE id = $1

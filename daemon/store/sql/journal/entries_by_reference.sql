@@ -1,0 +1,1 @@
+SELECT id FROM entry WHERE reference = $1 ORDER BY id

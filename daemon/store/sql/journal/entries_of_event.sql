@@ -1,0 +1,1 @@
+SELECT id FROM entry WHERE event_id = $1 ORDER BY id

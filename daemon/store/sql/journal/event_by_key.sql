@@ -1,0 +1,1 @@
+SELECT id FROM event WHERE key = $1

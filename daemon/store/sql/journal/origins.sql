@@ -1,0 +1,1 @@
+SELECT name FROM origin ORDER BY id

@@ -1,0 +1,1 @@
+UPDATE reconciliation_break SET status = 'cleared' WHERE reconciliation = $1 AND status <> 'cleared'

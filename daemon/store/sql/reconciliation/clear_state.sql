@@ -1,0 +1,1 @@
+DELETE FROM reconciliation_state WHERE reconciliation = $1

@@ -1,0 +1,1 @@
+SELECT side, item FROM match_item WHERE reconciliation = $1

@@ -1,0 +1,1 @@
+SELECT origin, account, covered_on FROM coverage ORDER BY origin, account

@@ -1,0 +1,1 @@
+SELECT id FROM settlement_file WHERE hash = $1

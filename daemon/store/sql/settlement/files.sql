@@ -1,0 +1,1 @@
+SELECT id, hash, name, raw FROM settlement_file ORDER BY id

@@ -1,0 +1,1 @@
+UPDATE writer SET turn = turn + 1 WHERE id = 1

@@ -1,0 +1,233 @@
+//! The two databases and the few lines that let one body serve both.
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// An open database.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// A file: one connection writes, several read.
+    Sqlite {
+        /// The writer.
+        write: SqlitePool,
+        /// The readers.
+        read: SqlitePool,
+    },
+    /// A server.
+    Postgres(PgPool),
+}
+
+/// A writing transaction. Dropped without [`Tx::commit`], it never was.
+#[derive(Debug)]
+pub enum Tx {
+    /// On SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// What a database call can end with.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed or refused.
+    #[error("the database refused")]
+    Database(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("the schema cannot be brought up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The URL names no database that Tieout knows.
+    #[error("`{0}` is neither `sqlite:FILE` nor `postgres://…`")]
+    Url(String),
+    /// Somebody else moved the checkpoint: nothing of this batch was written.
+    #[error("the checkpoint of `{partition}` stands at {found}, not at {expected}: another instance took over; read again from there")]
+    CheckpointMoved {
+        /// The partition.
+        partition: String,
+        /// Where the caller believed it to stand.
+        expected: i64,
+        /// Where it stands.
+        found: i64,
+    },
+    /// A name that the books do not know.
+    #[error("the books know no {what} `{name}`; `tieout check` compares them with the configuration")]
+    Unknown {
+        /// The kind of thing.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Rows that contradict each other: somebody changed them behind our back.
+    #[error("{0}")]
+    Corrupt(String),
+    /// A sum beyond 64 bits.
+    #[error("the balance of account `{0}` does not fit 64 bits of minor units")]
+    Overflow(String),
+}
+
+/// Runs the same body against whichever backend is open, on a reading connection.
+macro_rules! on_pool {
+    ($store:expr, $db:ident => $body:expr) => {
+        match $store {
+            $crate::Store::Sqlite { read: $db, .. } => $body,
+            $crate::Store::Postgres($db) => $body,
+        }
+    };
+}
+
+/// Runs the same body inside whichever transaction is open.
+macro_rules! on_tx {
+    ($tx:expr, $db:ident => $body:expr) => {
+        match $tx {
+            $crate::Tx::Sqlite(tx) => {
+                let $db = &mut **tx;
+                $body
+            }
+            $crate::Tx::Postgres(tx) => {
+                let $db = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+
+/// A statement of `sql/`, by its path without the ending.
+macro_rules! sql {
+    ($name:literal) => {
+        include_str!(concat!("../sql/", $name, ".sql"))
+    };
+    ($name:literal, sqlite) => {
+        include_str!(concat!("../sql/", $name, ".sqlite.sql"))
+    };
+    ($name:literal, postgres) => {
+        include_str!(concat!("../sql/", $name, ".postgres.sql"))
+    };
+}
+
+/// A statement whose text differs per backend.
+macro_rules! sql_of {
+    ($tx:expr, $name:literal) => {
+        match $tx {
+            $crate::Tx::Sqlite(_) => sql!($name, sqlite),
+            $crate::Tx::Postgres(_) => sql!($name, postgres),
+        }
+    };
+}
+
+/// Inserts rows in chunks that stay below both databases' limits of bound values.
+macro_rules! insert_rows {
+    ($tx:expr, $head:expr, $rows:expr, |$b:ident, $row:ident| $push:expr) => {
+        for chunk in $rows.chunks(500) {
+            on_tx!(&mut *$tx, db => {
+                let mut query = sqlx::QueryBuilder::new($head);
+                query.push_values(chunk, |mut $b, $row| { $push; });
+                query.build().execute(db).await?;
+            });
+        }
+    };
+}
+
+impl Store {
+    /// Opens `sqlite:FILE` (made when it is not there) or `postgres://…`, and brings the schema up
+    /// to date. `password` goes to PostgreSQL, so that no URL has to hold one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be reached or migrated.
+    pub async fn open(url: &str, password: Option<&str>) -> Result<Self, StoreError> {
+        let store = if url.starts_with("sqlite:") {
+            Self::open_sqlite(url).await?
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let mut options = PgConnectOptions::from_str(url)?.application_name("tieout");
+            if let Some(password) = password {
+                options = options.password(password);
+            }
+            Self::Postgres(PgPoolOptions::new().max_connections(8).connect_with(options).await?)
+        } else {
+            return Err(StoreError::Url(url.to_owned()));
+        };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    async fn open_sqlite(url: &str) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(30));
+        let write =
+            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        Ok(Self::Sqlite { write, read })
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { write, .. } => {
+                sqlx::migrate!("../../migrations/sqlite").run(write).await?;
+            }
+            Self::Postgres(pool) => {
+                sqlx::migrate!("../../migrations/postgres").run(pool).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to write; waits until no other writer does.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let mut tx = match self {
+            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        };
+        on_tx!(&mut tx, db => sqlx::query(sql!("writer")).execute(db).await?.rows_affected());
+        Ok(tx)
+    }
+
+    /// A trivial read: whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        on_pool!(self, db => sqlx::query("SELECT 1").execute(db).await?.rows_affected());
+        Ok(())
+    }
+
+    /// Closes all connections; on SQLite this also folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// `SQLite` or `PostgreSQL`.
+    pub const fn backend(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+}
+
+impl Tx {
+    /// Makes it so.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]; then nobody knows whether it was written.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}

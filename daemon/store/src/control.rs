@@ -1,0 +1,148 @@
+//! The counts and sums of the control equation, from the rows themselves.
+
+use crate::{Store, StoreError};
+use sqlx::FromRow;
+
+/// What became of everything that a source brought.
+#[derive(Clone, Debug, FromRow, serde::Serialize)]
+pub struct IntakeControl {
+    /// The source's name.
+    pub source: String,
+    /// Inputs counted when the checkpoint moved.
+    pub received: i64,
+    /// Seen before, equal.
+    pub duplicates: i64,
+    /// Seen before, different.
+    pub conflicts: i64,
+    /// No event.
+    pub quarantined: i64,
+    /// Without effect, by a rule.
+    pub ignored: i64,
+    /// Waiting for a cure.
+    pub suspended: i64,
+    /// In the journal.
+    pub posted: i64,
+}
+
+impl IntakeControl {
+    /// Received less all outcomes; zero when nothing is lost.
+    pub const fn difference(&self) -> i64 {
+        self.received
+            - self.duplicates
+            - self.conflicts
+            - self.quarantined
+            - self.ignored
+            - self.suspended
+            - self.posted
+    }
+}
+
+/// How many entries a target has.
+#[derive(Clone, Debug, FromRow, serde::Serialize)]
+pub struct TargetControl {
+    /// The target's name.
+    pub target: String,
+    /// Its kind of connector.
+    pub kind: String,
+    /// Entries in the journal.
+    pub posted: i64,
+    /// Entries in one of its batches.
+    pub exported: i64,
+    /// Batches.
+    pub batches: i64,
+}
+
+/// The newest state of a batch.
+#[derive(Clone, Debug, FromRow)]
+pub struct BatchState {
+    /// The target's name.
+    pub target: String,
+    /// The batch.
+    pub id: i64,
+    /// Its entries.
+    pub entries: i64,
+    /// 1 delivered, 2 acknowledged, 3 rejected, 4 unknown; none when it was never sent.
+    pub state: Option<i64>,
+}
+
+/// Entries and amounts of one entity, period and currency, in minor units.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct EntryTotal {
+    /// The entity's code.
+    pub entity: String,
+    /// The period's code.
+    pub period: String,
+    /// The ISO number of the currency.
+    pub currency_id: i64,
+    /// Entries with a line in this currency.
+    pub entries: i64,
+    /// Sum of debits.
+    pub debit: i64,
+    /// Sum of credits.
+    pub credit: i64,
+}
+
+/// The same for what a target's batches hold.
+#[derive(Clone, Debug, FromRow)]
+pub struct ExportedTotal {
+    /// The target's name.
+    pub target: String,
+    /// The totals.
+    #[sqlx(flatten)]
+    pub total: EntryTotal,
+}
+
+impl Store {
+    /// Per source: everything received and its outcomes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn intake_control(&self) -> Result<Vec<IntakeControl>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("control/intake")).fetch_all(db).await)?)
+    }
+
+    /// Events without an outcome, and events whose outcome disagrees with their entries.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn stray_events(&self) -> Result<(Vec<i64>, Vec<i64>), StoreError> {
+        let without: Vec<i64> = on_pool!(self, db =>
+            sqlx::query_scalar(sql!("control/events_without_outcome")).fetch_all(db).await?);
+        let disagree: Vec<i64> = on_pool!(self, db =>
+            sqlx::query_scalar(sql!("control/posted_without_entry")).fetch_all(db).await?);
+        Ok((without, disagree))
+    }
+
+    /// Per target: entries exported.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn target_control(&self) -> Result<Vec<TargetControl>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("control/targets")).fetch_all(db).await)?)
+    }
+
+    /// Per batch: its newest state.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn batch_states(&self) -> Result<Vec<BatchState>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("control/batch_states")).fetch_all(db).await)?)
+    }
+
+    /// Entries and amounts in the journal per entity, period and currency.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn entry_totals(&self) -> Result<Vec<EntryTotal>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("control/entry_totals")).fetch_all(db).await)?)
+    }
+
+    /// The same per target, of what its batches hold.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn exported_totals(&self) -> Result<Vec<ExportedTotal>, StoreError> {
+        Ok(on_pool!(self, db =>
+            sqlx::query_as(sql!("control/exported_totals")).fetch_all(db).await)?)
+    }
+}

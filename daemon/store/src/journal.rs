@@ -1,0 +1,419 @@
+//! Reads of the journal: entries as values, balances, links, events.
+
+use crate::{Store, StoreError};
+use chrono::{DateTime, NaiveDate, Utc};
+use ledger::chain::Link;
+use ledger::{
+    Currency, Dimensions, EntryHeader, EntryKind, EventKey, Hash, JournalEntry, Line, Money,
+    RuleRef, Side,
+};
+use sqlx::FromRow;
+use std::collections::BTreeMap;
+
+/// How the store numbers a kind of entry: its place in [`EntryKind::ALL`], from 1.
+pub fn kind_number(kind: EntryKind) -> i64 {
+    EntryKind::ALL
+        .iter()
+        .position(|known| *known == kind)
+        .and_then(|place| i64::try_from(place).ok())
+        .map_or(1, |place| place + 1)
+}
+
+fn kind_from_number(number: i64) -> Option<EntryKind> {
+    usize::try_from(number).ok().and_then(|n| EntryKind::ALL.get(n.checked_sub(1)?)).copied()
+}
+
+/// An entry as it stands in the books.
+#[derive(Clone, Debug)]
+pub struct StoredEntry {
+    /// Its number.
+    pub id: i64,
+    /// The event that it came from.
+    pub event_id: i64,
+    /// The code of its period.
+    pub period: String,
+    /// The hash that was stored beside it.
+    pub stored_hash: Hash,
+    /// The entry, built anew from its rows; or why they make none.
+    pub entry: Result<JournalEntry, String>,
+}
+
+#[derive(Debug, FromRow)]
+struct EntryRow {
+    id: i64,
+    event_id: i64,
+    entity: String,
+    period: String,
+    accounting_on: NaiveDate,
+    kind: i64,
+    reference: String,
+    description: String,
+    event_key: Vec<u8>,
+    mapping: Vec<u8>,
+    rule: String,
+    rate: Option<String>,
+    hash: Vec<u8>,
+    functional_id: i64,
+}
+
+#[derive(Debug, FromRow)]
+struct LineRow {
+    entry_id: i64,
+    account: String,
+    side: i64,
+    amount: i64,
+    currency_id: i64,
+    functional: i64,
+    dimensions: Option<String>,
+}
+
+#[derive(Debug, FromRow)]
+struct LinkRow {
+    id: i64,
+    first_entry: i64,
+    entries: i64,
+    root: Vec<u8>,
+    previous: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+/// A link with the hash that was stored for it.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredLink {
+    /// What the link says.
+    pub link: Link,
+    /// Its stored hash.
+    pub hash: Hash,
+}
+
+/// A balance, or the sum of lines that should equal it. Minor units.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct BalanceRow {
+    /// The entity's code.
+    pub entity: String,
+    /// The period's code.
+    pub period: String,
+    /// The account's name.
+    pub account: String,
+    /// The ISO number of the transaction currency.
+    pub currency_id: i64,
+    /// The ISO number of the functional currency.
+    pub functional_id: i64,
+    /// Sum of debits.
+    pub debit: i64,
+    /// Sum of credits.
+    pub credit: i64,
+    /// Sum of debits, functional.
+    pub functional_debit: i64,
+    /// Sum of credits, functional.
+    pub functional_credit: i64,
+}
+
+/// A line on one account, as reconciliation sees it.
+#[derive(Clone, Debug, FromRow)]
+pub struct AccountItem {
+    /// The entry.
+    pub entry_id: i64,
+    /// The line.
+    pub line_no: i64,
+    /// The entity's code.
+    pub entity: String,
+    /// The side's number.
+    pub side: i64,
+    /// The positive amount in minor units.
+    pub amount: i64,
+    /// The ISO number of the currency.
+    pub currency_id: i64,
+    /// The entry's reference.
+    pub reference: String,
+    /// The accounting date.
+    pub accounting_on: NaiveDate,
+    /// The type of its event.
+    pub event_type: String,
+    /// The line's dimensions as JSON.
+    pub dimensions: Option<String>,
+}
+
+/// A stored event with its outcome.
+#[derive(Clone, Debug, FromRow)]
+pub struct EventRow {
+    /// Its number.
+    pub id: i64,
+    /// Its key.
+    pub key: Vec<u8>,
+    /// The hash over its content.
+    pub content_hash: Vec<u8>,
+    /// The event's `source`.
+    pub origin: String,
+    /// The event's `type`.
+    pub event_type: String,
+    /// The configured source that brought it.
+    pub source: String,
+    /// The partition.
+    pub partition_name: String,
+    /// The position there.
+    pub position: i64,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// When it was taken.
+    pub received_at: DateTime<Utc>,
+    /// The bytes.
+    pub payload: Vec<u8>,
+    /// 1 posted, 2 ignored, 3 suspended.
+    pub outcome: i64,
+    /// Why it is suspended.
+    pub reason: Option<String>,
+    /// The rule that decided.
+    pub rule: Option<String>,
+}
+
+/// A suspended event, for people.
+#[derive(Clone, Debug, FromRow)]
+pub struct SuspendedRow {
+    /// Its number.
+    pub id: i64,
+    /// Its type.
+    pub event_type: String,
+    /// Why it waits.
+    pub reason: Option<String>,
+    /// The source.
+    pub source: String,
+    /// The partition.
+    pub partition_name: String,
+    /// The position.
+    pub position: i64,
+    /// The bytes.
+    pub payload: Vec<u8>,
+}
+
+/// Bytes in quarantine.
+#[derive(Clone, Debug, FromRow)]
+pub struct QuarantineRow {
+    /// Its number.
+    pub id: i64,
+    /// The source.
+    pub source: String,
+    /// The partition.
+    pub partition_name: String,
+    /// The position.
+    pub position: i64,
+    /// Why.
+    pub reason: String,
+    /// The bytes.
+    pub raw: Vec<u8>,
+}
+
+/// An event that came again.
+#[derive(Clone, Debug, FromRow)]
+pub struct RepetitionRow {
+    /// Its number.
+    pub id: i64,
+    /// The event that it repeats.
+    pub event_id: i64,
+    /// 1 duplicate, 2 conflict.
+    pub kind: i64,
+    /// The source.
+    pub source: String,
+    /// The partition.
+    pub partition_name: String,
+    /// The position.
+    pub position: i64,
+    /// The bytes of the event that came first.
+    pub payload: Vec<u8>,
+}
+
+impl Store {
+    /// How far the journal goes: the highest entry and how many there are.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn journal_extent(&self) -> Result<(i64, i64), StoreError> {
+        Ok(on_pool!(self, db =>
+            sqlx::query_as(sql!("journal/extent")).fetch_one(db).await)?)
+    }
+
+    /// The entries with `after < id <= through`, each built anew from its rows.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]. Rows that make no entry are told in [`StoredEntry::entry`].
+    pub async fn entries(&self, after: i64, through: i64) -> Result<Vec<StoredEntry>, StoreError> {
+        let heads: Vec<EntryRow> = on_pool!(self, db => sqlx::query_as(sql!("journal/entries"))
+            .bind(after).bind(through).fetch_all(db).await?);
+        let lines: Vec<LineRow> = on_pool!(self, db => sqlx::query_as(sql!("journal/lines"))
+            .bind(after).bind(through).fetch_all(db).await?);
+        let mut by_entry = BTreeMap::<i64, Vec<LineRow>>::new();
+        for line in lines {
+            by_entry.entry(line.entry_id).or_default().push(line);
+        }
+        heads
+            .into_iter()
+            .map(|head| {
+                let lines = by_entry.remove(&head.id).unwrap_or_default();
+                let stored_hash = Hash::from_slice(&head.hash).unwrap_or(Hash::ZERO);
+                Ok(StoredEntry {
+                    id: head.id,
+                    event_id: head.event_id,
+                    period: head.period.clone(),
+                    stored_hash,
+                    entry: rebuild(head, lines),
+                })
+            })
+            .collect()
+    }
+
+    /// All links of the chain, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn links(&self) -> Result<Vec<StoredLink>, StoreError> {
+        let rows: Vec<LinkRow> = on_pool!(self, db =>
+            sqlx::query_as(sql!("journal/links")).fetch_all(db).await?);
+        Ok(rows
+            .into_iter()
+            .map(|row| StoredLink {
+                link: Link {
+                    batch: row.id,
+                    first_entry: row.first_entry,
+                    entries: row.entries,
+                    root: Hash::from_slice(&row.root).unwrap_or(Hash::ZERO),
+                    previous: Hash::from_slice(&row.previous).unwrap_or(Hash::ZERO),
+                },
+                hash: Hash::from_slice(&row.hash).unwrap_or(Hash::ZERO),
+            })
+            .collect())
+    }
+
+    /// The balances that postings keep.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn balances(&self) -> Result<Vec<BalanceRow>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("journal/balances")).fetch_all(db).await)?)
+    }
+
+    /// The same from the lines themselves, by a full scan: what [`Store::balances`] must equal.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn line_sums(&self) -> Result<Vec<BalanceRow>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("journal/line_sums")).fetch_all(db).await)?)
+    }
+
+    /// All lines on an account.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn account_items(&self, account: &str) -> Result<Vec<AccountItem>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("journal/account_items"))
+            .bind(account).fetch_all(db).await)?)
+    }
+
+    /// An event with its outcome.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn event(&self, id: i64) -> Result<Option<EventRow>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("journal/event"))
+            .bind(id).fetch_optional(db).await)?)
+    }
+
+    /// The number of the event with this id, whichever source named it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn events_named(&self, id: &str) -> Result<Vec<i64>, StoreError> {
+        let origins: Vec<String> = on_pool!(self, db =>
+            sqlx::query_scalar(sql!("journal/origins")).fetch_all(db).await?);
+        let mut found = Vec::new();
+        for origin in origins {
+            let key = EventKey::new(&origin, id);
+            let event: Option<i64> = on_pool!(self, db =>
+                sqlx::query_scalar(sql!("journal/event_by_key"))
+                    .bind(key.as_bytes().as_slice()).fetch_optional(db).await?);
+            found.extend(event);
+        }
+        Ok(found)
+    }
+
+    /// The entries of an event.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn entries_of_event(&self, event: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_scalar(sql!("journal/entries_of_event"))
+            .bind(event).fetch_all(db).await)?)
+    }
+
+    /// The entries with a reference.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn entries_by_reference(&self, reference: &str) -> Result<Vec<i64>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_scalar(sql!("journal/entries_by_reference"))
+            .bind(reference).fetch_all(db).await)?)
+    }
+
+    /// Everything that waits for a cure.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn suspended(&self) -> Result<Vec<SuspendedRow>, StoreError> {
+        Ok(on_pool!(self, db =>
+            sqlx::query_as(sql!("journal/suspended_events")).fetch_all(db).await)?)
+    }
+
+    /// Everything that is no event.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn quarantined(&self) -> Result<Vec<QuarantineRow>, StoreError> {
+        Ok(on_pool!(self, db =>
+            sqlx::query_as(sql!("journal/quarantined")).fetch_all(db).await)?)
+    }
+
+    /// Everything that came again.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn repetitions(&self) -> Result<Vec<RepetitionRow>, StoreError> {
+        Ok(on_pool!(self, db =>
+            sqlx::query_as(sql!("journal/repetitions")).fetch_all(db).await)?)
+    }
+}
+
+fn rebuild(head: EntryRow, lines: Vec<LineRow>) -> Result<JournalEntry, String> {
+    let functional = Currency::from_numeric(head.functional_id).map_err(|e| e.to_string())?;
+    let header = EntryHeader {
+        entity: head.entity,
+        date: head.accounting_on,
+        kind: kind_from_number(head.kind).ok_or("its kind is unknown")?,
+        reference: head.reference,
+        description: head.description,
+        event: EventKey::from_slice(&head.event_key).ok_or("its event has a malformed key")?,
+        rule: RuleRef {
+            mapping: Hash::from_slice(&head.mapping).ok_or("its mapping has a malformed hash")?,
+            rule: head.rule,
+        },
+        rate: match head.rate {
+            Some(text) => Some(text.parse().map_err(|_bad| format!("its rate `{text}` is no number"))?),
+            None => None,
+        },
+    };
+    let lines = lines.into_iter().map(|row| rebuild_line(row, functional)).collect::<Result<_, _>>()?;
+    JournalEntry::new(header, lines).map_err(|error| error.to_string())
+}
+
+fn rebuild_line(row: LineRow, functional: Currency) -> Result<Line, String> {
+    let currency = Currency::from_numeric(row.currency_id).map_err(|e| e.to_string())?;
+    let dimensions: Dimensions = match row.dimensions {
+        Some(json) => serde_json::from_str(&json).map_err(|e| e.to_string())?,
+        None => Dimensions::new(),
+    };
+    Ok(Line {
+        account: row.account,
+        side: Side::from_number(row.side).ok_or("a line has no side")?,
+        amount: Money::minor(row.amount, currency),
+        functional: Money::minor(row.functional, functional),
+        dimensions,
+    })
+}

@@ -1,0 +1,259 @@
+//! Matches, breaks and the totals of a reconciliation.
+
+use crate::intake::Stamp;
+use crate::{Store, StoreError, Tx};
+use chrono::NaiveDate;
+use sqlx::FromRow;
+use std::collections::BTreeSet;
+
+/// A match to be written.
+#[derive(Clone, Debug)]
+pub struct NewMatch {
+    /// The pass that found it.
+    pub pass: String,
+    /// ISO number of the currency.
+    pub currency_id: i64,
+    /// What it consumes at the left: item and signed amount.
+    pub left: Vec<(String, i64)>,
+    /// What it consumes at the right.
+    pub right: Vec<(String, i64)>,
+    /// Why these belong together.
+    pub explanation: String,
+}
+
+/// A break, as found and as stored. Amounts in minor units: left less right.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow, serde::Serialize)]
+pub struct BreakRow {
+    /// The same for the same break in every run.
+    pub id: String,
+    /// The reconciliation.
+    pub reconciliation: String,
+    /// What is wrong.
+    pub kind: String,
+    /// `open`, or `explained` where money agrees but the way it came does not.
+    pub status: String,
+    /// What people look for.
+    pub reference: String,
+    /// The account or entity.
+    pub account: String,
+    /// ISO number of the currency.
+    pub currency_id: i64,
+    /// Left less right.
+    pub amount: i64,
+    /// The oldest item's day.
+    pub since_on: NaiveDate,
+    /// Days from then to the day as of which was reconciled.
+    pub age_days: i64,
+    /// The items, as text.
+    pub items: String,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+/// The totals of one account and currency.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct StateRow {
+    /// The reconciliation.
+    pub reconciliation: String,
+    /// The account or entity.
+    pub account: String,
+    /// ISO number of the currency.
+    pub currency_id: i64,
+    /// All items at the left.
+    pub left_total: i64,
+    /// All items at the right.
+    pub right_total: i64,
+    /// Matched at the left.
+    pub left_matched: i64,
+    /// Matched at the right.
+    pub right_matched: i64,
+    /// Not due yet at the left.
+    pub left_pending: i64,
+    /// Not due yet at the right.
+    pub right_pending: i64,
+    /// Sum of open breaks.
+    pub breaks: i64,
+    /// The day as of which this holds.
+    pub as_of_on: NaiveDate,
+}
+
+/// A stored match.
+#[derive(Clone, Debug, FromRow)]
+pub struct MatchRow {
+    /// Its number.
+    pub id: i64,
+    /// The reconciliation.
+    pub reconciliation: String,
+    /// The pass that found it.
+    pub pass: String,
+    /// ISO number of the currency.
+    pub currency_id: i64,
+    /// Sum at the left.
+    pub left_amount: i64,
+    /// Sum at the right.
+    pub right_amount: i64,
+    /// Why.
+    pub explanation: String,
+}
+
+/// What a match consumed.
+#[derive(Clone, Debug, FromRow)]
+pub struct MatchItemRow {
+    /// The match.
+    pub match_id: i64,
+    /// `left` or `right`.
+    pub side: String,
+    /// The item.
+    pub item: String,
+    /// Its signed amount.
+    pub amount: i64,
+}
+
+/// An item that shares a match with another.
+#[derive(Clone, Debug, FromRow)]
+pub struct RelatedItem {
+    /// The reconciliation.
+    pub reconciliation: String,
+    /// The pass.
+    pub pass: String,
+    /// `left` or `right`.
+    pub side: String,
+    /// The item.
+    pub item: String,
+    /// Its signed amount.
+    pub amount: i64,
+    /// ISO number of the currency.
+    pub currency_id: i64,
+}
+
+impl Store {
+    /// What earlier runs consumed: side and item.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn consumed(
+        &self,
+        reconciliation: &str,
+    ) -> Result<BTreeSet<(String, String)>, StoreError> {
+        let rows: Vec<(String, String)> = on_pool!(self, db =>
+            sqlx::query_as(sql!("reconciliation/consumed"))
+                .bind(reconciliation).fetch_all(db).await?);
+        Ok(rows.into_iter().collect())
+    }
+
+    /// All matches of a reconciliation.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn matches(&self, reconciliation: &str) -> Result<Vec<MatchRow>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("reconciliation/matches"))
+            .bind(reconciliation).fetch_all(db).await)?)
+    }
+
+    /// All that a reconciliation's matches consumed.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn match_items(&self, reconciliation: &str) -> Result<Vec<MatchItemRow>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("reconciliation/match_items"))
+            .bind(reconciliation).fetch_all(db).await)?)
+    }
+
+    /// All items that share a match with this one, itself included.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn related_items(&self, item: &str) -> Result<Vec<RelatedItem>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("reconciliation/matches_of_item"))
+            .bind(item).fetch_all(db).await)?)
+    }
+
+    /// All breaks that are not cleared.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn breaks(&self) -> Result<Vec<BreakRow>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("reconciliation/breaks")).fetch_all(db).await)?)
+    }
+
+    /// The totals of all reconciliations.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn reconciliation_states(&self) -> Result<Vec<StateRow>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("reconciliation/states")).fetch_all(db).await)?)
+    }
+}
+
+impl Tx {
+    /// Writes a run's findings: new matches, the breaks as they are now, the totals.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], also when a match would consume an item again.
+    pub async fn write_findings(
+        &mut self,
+        reconciliation: &str,
+        matches: &[NewMatch],
+        breaks: &[BreakRow],
+        states: &[StateRow],
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        self.insert_matches(reconciliation, matches, stamp).await?;
+        on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/clear_breaks"))
+            .bind(reconciliation).execute(db).await?.rows_affected());
+        for row in breaks {
+            on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/upsert_break"))
+                .bind(&row.id).bind(&row.reconciliation).bind(&row.kind).bind(&row.status)
+                .bind(&row.reference).bind(&row.account).bind(row.currency_id).bind(row.amount)
+                .bind(row.since_on).bind(row.age_days).bind(&row.items).bind(&row.detail)
+                .bind(stamp.now).execute(db).await?.rows_affected());
+        }
+        on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/clear_state"))
+            .bind(reconciliation).execute(db).await?.rows_affected());
+        for row in states {
+            on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/insert_state"))
+                .bind(&row.reconciliation).bind(&row.account).bind(row.currency_id)
+                .bind(row.left_total).bind(row.right_total).bind(row.left_matched)
+                .bind(row.right_matched).bind(row.left_pending).bind(row.right_pending)
+                .bind(row.breaks).bind(row.as_of_on).execute(db).await?.rows_affected());
+        }
+        Ok(())
+    }
+
+    async fn insert_matches(
+        &mut self,
+        reconciliation: &str,
+        matches: &[NewMatch],
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let first: i64 = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("reconciliation/next_match")).fetch_one(db).await?);
+        let mut items: Vec<(&str, &str, i64, i64)> = Vec::new();
+        let mut rows = Vec::new();
+        for (id, found) in (first..).zip(matches) {
+            items.extend(found.left.iter().map(|(item, amount)| ("left", item.as_str(), id, *amount)));
+            items
+                .extend(found.right.iter().map(|(item, amount)| ("right", item.as_str(), id, *amount)));
+            rows.push((id, found));
+        }
+        const HEAD: &str = "INSERT INTO reconciliation_match (id, reconciliation, pass, currency_id, left_amount, right_amount, explanation, matched_at) ";
+        insert_rows!(self, HEAD, rows, |b, row| b
+            .push_bind(row.0)
+            .push_bind(reconciliation)
+            .push_bind(row.1.pass.as_str())
+            .push_bind(row.1.currency_id)
+            .push_bind(row.1.left.iter().map(|(_, amount)| amount).sum::<i64>())
+            .push_bind(row.1.right.iter().map(|(_, amount)| amount).sum::<i64>())
+            .push_bind(row.1.explanation.as_str())
+            .push_bind(stamp.now));
+        const ITEMS: &str =
+            "INSERT INTO match_item (reconciliation, side, item, match_id, amount) ";
+        insert_rows!(self, ITEMS, items, |b, row| b
+            .push_bind(reconciliation)
+            .push_bind(row.0)
+            .push_bind(row.1)
+            .push_bind(row.2)
+            .push_bind(row.3));
+        Ok(())
+    }
+}

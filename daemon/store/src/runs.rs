@@ -1,0 +1,48 @@
+//! Runs of jobs and deeds of people: who did what, when, and how it ended.
+
+use crate::{Store, StoreError, Tx};
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
+
+/// A run as people see it.
+#[derive(Clone, Debug, FromRow, serde::Serialize)]
+pub struct RunRow {
+    /// Its number.
+    pub id: i64,
+    /// The job.
+    pub job: String,
+    /// Who started it.
+    pub actor: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+    /// Whether it did what it should.
+    pub succeeded: bool,
+    /// What it did, as JSON, or the error.
+    pub summary: String,
+}
+
+impl Store {
+    /// The newest runs.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn runs(&self, limit: i64) -> Result<Vec<RunRow>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("runs/list"))
+            .bind(limit).fetch_all(db).await)?)
+    }
+}
+
+impl Tx {
+    /// Records a run; its number is given here.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn record_run(&mut self, run: &RunRow) -> Result<(), StoreError> {
+        on_tx!(&mut *self, db => sqlx::query(sql!("runs/insert"))
+            .bind(&run.job).bind(&run.actor).bind(run.started_at).bind(run.finished_at)
+            .bind(run.succeeded).bind(&run.summary).execute(db).await?.rows_affected());
+        Ok(())
+    }
+}
