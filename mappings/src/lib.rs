@@ -1,1 +1,26 @@
-//! stub
+//! The mapping language: rules that turn events into balanced entries.
+//!
+//! A pack is a folder of YAML rules, CSV tables and a chart of accounts. Compiling it resolves
+//! every account, table and expression, proves that each rule balances, and collects all
+//! diagnostics with file, line and column. A compiled [`Program`] is a value: the same event gives
+//! the same decision, with no clock, no I/O and no randomness in reach.
+
+pub mod compile;
+pub mod diagnostic;
+pub mod evaluate;
+pub mod event;
+pub mod expression;
+pub mod golden;
+mod linear;
+pub mod pack;
+pub mod program;
+mod schema;
+pub mod table;
+mod yaml;
+
+pub use compile::compile;
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use evaluate::{Context, Evaluator};
+pub use event::{Event, EventError};
+pub use pack::Pack;
+pub use program::Program;

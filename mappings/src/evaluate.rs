@@ -1,0 +1,648 @@
+//! Events through rules: one decision each.
+//!
+//! The order is: find the rules of the type; work out entity and accounting date; take the rule in
+//! force on that day whose `when` holds; check what the event promises (`holds`); compute the
+//! lines; round or refuse; convert to the functional currency; build the entry. Whatever does not
+//! hold suspends the event and says what to do.
+
+use crate::event::Event;
+use crate::program::{Action, EntryRule, Expr, LineRule, Post, Program, Rule, Sourced, Target};
+use chrono::{DateTime, NaiveDate};
+use ledger::money::parse_decimal;
+use ledger::{
+    Currency, Decision, Deferral, Dimensions, Entity, EntryHeader, JournalEntry, Line, Money,
+    Posting, Rounding, RuleRef, Side, allocate,
+};
+use rust_decimal::Decimal;
+use serde_json::Value;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use zen_expression::expression::Standard;
+use zen_expression::variable::Variable;
+use zen_expression::vm::VM;
+use zen_expression::{Expression, Isolate, Scope};
+
+/// What rules know beside the event.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// The company's entities by code.
+    pub entities: BTreeMap<String, Entity>,
+}
+
+/// A program with its expressions compiled for one thread.
+#[derive(Debug)]
+pub struct Evaluator<'p> {
+    program: &'p Program,
+    context: &'p Context,
+    expressions: Vec<Expression<Standard>>,
+    vm: VM,
+}
+
+/// Why an event cannot be decided: the text of its suspension.
+type Refusal = String;
+
+/// The table that gives rates where a rule names none: by currency and functional currency.
+const RATES: &str = "rates";
+
+/// One event while it is being decided.
+struct Subject<'e> {
+    event: &'e Event,
+    time: String,
+    /// The event as the interpreter sees it, built when an expression first needs it.
+    variable: OnceCell<Variable>,
+}
+
+/// The element that a line runs over.
+#[derive(Clone, Copy)]
+struct Element<'e> {
+    alias: &'e str,
+    value: &'e Value,
+}
+
+/// A value taken from an event.
+#[derive(Clone, Debug, PartialEq)]
+enum Taken {
+    Null,
+    Flag(bool),
+    Number(Decimal),
+    Text(String),
+}
+
+/// A line before rounding.
+struct Draft {
+    account: String,
+    side: Side,
+    amount: Decimal,
+    dimensions: Dimensions,
+    defer: Option<(String, String, NaiveDate, NaiveDate)>,
+}
+
+impl<'p> Evaluator<'p> {
+    /// Prepares a program for this thread.
+    pub fn new(program: &'p Program, context: &'p Context) -> Self {
+        let mut isolate = Isolate::new();
+        let expressions = program
+            .expressions
+            .iter()
+            .filter_map(|text| isolate.compile_standard(text).ok())
+            .collect();
+        Self { program, context, expressions, vm: VM::new() }
+    }
+
+    /// Decides an event.
+    pub fn decide(&mut self, event: &Event) -> Decision {
+        let time = event.time.map(|time| time.to_rfc3339()).unwrap_or_default();
+        let subject = Subject { event, time, variable: OnceCell::new() };
+        let program = self.program;
+        let Some(rules) = program.rules.get(&event.kind) else {
+            return Decision::Suspended {
+                rule: None,
+                reason: format!(
+                    "no rule answers to events of type `{}`; add one, or one with `ignore:`",
+                    event.kind
+                ),
+            };
+        };
+        for rule in rules {
+            match self.try_rule(&subject, rule) {
+                Ok(Some(decision)) => return decision,
+                Ok(None) => {}
+                Err(reason) => {
+                    return Decision::Suspended { rule: Some(rule.name.clone()), reason };
+                }
+            }
+        }
+        let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+        Decision::Suspended {
+            rule: None,
+            reason: format!(
+                "none of the rules for `{}` applies ({}); look at their `from:`, `to:` and `when:`",
+                event.kind,
+                names.join(", ")
+            ),
+        }
+    }
+
+    /// The decision of a rule; none when it does not apply.
+    fn try_rule(&mut self, subject: &Subject<'_>, rule: &Rule) -> Result<Option<Decision>, Refusal> {
+        match &rule.action {
+            Action::Ignore(reason) => {
+                let on = subject.event.time.map(|time| time.date_naive());
+                let applies = on.is_none_or(|on| rule.in_force(on)) && self.condition(subject, rule)?;
+                let decision =
+                    Decision::Ignored { rule: rule.name.clone(), reason: reason.clone() };
+                Ok(applies.then_some(decision))
+            }
+            Action::Post(post) => {
+                let entity = self.entity(subject, post)?;
+                let date = self.date(subject, post.date.as_ref(), entity)?;
+                if !rule.in_force(date) || !self.condition(subject, rule)? {
+                    return Ok(None);
+                }
+                self.check_promises(subject, post)?;
+                let mut postings = Vec::new();
+                for entry in &post.entries {
+                    let frame = Frame { rule, post, entry, entity, date };
+                    postings.extend(self.posting(subject, &frame)?);
+                }
+                if postings.is_empty() {
+                    return Err("all amounts are zero, so there is no entry; a rule that expects this says `ignore:`".into());
+                }
+                Ok(Some(Decision::Posted { rule: rule.name.clone(), postings }))
+            }
+        }
+    }
+
+    fn condition(&mut self, subject: &Subject<'_>, rule: &Rule) -> Result<bool, Refusal> {
+        match &rule.when {
+            None => Ok(true),
+            Some(when) => self.flag(subject, when, None),
+        }
+    }
+
+    fn entity(&mut self, subject: &Subject<'_>, post: &Post) -> Result<&'p Entity, Refusal> {
+        let code = self.text(subject, &post.entity, None)?;
+        self.context.entities.get(&code).ok_or_else(|| {
+            let known: Vec<&str> = self.context.entities.keys().map(String::as_str).collect();
+            format!(
+                "entity `{code}` (from `{}`) is not in tieout.yaml; it has {}",
+                post.entity.text,
+                known.join(", ")
+            )
+        })
+    }
+
+    /// The accounting date: a day as it is, a moment in the zone of the entity.
+    fn date(
+        &mut self,
+        subject: &Subject<'_>,
+        source: Option<&Sourced>,
+        entity: &Entity,
+    ) -> Result<NaiveDate, Refusal> {
+        let Some(source) = source else {
+            let time = subject.event.time.ok_or(
+                "the event has no `time` and the rule names no `date:`; nobody can say when it happened",
+            )?;
+            return Ok(entity.accounting_date(time));
+        };
+        let text = self.text(subject, source, None)?;
+        if let Ok(day) = text.parse::<NaiveDate>() {
+            return Ok(day);
+        }
+        DateTime::parse_from_rfc3339(&text)
+            .map(|moment| entity.accounting_date(moment.with_timezone(&chrono::Utc)))
+            .map_err(|_bad| {
+                format!("`{}` is `{text}`: neither a day (2026-01-31) nor RFC 3339", source.text)
+            })
+    }
+
+    fn check_promises(&mut self, subject: &Subject<'_>, post: &Post) -> Result<(), Refusal> {
+        for promise in &post.holds {
+            if !self.flag(subject, promise, None)? {
+                return Err(format!("the event breaks its promise `{}`", promise.text));
+            }
+        }
+        Ok(())
+    }
+
+    fn posting(
+        &mut self,
+        subject: &Subject<'_>,
+        frame: &Frame<'_>,
+    ) -> Result<Option<Posting>, Refusal> {
+        let code = self.text(subject, &frame.entry.currency, None)?;
+        let currency = Currency::from_code(&code.to_ascii_uppercase()).map_err(|e| e.to_string())?;
+        let date = match &frame.entry.date {
+            Some(own) => self.date(subject, Some(own), frame.entity)?,
+            None => frame.date,
+        };
+        let mut drafts = Vec::new();
+        for (index, line) in frame.entry.lines.iter().enumerate() {
+            self.drafts(subject, frame, line, date, &mut drafts)
+                .map_err(|reason| format!("line {}: {reason}", index + 1))?;
+        }
+        let mut amounts = self.amounts(frame, &mut drafts, currency)?;
+        let kept: Vec<(Draft, i64)> = drafts
+            .into_iter()
+            .zip(amounts.drain(..))
+            .filter(|(_, amount)| *amount != 0)
+            .collect();
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        let rate = self.rate(subject, frame, currency, date)?;
+        let functional = functional_amounts(&kept, currency, frame.entity.functional, rate)?;
+        let deferrals = deferrals(&kept);
+        let lines = kept
+            .into_iter()
+            .zip(functional)
+            .map(|((draft, amount), functional)| Line {
+                account: draft.account,
+                side: draft.side,
+                amount: Money::minor(amount, currency),
+                functional,
+                dimensions: draft.dimensions,
+            })
+            .collect();
+        let reference = match &frame.entry.reference {
+            Some(reference) => self.text(subject, reference, None)?,
+            None => subject.event.id.clone(),
+        };
+        let header = EntryHeader {
+            entity: frame.entity.code.clone(),
+            date,
+            kind: frame.entry.kind,
+            reference,
+            description: frame.entry.description.clone(),
+            event: subject.event.key(),
+            rule: RuleRef { mapping: self.program.version, rule: frame.rule.name.clone() },
+            rate,
+        };
+        let entry = JournalEntry::new(header, lines).map_err(|e| e.to_string())?;
+        let period = frame.entity.period(date).map_err(|e| e.to_string())?;
+        Ok(Some(Posting { entry, period, deferrals }))
+    }
+
+    fn drafts(
+        &mut self,
+        subject: &Subject<'_>,
+        frame: &Frame<'_>,
+        line: &LineRule,
+        date: NaiveDate,
+        drafts: &mut Vec<Draft>,
+    ) -> Result<(), Refusal> {
+        let Some((list, alias)) = &line.each else {
+            drafts.extend(self.draft(subject, frame, line, None, date)?);
+            return Ok(());
+        };
+        let Expr::Path(path) = &list.expr else {
+            return Err(format!("`{}` is no path to a list", list.text));
+        };
+        let items = match look(subject, path, None) {
+            Some(Value::Array(items)) => items,
+            _ => return Err(format!("`{}` is no list in this event", list.text)),
+        };
+        for (index, value) in items.iter().enumerate() {
+            let element = Some(Element { alias, value });
+            let draft = self
+                .draft(subject, frame, line, element, date)
+                .map_err(|reason| format!("{} {}: {reason}", alias, index + 1))?;
+            drafts.extend(draft);
+        }
+        Ok(())
+    }
+
+    fn draft(
+        &mut self,
+        subject: &Subject<'_>,
+        frame: &Frame<'_>,
+        line: &LineRule,
+        element: Option<Element<'_>>,
+        date: NaiveDate,
+    ) -> Result<Option<Draft>, Refusal> {
+        if let Some(when) = &line.when
+            && !self.flag(subject, when, element)?
+        {
+            return Ok(None);
+        }
+        let amount = self.number(subject, &line.amount, element)?;
+        let account = self.target(subject, &line.account, element, date)?;
+        let mut dimensions = Dimensions::new();
+        for (name, target) in &line.dimensions {
+            dimensions.insert(name.clone(), self.target(subject, target, element, date)?);
+        }
+        // A negative amount is the same amount on the other side.
+        let negative = amount.is_sign_negative() && !amount.is_zero();
+        let side = if negative { line.side.opposite() } else { line.side };
+        let mut draft = Draft { account, side, amount: amount.abs(), dimensions, defer: None };
+        if let Some(defer) = &line.defer {
+            let from = self.service_day(subject, &defer.from, element, frame.entity)?;
+            let to = self.service_day(subject, &defer.to, element, frame.entity)?;
+            if to < from {
+                return Err(format!("the service ends on {to}, before it begins on {from}"));
+            }
+            let release = std::mem::replace(&mut draft.account, defer.account.clone());
+            draft.defer = Some((release, defer.method.clone(), from, to));
+        }
+        Ok(Some(draft))
+    }
+
+    fn service_day(
+        &mut self,
+        subject: &Subject<'_>,
+        source: &Sourced,
+        element: Option<Element<'_>>,
+        entity: &Entity,
+    ) -> Result<NaiveDate, Refusal> {
+        let text = self.text(subject, source, element)?;
+        let day = text.parse::<NaiveDate>().ok().or_else(|| {
+            let moment = DateTime::parse_from_rfc3339(&text).ok()?;
+            Some(entity.accounting_date(moment.with_timezone(&chrono::Utc)))
+        });
+        day.ok_or_else(|| format!("`{}` is `{text}`: no day", source.text))
+    }
+
+    /// Minor units per draft, with a rounding line added where the rule names one.
+    fn amounts(
+        &mut self,
+        frame: &Frame<'_>,
+        drafts: &mut Vec<Draft>,
+        currency: Currency,
+    ) -> Result<Vec<i64>, Refusal> {
+        let rounding = frame.post.rounding.as_ref();
+        let mut amounts = Vec::with_capacity(drafts.len() + 1);
+        let mut difference = 0i128;
+        for draft in drafts.iter() {
+            let money = match rounding {
+                Some(rule) => Money::round(draft.amount, currency, rule.mode),
+                None => Money::exact(draft.amount, currency),
+            }
+            .map_err(|e| e.to_string())?;
+            difference += draft.side.signed(money.amount());
+            amounts.push(money.amount());
+        }
+        let named = rounding.and_then(|rule| Some((rule, rule.difference.as_ref()?)));
+        let Some((rule, account)) = named.filter(|_| difference != 0) else { return Ok(amounts) };
+        let size = Decimal::try_from_i128_with_scale(difference.abs(), currency.exponent())
+            .map_err(|e| e.to_string())?;
+        if size > rule.limit {
+            return Err(format!(
+                "debits and credits differ by {size} {currency}, more than the rounding limit of {}",
+                rule.limit
+            ));
+        }
+        let side = if difference > 0 { Side::Credit } else { Side::Debit };
+        drafts.push(Draft {
+            account: account.clone(),
+            side,
+            amount: size,
+            dimensions: Dimensions::new(),
+            defer: None,
+        });
+        amounts.push(i64::try_from(difference.abs()).map_err(|e| e.to_string())?);
+        Ok(amounts)
+    }
+
+    /// Functional units for one unit of the transaction; none where the currencies are one.
+    fn rate(
+        &mut self,
+        subject: &Subject<'_>,
+        frame: &Frame<'_>,
+        currency: Currency,
+        date: NaiveDate,
+    ) -> Result<Option<Decimal>, Refusal> {
+        let functional = frame.entity.functional;
+        if currency == functional {
+            return Ok(None);
+        }
+        if let Some(own) = &frame.post.rate {
+            return self.number(subject, own, None).map(Some);
+        }
+        let keys = [currency.code().to_owned(), functional.code().to_owned()];
+        let table = self.program.tables.get(RATES);
+        let found = table.and_then(|table| table.look_up(&keys, date));
+        let Some(text) = found else {
+            return Err(format!(
+                "no rate from {currency} to {functional} on {date}; add a row to tables/{RATES}.csv"
+            ));
+        };
+        parse_decimal(text).map(Some).map_err(|e| e.to_string())
+    }
+
+    fn target(
+        &mut self,
+        subject: &Subject<'_>,
+        target: &Target,
+        element: Option<Element<'_>>,
+        date: NaiveDate,
+    ) -> Result<String, Refusal> {
+        match target {
+            Target::Name(name) => Ok(name.clone()),
+            Target::Value(source) => self.text(subject, source, element),
+            Target::Lookup { table, by } => {
+                let mut keys = Vec::with_capacity(by.len());
+                for key in by {
+                    keys.push(self.text(subject, key, element)?);
+                }
+                let found = self.program.tables.get(table).and_then(|t| t.look_up(&keys, date));
+                found.map(str::to_owned).ok_or_else(|| {
+                    format!(
+                        "table `{table}` has no row for ({}) on {date}; add one to tables/{table}.csv",
+                        keys.join(", ")
+                    )
+                })
+            }
+        }
+    }
+
+    fn flag(
+        &mut self,
+        subject: &Subject<'_>,
+        source: &Sourced,
+        element: Option<Element<'_>>,
+    ) -> Result<bool, Refusal> {
+        match self.take(subject, source, element)? {
+            Taken::Flag(flag) => Ok(flag),
+            other => Err(format!("`{}` is {}, not true or false", source.text, described(&other))),
+        }
+    }
+
+    fn number(
+        &mut self,
+        subject: &Subject<'_>,
+        source: &Sourced,
+        element: Option<Element<'_>>,
+    ) -> Result<Decimal, Refusal> {
+        match self.take(subject, source, element)? {
+            Taken::Number(number) => Ok(number),
+            Taken::Text(text) => parse_decimal(&text)
+                .map_err(|_bad| format!("`{}` is `{text}`, not a number", source.text)),
+            other => Err(format!("`{}` is {}, not a number", source.text, described(&other))),
+        }
+    }
+
+    fn text(
+        &mut self,
+        subject: &Subject<'_>,
+        source: &Sourced,
+        element: Option<Element<'_>>,
+    ) -> Result<String, Refusal> {
+        match self.take(subject, source, element)? {
+            Taken::Text(text) if !text.is_empty() => Ok(text),
+            Taken::Number(number) => Ok(number.to_string()),
+            Taken::Flag(flag) => Ok(flag.to_string()),
+            Taken::Text(_) => Err(format!("`{}` is empty", source.text)),
+            Taken::Null => Err(format!("`{}` is missing", source.text)),
+        }
+    }
+
+    fn take(
+        &mut self,
+        subject: &Subject<'_>,
+        source: &Sourced,
+        element: Option<Element<'_>>,
+    ) -> Result<Taken, Refusal> {
+        match &source.expr {
+            Expr::Path(path) => plain(subject, path, element, &source.text),
+            Expr::Computed(index) => {
+                let unreadable = || format!("`{}` cannot be computed", source.text);
+                let expression = self.expressions.get(*index).ok_or_else(unreadable)?;
+                let base = subject.variable.get_or_init(|| variable_of(subject));
+                let mut scope = Scope::new(base.clone());
+                if let Some(element) = element {
+                    scope.set_local(Variable::key(element.alias), Variable::from(element.value));
+                }
+                let value = expression
+                    .evaluate_with_scope(&scope, &mut self.vm)
+                    .map_err(|error| format!("`{}` cannot be computed: {error}", source.text))?;
+                Ok(taken(&value))
+            }
+        }
+    }
+}
+
+/// What all lines of an entry share.
+struct Frame<'f> {
+    rule: &'f Rule,
+    post: &'f Post,
+    entry: &'f EntryRule,
+    entity: &'f Entity,
+    date: NaiveDate,
+}
+
+fn plain(
+    subject: &Subject<'_>,
+    path: &[String],
+    element: Option<Element<'_>>,
+    text: &str,
+) -> Result<Taken, Refusal> {
+    let event = subject.event;
+    if let [only] = path {
+        match only.as_str() {
+            "id" => return Ok(Taken::Text(event.id.clone())),
+            "source" => return Ok(Taken::Text(event.source.clone())),
+            "type" => return Ok(Taken::Text(event.kind.clone())),
+            "subject" => return Ok(Taken::Text(event.subject.clone().unwrap_or_default())),
+            "time" => return Ok(Taken::Text(subject.time.clone())),
+            _ => {}
+        }
+    }
+    match look(subject, path, element) {
+        None | Some(Value::Null) => Ok(Taken::Null),
+        Some(Value::Bool(flag)) => Ok(Taken::Flag(*flag)),
+        Some(Value::String(text)) => Ok(Taken::Text(text.clone())),
+        Some(Value::Number(number)) => {
+            parse_decimal(&number.to_string()).map(Taken::Number).map_err(|e| e.to_string())
+        }
+        Some(Value::Array(_) | Value::Object(_)) => {
+            Err(format!("`{text}` is a list or an object, not one value"))
+        }
+    }
+}
+
+fn look<'v>(
+    subject: &Subject<'v>,
+    path: &[String],
+    element: Option<Element<'v>>,
+) -> Option<&'v Value> {
+    let (root, rest) = path.split_first()?;
+    let mut here = match element {
+        Some(element) if element.alias == root => element.value,
+        _ if root == "data" => &subject.event.data,
+        _ => return None,
+    };
+    for name in rest {
+        here = here.get(name)?;
+    }
+    Some(here)
+}
+
+fn variable_of(subject: &Subject<'_>) -> Variable {
+    let event = subject.event;
+    let object = Variable::empty_object();
+    let text = |text: &str| Variable::String(text.into());
+    let fields = [
+        ("id", text(&event.id)),
+        ("source", text(&event.source)),
+        ("type", text(&event.kind)),
+        ("subject", text(event.subject.as_deref().unwrap_or_default())),
+        ("time", text(&subject.time)),
+        ("data", Variable::from(&event.data)),
+    ];
+    for (name, value) in fields {
+        let _replaced = object.dot_insert(name, value);
+    }
+    object
+}
+
+fn taken(value: &Variable) -> Taken {
+    match value {
+        Variable::Bool(flag) => Taken::Flag(*flag),
+        Variable::Number(number) => Taken::Number(*number),
+        Variable::String(text) => Taken::Text(text.as_str().to_owned()),
+        Variable::Null | Variable::Array(_) | Variable::Object(_) | Variable::Dynamic(_) => {
+            Taken::Null
+        }
+    }
+}
+
+fn described(taken: &Taken) -> String {
+    match taken {
+        Taken::Null => "missing".to_owned(),
+        Taken::Flag(flag) => format!("`{flag}`"),
+        Taken::Number(number) => format!("`{number}`"),
+        Taken::Text(text) => format!("`{text}`"),
+    }
+}
+
+/// Converts a balanced entry so that it stays balanced: the total once, then shared out among the
+/// lines of each side by largest remainder.
+fn functional_amounts(
+    kept: &[(Draft, i64)],
+    currency: Currency,
+    functional: Currency,
+    rate: Option<Decimal>,
+) -> Result<Vec<Money>, Refusal> {
+    let Some(rate) = rate else {
+        return Ok(kept.iter().map(|(_, amount)| Money::minor(*amount, currency)).collect());
+    };
+    let of_side = |side: Side| -> Vec<i64> {
+        kept.iter().filter(|(draft, _)| draft.side == side).map(|(_, amount)| *amount).collect()
+    };
+    let (debits, credits) = (of_side(Side::Debit), of_side(Side::Credit));
+    let total: i64 = debits
+        .iter()
+        .try_fold(0i64, |sum, amount| sum.checked_add(*amount))
+        .ok_or("the entry's total does not fit 64 bits of minor units")?;
+    let converted = Money::minor(total, currency)
+        .to_decimal()
+        .checked_mul(rate)
+        .ok_or_else(|| format!("{total} at a rate of {rate} is beyond 28 digits"))?;
+    let converted =
+        Money::round(converted, functional, Rounding::HalfEven).map_err(|e| e.to_string())?;
+    let mut shares = [
+        allocate(converted.amount(), &debits).into_iter(),
+        allocate(converted.amount(), &credits).into_iter(),
+    ];
+    let [debit_shares, credit_shares] = &mut shares;
+    Ok(kept
+        .iter()
+        .map(|(draft, _)| {
+            let share = match draft.side {
+                Side::Debit => debit_shares.next(),
+                Side::Credit => credit_shares.next(),
+            };
+            Money::minor(share.unwrap_or(0), functional)
+        })
+        .collect())
+}
+
+fn deferrals(kept: &[(Draft, i64)]) -> Vec<Deferral> {
+    kept.iter()
+        .enumerate()
+        .filter_map(|(index, (draft, _))| {
+            let (release_account, method, from, to) = draft.defer.clone()?;
+            Some(Deferral { line_no: index + 1, release_account, method, from, to })
+        })
+        .collect()
+}

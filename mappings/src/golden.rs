@@ -1,0 +1,112 @@
+//! Golden tests: an event, and the journal that a bookkeeper expects of it.
+//!
+//! `tests/CASE/event.json` holds one event or a list; `tests/CASE/expected.journal` the entries in
+//! the form that hledger reads. What makes no entry is written as a comment, `; ignored by RULE:
+//! why` or `; suspended by RULE: why`.
+
+use crate::evaluate::{Context, Evaluator};
+use crate::event::Event;
+use crate::pack::Pack;
+use crate::program::Program;
+use ledger::{Decision, text};
+use serde_json::Value;
+
+/// How a case ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// Its folder's name.
+    pub name: String,
+    /// What the file says.
+    pub expected: String,
+    /// What the rules make of it.
+    pub found: String,
+}
+
+impl Case {
+    /// Whether they agree.
+    pub fn passed(&self) -> bool {
+        self.expected == self.found
+    }
+
+    /// The lines that differ, `-` expected and `+` found.
+    pub fn difference(&self) -> String {
+        let expected: Vec<&str> = self.expected.lines().collect();
+        let found: Vec<&str> = self.found.lines().collect();
+        let mut text = String::new();
+        for line in &expected {
+            if !found.contains(line) {
+                text.push_str(&format!("- {line}\n"));
+            }
+        }
+        for line in &found {
+            if !expected.contains(line) {
+                text.push_str(&format!("+ {line}\n"));
+            }
+        }
+        text
+    }
+}
+
+/// Runs every golden test of a pack.
+pub fn run(pack: &Pack, program: &Program, context: &Context) -> Vec<Case> {
+    let mut evaluator = Evaluator::new(program, context);
+    pack.cases()
+        .map(|name| {
+            let file = |leaf: &str| pack.files.get(&format!("tests/{name}/{leaf}"));
+            let found = match file("event.json").map(|bytes| events(bytes)) {
+                Some(Ok(events)) => journal(&mut evaluator, &events),
+                Some(Err(error)) => format!("; unreadable: {error}\n"),
+                None => String::new(),
+            };
+            let expected = file("expected.journal")
+                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+                .unwrap_or_default();
+            Case { name: name.to_owned(), expected, found }
+        })
+        .collect()
+}
+
+fn events(bytes: &[u8]) -> Result<Vec<Event>, String> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let values = match value {
+        Value::Array(values) => values,
+        one => vec![one],
+    };
+    values.into_iter().map(|value| Event::from_value(value).map_err(|e| e.to_string())).collect()
+}
+
+/// The decisions on some events as one text.
+pub fn journal(evaluator: &mut Evaluator<'_>, events: &[Event]) -> String {
+    let parts: Vec<String> = events.iter().map(|event| written(evaluator.decide(event))).collect();
+    parts.join("\n")
+}
+
+fn written(decision: Decision) -> String {
+    match decision {
+        Decision::Posted { postings, .. } => {
+            let parts: Vec<String> = postings
+                .iter()
+                .map(|posting| {
+                    let mut part = text::entry(&posting.entry, |line| line.account.clone());
+                    for deferral in &posting.deferrals {
+                        part.push_str(&format!(
+                            "    ; line {} is released into {} {} from {} to {}\n",
+                            deferral.line_no,
+                            deferral.release_account,
+                            deferral.method,
+                            deferral.from,
+                            deferral.to
+                        ));
+                    }
+                    part
+                })
+                .collect();
+            parts.join("\n")
+        }
+        Decision::Ignored { rule, reason } => format!("; ignored by {rule}: {reason}\n"),
+        Decision::Suspended { rule: Some(rule), reason } => {
+            format!("; suspended by {rule}: {reason}\n")
+        }
+        Decision::Suspended { rule: None, reason } => format!("; suspended: {reason}\n"),
+    }
+}
