@@ -69,6 +69,7 @@ CREATE TABLE match_item (
     amount BIGINT NOT NULL,
     PRIMARY KEY (reconciliation, side, item)
 );
+-- `lasting`: from a match, which no later run finds again; it stays until somebody resolves it.
 CREATE TABLE reconciliation_break (
     id TEXT NOT NULL PRIMARY KEY,
     reconciliation TEXT NOT NULL,
@@ -82,6 +83,7 @@ CREATE TABLE reconciliation_break (
     age_days BIGINT NOT NULL,
     items TEXT NOT NULL,
     detail TEXT NOT NULL,
+    lasting BOOLEAN NOT NULL,
     first_seen_at TIMESTAMPTZ NOT NULL,
     last_seen_at TIMESTAMPTZ NOT NULL
 );

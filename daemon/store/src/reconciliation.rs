@@ -48,6 +48,8 @@ pub struct BreakRow {
     pub items: String,
     /// A sentence for people.
     pub detail: String,
+    /// It comes from a match and stays until somebody resolves it.
+    pub lasting: bool,
 }
 
 /// The totals of one account and currency.
@@ -206,7 +208,7 @@ impl Tx {
                 .bind(&row.id).bind(&row.reconciliation).bind(&row.kind).bind(&row.status)
                 .bind(&row.reference).bind(&row.account).bind(row.currency_id).bind(row.amount)
                 .bind(row.since_on).bind(row.age_days).bind(&row.items).bind(&row.detail)
-                .bind(stamp.now).execute(db).await?.rows_affected());
+                .bind(row.lasting).bind(stamp.now).execute(db).await?.rows_affected());
         }
         on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/clear_state"))
             .bind(reconciliation).execute(db).await?.rows_affected());

@@ -1,1 +1,2 @@
-UPDATE reconciliation_break SET status = 'cleared' WHERE reconciliation = $1 AND status <> 'cleared'
+UPDATE reconciliation_break SET status = 'cleared'
+WHERE reconciliation = $1 AND status <> 'cleared' AND NOT lasting

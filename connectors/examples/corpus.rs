@@ -1,0 +1,56 @@
+//! Reads every settlement file below a folder of other people's files and tells what became of it.
+//!
+//! `cargo run -p connectors --example corpus -- FOLDER` prints a line per file that a format
+//! recognises. It fails when a format panics, and when fewer files can be read than before: what
+//! cannot be read is listed here with the reason, so that a new refusal shows.
+
+use connectors::settlement::SettlementKind;
+use std::path::{Path, PathBuf};
+
+/// Files that are refused, by the end of their path, and what the refusal says.
+const REFUSED: &[(&str, &str)] = &[("camt053.v2.wrong.xml", "no statement")];
+
+fn main() -> std::process::ExitCode {
+    let Some(root) = std::env::args().nth(1) else {
+        eprintln!("usage: corpus FOLDER");
+        return std::process::ExitCode::from(2);
+    };
+    let mut files = Vec::new();
+    walk(Path::new(&root), &mut files);
+    files.sort();
+    let (mut passed, mut failed) = (0, 0);
+    for path in files {
+        // Schemas name the format without being of it.
+        if path.extension().is_some_and(|ending| ending == "xsd") {
+            continue;
+        }
+        let Ok(bytes) = std::fs::read(&path) else { continue };
+        let Some(kind) = SettlementKind::recognise(&bytes) else { continue };
+        let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
+        let expected = REFUSED.iter().find(|(end, _)| name.ends_with(end));
+        let (ok, told) = match (kind.parse(&bytes), expected) {
+            (Ok(statements), None) => {
+                let lines: usize = statements.iter().map(|statement| statement.lines.len()).sum();
+                let verdicts: Vec<String> =
+                    statements.iter().map(connectors::settlement::Statement::verdict).collect();
+                (true, format!("{} statements, {lines} lines: {}", statements.len(), verdicts.join("; ")))
+            }
+            (Ok(_), Some(_)) => (true, "read, though it was refused before".to_owned()),
+            (Err(error), Some((_, why))) => (error.to_string().contains(why), format!("refused: {error}")),
+            (Err(error), None) => (false, format!("refused: {error}")),
+        };
+        let mark = if ok { "ok  " } else { "FAIL" };
+        println!("{mark} {:8} {name}: {told}", kind.id);
+        if ok { passed += 1 } else { failed += 1 }
+    }
+    println!("{passed} passed, {failed} failed");
+    std::process::ExitCode::from(u8::from(failed > 0 || passed == 0))
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(items) = std::fs::read_dir(folder) else { return };
+    for item in items.flatten() {
+        let path = item.path();
+        if path.is_dir() { walk(&path, files) } else { files.push(path) }
+    }
+}

@@ -1,0 +1,193 @@
+//! Oracle Fusion Cloud: file-based data import of journals, `GlInterface.csv` in a ZIP.
+//!
+//! 149 columns without a header, by the GL_INTERFACE import template; `.` decimals, dates
+//! `YYYY/MM/DD`; a debit line leaves the credit column blank and the reverse. A journal is the rows
+//! that share REFERENCE1 (batch) and REFERENCE4 (entry); GROUP_ID is the batch number and must equal
+//! the import's parameter. Accounted amounts and the rate are given where the entry is in a foreign
+//! currency. Not run against the live system.
+
+use super::{Artifact, ErpKind, ExportBatch, ExportEntry, FileFormat, RenderError};
+use ledger::{Line, Money, Side};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io::{Cursor, Write};
+
+/// This kind's registration.
+pub const KIND: ErpKind = ErpKind::file::<OracleFusion>("oracle_fusion", "Oracle Fusion Cloud (FBDI)", EXAMPLE);
+
+const EXAMPLE: &str = r#"ledgers: { us: US Primary Ledger, eu: EU Primary Ledger }
+companies: { us: "101", eu: "201" }
+segments: ["{company}", "000", "{account}", "{dimension.product}"]
+"#;
+
+/// Columns of GL_INTERFACE in the import template.
+const COLUMNS: usize = 149;
+
+/// The options.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The ledger's name by entity.
+    pub ledgers: BTreeMap<String, String>,
+    /// The balancing segment's value by entity, for `{company}`.
+    #[serde(default)]
+    pub companies: BTreeMap<String, String>,
+    /// SEGMENT1 and following: text, `{company}`, `{account}` (the chart's code) or
+    /// `{dimension.NAME}`.
+    pub segments: Vec<String>,
+    /// What stands for a dimension that a line does not have.
+    #[serde(default = "default_blank")]
+    pub blank: String,
+    /// USER_JE_SOURCE_NAME.
+    #[serde(default = "default_source")]
+    pub source: String,
+    /// USER_JE_CATEGORY_NAME.
+    #[serde(default = "default_category")]
+    pub category: String,
+}
+
+fn default_blank() -> String {
+    "000".to_owned()
+}
+
+fn default_source() -> String {
+    "Tieout".to_owned()
+}
+
+fn default_category() -> String {
+    "Billing".to_owned()
+}
+
+/// The format.
+#[derive(Clone, Debug)]
+pub struct OracleFusion {
+    config: Config,
+}
+
+impl FileFormat for OracleFusion {
+    type Config = Config;
+
+    fn new(config: Config) -> Self {
+        Self { config }
+    }
+
+    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError> {
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        for item in &batch.entries {
+            for (index, line) in item.entry.lines().iter().enumerate() {
+                let row = self.row(batch, item, index + 1, line)?;
+                writer.write_record(&row.0).map_err(RenderError::write)?;
+            }
+        }
+        let csv = writer.into_inner().map_err(|error| RenderError::write(error.to_string()))?;
+        Ok(Artifact { name: batch.file_name("zip"), bytes: zipped("GlInterface.csv", &csv)? })
+    }
+}
+
+/// A row whose columns are named by their position in the template, from 1.
+struct Row(Vec<String>);
+
+impl Row {
+    fn set(&mut self, position: usize, value: impl Into<String>) {
+        if let Some(column) = position.checked_sub(1).and_then(|index| self.0.get_mut(index)) {
+            *column = value.into();
+        }
+    }
+}
+
+impl OracleFusion {
+    fn row(
+        &self,
+        batch: &ExportBatch,
+        item: &ExportEntry,
+        line_no: usize,
+        line: &Line,
+    ) -> Result<Row, RenderError> {
+        let header = item.entry.header();
+        let ledger = self.config.ledgers.get(&header.entity).ok_or_else(|| RenderError::Unknown {
+            what: "entity",
+            name: header.entity.clone(),
+            option: "ledgers",
+        })?;
+        let day = |date: chrono::NaiveDate| date.format("%Y/%m/%d").to_string();
+        let mut row = Row(vec![String::new(); COLUMNS]);
+        row.set(1, "NEW");
+        row.set(3, day(header.date));
+        row.set(4, &self.config.source);
+        row.set(5, &self.config.category);
+        row.set(6, line.amount.currency().code());
+        row.set(7, day(batch.created_at.date_naive()));
+        row.set(8, "A");
+        for (index, template) in self.config.segments.iter().enumerate().take(30) {
+            row.set(9 + index, self.segment(batch, header.entity.as_str(), line, template)?);
+        }
+        amounts(&mut row, (39, 40), line.side, line.amount);
+        row.set(43, format!("Tieout {}", batch.id));
+        row.set(44, format!("{} batch {}", batch.target, batch.number));
+        row.set(46, format!("{} {}", item.id, header.reference));
+        row.set(47, &header.description);
+        row.set(48, &header.reference);
+        row.set(52, format!("{} ({})", header.description, header.rule.rule));
+        row.set(53, format!("{}-{line_no}", item.id));
+        if let Some(rate) = header.rate {
+            amounts(&mut row, (41, 42), line.side, line.functional);
+            row.set(64, "User");
+            row.set(65, day(header.date));
+            row.set(66, rate.normalize().to_string());
+        }
+        row.set(67, batch.number.to_string());
+        row.set(92, ledger);
+        Ok(row)
+    }
+
+    fn segment(
+        &self,
+        batch: &ExportBatch,
+        entity: &str,
+        line: &Line,
+        template: &str,
+    ) -> Result<String, RenderError> {
+        let unknown = |what, name: &str, option| RenderError::Unknown { what, name: name.to_owned(), option };
+        let Some(name) = template.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+            return Ok(template.to_owned());
+        };
+        match name.strip_prefix("dimension.") {
+            Some(dimension) => Ok(line
+                .dimensions
+                .get(dimension)
+                .cloned()
+                .unwrap_or_else(|| self.config.blank.clone())),
+            None if name == "company" => self
+                .config
+                .companies
+                .get(entity)
+                .cloned()
+                .ok_or_else(|| unknown("entity", entity, "companies")),
+            None if name == "account" => batch
+                .chart
+                .get(&line.account)
+                .map(|account| account.code.clone())
+                .ok_or_else(|| unknown("account", &line.account, "segments")),
+            None => Err(unknown("segment", template, "segments")),
+        }
+    }
+}
+
+fn amounts(row: &mut Row, (debit, credit): (usize, usize), side: Side, money: Money) {
+    let column = match side {
+        Side::Debit => debit,
+        Side::Credit => credit,
+    };
+    row.set(column, money.to_decimal().to_string());
+}
+
+/// A ZIP with one file and the earliest date that ZIP knows, so that equal rows give equal bytes.
+fn zipped(name: &str, bytes: &[u8]) -> Result<Vec<u8>, RenderError> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Deflated)
+        .last_modified_time(zip::DateTime::default());
+    writer.start_file(name, options).map_err(RenderError::write)?;
+    writer.write_all(bytes).map_err(RenderError::write)?;
+    Ok(writer.finish().map_err(RenderError::write)?.into_inner())
+}

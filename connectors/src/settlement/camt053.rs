@@ -1,0 +1,427 @@
+//! Bank statements by ISO 20022, camt.053, versions .02 to .08.
+//!
+//! One statement per `Stmt`; one line per booked `Ntry`, signed by `CdtDbtInd` (a reversal already
+//! shows the movement and is not flipped again). Pending and informational entries are left out.
+//! Opening is OPBD (or PRCD), closing CLBD; opening + lines = closing is checked. The document type
+//! declaration is refused and depth is bounded, so that no entity can be expanded and no nesting
+//! can exhaust the stack.
+
+use super::{Origin, ParseError, SettlementFormat, SettlementKind, SettlementLine, Statement};
+use chrono::NaiveDate;
+use ledger::encode::Encoder;
+use ledger::{Currency, Money};
+use quick_xml::events::{BytesStart, Event};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+/// This format's registration.
+pub const KIND: SettlementKind = SettlementKind {
+    id: "camt053",
+    title: "ISO 20022 bank statement, camt.053 (XML)",
+    format: &Camt053,
+};
+
+const MAX_DEPTH: usize = 64;
+
+/// The format.
+#[derive(Clone, Copy, Debug)]
+pub struct Camt053;
+
+impl SettlementFormat for Camt053 {
+    fn recognises(&self, head: &[u8]) -> bool {
+        String::from_utf8_lossy(head).contains("camt.053.001.")
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
+        let reader = quick_xml::Reader::from_reader(bytes);
+        let mut walk = Walk { reader, bytes, counted: Cell::new((0, 1)) };
+        let mut statements = Vec::new();
+        let mut depth = 0usize;
+        let mut current: Option<Draft> = None;
+        loop {
+            match walk.next()? {
+                Event::Eof => break,
+                Event::Start(start) => {
+                    let name = local(&start);
+                    if let Some(draft) = current.as_mut() {
+                        let line = walk.line();
+                        let element = walk.element(&start, 0)?;
+                        draft.take(&name, element, line)?;
+                        continue;
+                    }
+                    depth += 1;
+                    if depth > MAX_DEPTH {
+                        return Err(walk.error("the elements are nested too deeply"));
+                    }
+                    if name == "Stmt" {
+                        current = Some(Draft::default());
+                    }
+                }
+                Event::End(_) => {
+                    depth = depth.saturating_sub(1);
+                    if let Some(draft) = current.take() {
+                        statements.push(draft.close(walk.line())?);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if statements.is_empty() {
+            return Err(ParseError::new(0, "the document holds no statement (`Stmt`)"));
+        }
+        Ok(statements)
+    }
+}
+
+/// An element with its children: only what hangs below one part of a statement is held at a time.
+#[derive(Debug, Default)]
+struct Element {
+    currency: Option<String>,
+    text: String,
+    children: Vec<(String, Element)>,
+}
+
+impl Element {
+    fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|(own, _)| own == name).map(|(_, child)| child)
+    }
+
+    fn all<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e Self> {
+        self.children.iter().filter(move |(own, _)| own == name).map(|(_, child)| child)
+    }
+
+    fn at(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |here, name| here.child(name))
+    }
+
+    fn text_at(&self, path: &[&str]) -> Option<&str> {
+        self.at(path).map(|element| element.text.trim()).filter(|text| !text.is_empty())
+    }
+}
+
+struct Walk<'b> {
+    reader: quick_xml::Reader<&'b [u8]>,
+    bytes: &'b [u8],
+    /// How far lines were counted, and how many there were.
+    counted: Cell<(usize, u64)>,
+}
+
+impl<'b> Walk<'b> {
+    fn next(&mut self) -> Result<Event<'b>, ParseError> {
+        match self.reader.read_event() {
+            Ok(Event::DocType(_)) => Err(self.error("a document type declaration is refused")),
+            Ok(event) => Ok(event),
+            Err(error) => Err(self.error(&format!("no XML: {error}"))),
+        }
+    }
+
+    fn line(&self) -> u64 {
+        let position = usize::try_from(self.reader.buffer_position()).unwrap_or(0);
+        let position = position.min(self.bytes.len());
+        let (from, line) = self.counted.get();
+        let read = self.bytes.get(from..position).unwrap_or_default();
+        let breaks = read.iter().filter(|byte| **byte == b'\n').count();
+        let line = line + u64::try_from(breaks).unwrap_or(0);
+        self.counted.set((position.max(from), line));
+        line
+    }
+
+    fn error(&self, what: &str) -> ParseError {
+        ParseError::new(self.line(), what)
+    }
+
+    fn element(&mut self, start: &BytesStart<'_>, depth: usize) -> Result<Element, ParseError> {
+        if depth > MAX_DEPTH {
+            return Err(self.error("the elements are nested too deeply"));
+        }
+        let currency = start
+            .try_get_attribute("Ccy")
+            .map_err(|error| self.error(&error.to_string()))?
+            .map(|attribute| attribute.value.into_owned());
+        let mut element = Element { currency, ..Element::default() };
+        loop {
+            match self.next()? {
+                Event::Start(start) => {
+                    let name = local(&start);
+                    let child = self.element(&start, depth + 1)?;
+                    element.children.push((name, child));
+                }
+                Event::Empty(start) => element.children.push((local(&start), Element::default())),
+                Event::Text(text) => {
+                    element.text.push_str(&text.xml10_content());
+                }
+                Event::CData(text) => {
+                    element.text.push_str(&text.into_inner());
+                }
+                Event::GeneralRef(reference) => {
+                    let resolved = self.reference(&reference)?;
+                    element.text.push_str(&resolved);
+                }
+                Event::End(_) => return Ok(element),
+                Event::Eof => return Err(self.error("the document ends inside an element")),
+                _ => {}
+            }
+        }
+    }
+
+    fn reference(&self, reference: &quick_xml::events::BytesRef<'_>) -> Result<String, ParseError> {
+        if let Ok(Some(character)) = reference.resolve_char_ref() {
+            return Ok(character.to_string());
+        }
+        let name = reference.to_string();
+        quick_xml::escape::resolve_xml_entity(&name)
+            .map(str::to_owned)
+            .ok_or_else(|| self.error(&format!("the entity `&{name};` is not one of XML's own")))
+    }
+}
+
+fn local(start: &BytesStart<'_>) -> String {
+    start.local_name().as_ref().to_owned()
+}
+
+/// A statement while its parts come in.
+#[derive(Debug, Default)]
+struct Draft {
+    identity: String,
+    account: String,
+    currency: Option<String>,
+    balances: Vec<Balance>,
+    period: (Option<NaiveDate>, Option<NaiveDate>),
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Balance {
+    code: String,
+    amount: String,
+    currency: String,
+    negative: bool,
+    on: Option<NaiveDate>,
+    line: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    element: Element,
+    line: u64,
+}
+
+impl Draft {
+    fn take(&mut self, name: &str, element: Element, line: u64) -> Result<(), ParseError> {
+        match name {
+            "Id" => element.text.trim().clone_into(&mut self.identity),
+            "Acct" => {
+                let id = element.text_at(&["Id", "IBAN"]).or_else(|| element.text_at(&["Id", "Othr", "Id"]));
+                let id = id.or_else(|| element.text_at(&["Id", "PrtryAcct", "Id"]));
+                id.unwrap_or("unnamed").clone_into(&mut self.account);
+                self.currency = element.text_at(&["Ccy"]).map(str::to_owned);
+            }
+            "FrToDt" => {
+                self.period = (
+                    element.text_at(&["FrDtTm"]).and_then(day_of),
+                    element.text_at(&["ToDtTm"]).and_then(day_of),
+                );
+            }
+            "Bal" => self.balances.push(balance(&element, line)?),
+            "Ntry" => self.entries.push(Entry { element, line }),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn close(self, end: u64) -> Result<Statement, ParseError> {
+        let code = self
+            .currency
+            .clone()
+            .or_else(|| self.balance(&["OPBD", "CLBD", "PRCD"]).map(|b| b.currency.clone()))
+            .or_else(|| self.entries.first()?.element.child("Amt")?.currency.clone())
+            .ok_or_else(|| ParseError::new(end, "the statement names no currency"))?;
+        let currency =
+            Currency::from_code(&code).map_err(|error| ParseError::money(end, "Ccy", &error))?;
+        let mut contradictions = Vec::new();
+        let opening = self.money(&["OPBD", "PRCD"], currency, &mut contradictions)?;
+        let closing = self.money(&["CLBD"], currency, &mut contradictions)?;
+        let mut lines = Vec::new();
+        let mut repeats = BTreeMap::<String, u32>::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            let position = i64::try_from(index + 1).unwrap_or(0);
+            match entry.line(currency, position, &mut repeats)? {
+                Found::Line(line) => lines.push(*line),
+                Found::NotBooked => {}
+                Found::OtherCurrency(other) => contradictions
+                    .push(format!("entry {position} is in {other}, the account in {currency}")),
+            }
+        }
+        let (from, to) = self.days(&lines, end)?;
+        Ok(Statement {
+            origin: Origin::Bank,
+            account: self.account,
+            identity: self.identity,
+            currency,
+            opening,
+            closing,
+            from,
+            to,
+            lines,
+            contradictions,
+        })
+    }
+
+    fn balance(&self, codes: &[&str]) -> Option<&Balance> {
+        codes.iter().find_map(|code| self.balances.iter().find(|balance| balance.code == *code))
+    }
+
+    fn money(
+        &self,
+        codes: &[&str],
+        currency: Currency,
+        contradictions: &mut Vec<String>,
+    ) -> Result<Option<Money>, ParseError> {
+        let Some(balance) = self.balance(codes) else { return Ok(None) };
+        if balance.currency != currency.code() {
+            contradictions.push(format!(
+                "the balance {} is in {}, the account in {currency}",
+                balance.code, balance.currency
+            ));
+            return Ok(None);
+        }
+        signed(&balance.amount, currency, balance.negative, balance.line).map(Some)
+    }
+
+    fn days(&self, lines: &[SettlementLine], end: u64) -> Result<(NaiveDate, NaiveDate), ParseError> {
+        let first = lines.iter().map(|line| line.booked_on).min();
+        let last = lines.iter().map(|line| line.booked_on).max();
+        let balance_days = || self.balances.iter().filter_map(|balance| balance.on);
+        let from = self.period.0.or_else(|| balance_days().min()).or(first);
+        let to = self.period.1.or_else(|| balance_days().max()).or(last);
+        match (from, to) {
+            (Some(from), Some(to)) => Ok((from.min(to), to)),
+            _ => Err(ParseError::new(end, "the statement names no day")),
+        }
+    }
+}
+
+enum Found {
+    Line(Box<SettlementLine>),
+    NotBooked,
+    OtherCurrency(String),
+}
+
+impl Entry {
+    fn line(
+        &self,
+        currency: Currency,
+        position: i64,
+        repeats: &mut BTreeMap<String, u32>,
+    ) -> Result<Found, ParseError> {
+        let entry = &self.element;
+        let status = entry.text_at(&["Sts", "Cd"]).or_else(|| entry.text_at(&["Sts"]));
+        if status != Some("BOOK") {
+            return Ok(Found::NotBooked);
+        }
+        let amount = entry.child("Amt").ok_or_else(|| ParseError::new(self.line, "an entry has no `Amt`"))?;
+        let own = amount.currency.as_deref().unwrap_or(currency.code());
+        if own != currency.code() {
+            return Ok(Found::OtherCurrency(own.to_owned()));
+        }
+        let negative = entry.text_at(&["CdtDbtInd"]) == Some("DBIT");
+        let money = signed(amount.text.trim(), currency, negative, self.line)?;
+        let booked = entry.child("BookgDt").or_else(|| entry.child("ValDt"));
+        let booked_on = booked
+            .and_then(|date| date.text_at(&["Dt"]).or_else(|| date.text_at(&["DtTm"])))
+            .and_then(day_of)
+            .ok_or_else(|| ParseError::new(self.line, "an entry has no booking date"))?;
+        let description = self.description();
+        let bank_reference = entry.text_at(&["AcctSvcrRef"]).or_else(|| entry.text_at(&["NtryRef"]));
+        let identity = identity(bank_reference, money, booked_on, &description, repeats);
+        Ok(Found::Line(Box::new(SettlementLine {
+            identity,
+            position,
+            kind: if negative { "debit" } else { "credit" }.to_owned(),
+            reference: self.reference().unwrap_or_default().to_owned(),
+            payout: String::new(),
+            gross: money,
+            fee: Money::minor(0, currency),
+            net: money,
+            booked_on,
+            paid_on: None,
+            raw: format!("{} {money} {booked_on} {description}", bank_reference.unwrap_or("-")),
+            description,
+        })))
+    }
+
+    /// The reference of the entry's only transaction; a batch of several has none of its own.
+    fn reference(&self) -> Option<&str> {
+        let mut details =
+            self.element.all("NtryDtls").flat_map(|details| details.all("TxDtls"));
+        let (first, second) = (details.next()?, details.next());
+        if second.is_some() {
+            return None;
+        }
+        let reference = first.text_at(&["RmtInf", "Strd", "CdtrRefInf", "Ref"]);
+        reference.or_else(|| {
+            first.text_at(&["Refs", "EndToEndId"]).filter(|id| *id != "NOTPROVIDED")
+        })
+    }
+
+    fn description(&self) -> String {
+        let details = self.element.all("NtryDtls").flat_map(|details| details.all("TxDtls"));
+        let mut parts: Vec<&str> = details
+            .filter_map(|transaction| transaction.child("RmtInf"))
+            .flat_map(|info| info.all("Ustrd"))
+            .map(|text| text.text.trim())
+            .collect();
+        parts.extend(self.element.text_at(&["AddtlNtryInf"]));
+        parts.join(" ")
+    }
+}
+
+/// The bank's own reference, or what the entry says; equal entries of a file are counted.
+fn identity(
+    bank_reference: Option<&str>,
+    money: Money,
+    booked_on: NaiveDate,
+    description: &str,
+    repeats: &mut BTreeMap<String, u32>,
+) -> String {
+    let mut encoder = Encoder::new("tieout.bank-line.v1");
+    encoder.text(bank_reference.unwrap_or_default());
+    encoder.value(money);
+    encoder.value(booked_on);
+    encoder.text(description);
+    let content = encoder.finish().short();
+    let base = match bank_reference {
+        Some(reference) => format!("{reference}#{content}"),
+        None => content,
+    };
+    let count = repeats.entry(base.clone()).or_default();
+    *count += 1;
+    if *count == 1 { base } else { format!("{base}.{count}") }
+}
+
+fn balance(element: &Element, line: u64) -> Result<Balance, ParseError> {
+    let amount =
+        element.child("Amt").ok_or_else(|| ParseError::new(line, "a balance has no `Amt`"))?;
+    let date = element.child("Dt");
+    let on = date
+        .and_then(|date| date.text_at(&["Dt"]).or_else(|| date.text_at(&["DtTm"])))
+        .and_then(day_of);
+    Ok(Balance {
+        code: element.text_at(&["Tp", "CdOrPrtry", "Cd"]).unwrap_or_default().to_owned(),
+        amount: amount.text.trim().to_owned(),
+        currency: amount.currency.clone().unwrap_or_default(),
+        negative: element.text_at(&["CdtDbtInd"]) == Some("DBIT"),
+        on,
+        line,
+    })
+}
+
+fn signed(text: &str, currency: Currency, negative: bool, line: u64) -> Result<Money, ParseError> {
+    let money =
+        Money::parse(text, currency).map_err(|error| ParseError::money(line, "Amt", &error))?;
+    Ok(if negative { Money::minor(-money.amount(), currency) } else { money })
+}
+
+fn day_of(text: &str) -> Option<NaiveDate> {
+    text.get(..10)?.parse().ok()
+}

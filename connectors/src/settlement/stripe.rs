@@ -1,0 +1,182 @@
+//! Stripe's payout reconciliation report, itemised: CSV, columns matched by name.
+//!
+//! Amounts are decimal major units, signed (a refund is negative); `net = gross - fee`. Merchants
+//! choose and reorder columns, and real files mix `USD` with `usd`. Lines are grouped by
+//! `automatic_payout_id` into one statement per payout; where the payout's own row is there, its net
+//! must equal the sum of its lines. Lines without a payout are a statement of what is still to come.
+
+use super::{Origin, ParseError, SettlementFormat, SettlementKind, SettlementLine, Statement};
+use chrono::NaiveDate;
+use csv::StringRecord;
+use ledger::{Currency, Money};
+use std::collections::BTreeMap;
+
+/// This format's registration.
+pub const KIND: SettlementKind = SettlementKind {
+    id: "stripe",
+    title: "Stripe payout reconciliation, itemised (CSV)",
+    format: &Stripe,
+};
+
+/// All balances of one Stripe account are one account here; transaction ids are unique in it.
+const ACCOUNT: &str = "stripe";
+
+/// The format.
+#[derive(Clone, Copy, Debug)]
+pub struct Stripe;
+
+impl SettlementFormat for Stripe {
+    fn recognises(&self, head: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(head);
+        let first = text.lines().next().unwrap_or_default();
+        ["balance_transaction_id", "reporting_category", "gross"]
+            .iter()
+            .all(|column| first.split(',').any(|found| found.trim_matches(['"', '\u{feff}']) == *column))
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+        let header = reader.headers().map_err(|error| broken(&error))?.clone();
+        let columns = Columns::find(&header)?;
+        let mut groups = BTreeMap::<(String, Currency), Group>::new();
+        for record in reader.records() {
+            let record = record.map_err(|error| broken(&error))?;
+            let line_no = record.position().map_or(0, csv::Position::line);
+            let line = columns.line(&record, line_no)?;
+            let key = (line.payout.clone(), line.net.currency());
+            let group = groups.entry(key).or_default();
+            if line.kind == "payout" {
+                group.payout = Some(line);
+            } else {
+                group.lines.push(line);
+            }
+        }
+        groups.into_iter().map(|((payout, currency), group)| group.close(&payout, currency)).collect()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    payout: Option<SettlementLine>,
+    lines: Vec<SettlementLine>,
+}
+
+impl Group {
+    fn close(self, payout: &str, currency: Currency) -> Result<Statement, ParseError> {
+        let days = self
+            .lines
+            .iter()
+            .chain(&self.payout)
+            .flat_map(|line| [Some(line.booked_on), line.paid_on])
+            .flatten();
+        let (from, to) = days.fold((NaiveDate::MAX, NaiveDate::MIN), |(from, to), day| {
+            (from.min(day), to.max(day))
+        });
+        let mut contradictions = Vec::new();
+        for line in &self.lines {
+            if line.gross.amount() - line.fee.amount() != line.net.amount() {
+                contradictions.push(format!("net of `{}` is not gross less fee", line.identity));
+            }
+        }
+        let zero = Money::minor(0, currency);
+        // The payout empties the balance that its lines built up; its row has either sign.
+        let paid = self.payout.as_ref().map(|line| line.net.amount().abs());
+        let total: i64 = self.lines.iter().map(|line| line.net.amount()).sum();
+        let signed = paid.map(|paid| if total < 0 { -paid } else { paid });
+        Ok(Statement {
+            origin: Origin::Processor,
+            account: ACCOUNT.to_owned(),
+            identity: if payout.is_empty() { "not paid out yet".into() } else { payout.into() },
+            currency,
+            opening: signed.map(|_| zero),
+            closing: signed.map(|paid| Money::minor(paid, currency)),
+            from,
+            to,
+            lines: self.lines,
+            contradictions,
+        })
+    }
+}
+
+fn broken(error: &csv::Error) -> ParseError {
+    ParseError::new(error.position().map_or(0, csv::Position::line), error.to_string())
+}
+
+/// Where the columns stand.
+struct Columns {
+    id: usize,
+    currency: usize,
+    gross: usize,
+    fee: usize,
+    net: usize,
+    category: usize,
+    created: usize,
+    source: Option<usize>,
+    payout: Option<usize>,
+    effective: Option<usize>,
+    description: Option<usize>,
+}
+
+impl Columns {
+    fn find(header: &StringRecord) -> Result<Self, ParseError> {
+        let at = |name: &str| header.iter().position(|column| column.trim() == name);
+        let need = |name: &str| {
+            at(name).ok_or_else(|| {
+                ParseError::new(1, format!("the column `{name}` is missing; add it to the report"))
+            })
+        };
+        let created = at("created_utc").or_else(|| at("created"));
+        Ok(Self {
+            id: need("balance_transaction_id")?,
+            currency: need("currency")?,
+            gross: need("gross")?,
+            fee: need("fee")?,
+            net: need("net")?,
+            category: need("reporting_category")?,
+            created: created.map_or_else(|| need("created_utc"), Ok)?,
+            source: at("source_id"),
+            payout: at("automatic_payout_id"),
+            effective: at("automatic_payout_effective_at_utc")
+                .or_else(|| at("automatic_payout_effective_at")),
+            description: at("description"),
+        })
+    }
+
+    fn line(&self, record: &StringRecord, line: u64) -> Result<SettlementLine, ParseError> {
+        let field = |at: usize| record.get(at).unwrap_or_default().trim();
+        let optional = |at: Option<usize>| at.map(field).unwrap_or_default();
+        let identity = field(self.id);
+        if identity.is_empty() {
+            return Err(ParseError::new(line, "balance_transaction_id is empty"));
+        }
+        let currency = Currency::from_code(&field(self.currency).to_ascii_uppercase())
+            .map_err(|error| ParseError::money(line, "currency", &error))?;
+        let money = |name: &str, at: usize| {
+            Money::parse(field(at), currency).map_err(|error| ParseError::money(line, name, &error))
+        };
+        let effective = optional(self.effective);
+        let paid_on = if effective.is_empty() { None } else { Some(day(effective, line)?) };
+        Ok(SettlementLine {
+            identity: identity.to_owned(),
+            position: i64::try_from(line).unwrap_or(0),
+            kind: field(self.category).to_owned(),
+            reference: optional(self.source).to_owned(),
+            payout: optional(self.payout).to_owned(),
+            gross: money("gross", self.gross)?,
+            fee: money("fee", self.fee)?,
+            net: money("net", self.net)?,
+            booked_on: day(field(self.created), line)?,
+            paid_on,
+            description: optional(self.description).to_owned(),
+            raw: record.iter().collect::<Vec<_>>().join(","),
+        })
+    }
+}
+
+fn day(text: &str, line: u64) -> Result<NaiveDate, ParseError> {
+    let first = text.get(..10).unwrap_or(text);
+    first
+        .parse()
+        .map_err(|_bad| ParseError::new(line, format!("`{text}` is no time; expected 2026-01-31 10:00:00")))
+}

@@ -1,0 +1,225 @@
+//! NDJSON files of CloudEvents: one event per line, plain, `.gz` or `.zst`.
+//!
+//! The partition is the file's name and the hash of its bytes, so that a file that grew or changed
+//! is another partition and its known events are duplicates. A position is the offset of a line in
+//! the decompressed text. Blank lines are no events.
+
+use super::{BatchLimit, Checkpoints, EventBatch, EventSource, RawEvent, SourceError};
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// The longest line that is kept whole: 64 MiB.
+const MAX_LINE_BYTES: u64 = 64 << 20;
+
+/// A file of events.
+pub struct FileSource {
+    path: PathBuf,
+    partition: String,
+    reader: Box<dyn BufRead + Send>,
+    /// The offset of the next line.
+    position: i64,
+    started: bool,
+    limit: BatchLimit,
+}
+
+impl fmt::Debug for FileSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSource")
+            .field("partition", &self.partition)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FileSource {
+    /// Opens a file and takes its hash.
+    ///
+    /// # Errors
+    /// [`SourceError::Unavailable`] when it cannot be read.
+    pub fn open(path: &Path, limit: BatchLimit) -> Result<Self, SourceError> {
+        let unavailable = |source: io::Error| unavailable(path, source);
+        let hash = hash_of(path).map_err(unavailable)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let file = File::open(path).map_err(unavailable)?;
+        let reader = decompressed(path, file).map_err(unavailable)?;
+        let partition = format!("{name}@{hash}");
+        let path = path.to_owned();
+        Ok(Self { path, partition, reader, position: 0, started: false, limit })
+    }
+
+    /// Standard input as a source, read to its end before the first event.
+    ///
+    /// # Errors
+    /// [`SourceError::Unavailable`] when it cannot be read.
+    pub fn from_reader(mut input: impl Read, limit: BatchLimit) -> Result<Self, SourceError> {
+        let path = PathBuf::from("-");
+        let mut bytes = Vec::new();
+        input.read_to_end(&mut bytes).map_err(|source| unavailable(&path, source))?;
+        let partition = format!("stdin@{}", short_hash(&Sha256::digest(&bytes)));
+        let reader = Box::new(BufReader::new(io::Cursor::new(bytes)));
+        Ok(Self { path, partition, reader, position: 0, started: false, limit })
+    }
+
+    /// The partition that this file is.
+    pub fn partition(&self) -> &str {
+        &self.partition
+    }
+
+    fn skip_to(&mut self, target: i64) -> io::Result<()> {
+        let wanted = u64::try_from(target).unwrap_or(0);
+        let skipped = io::copy(&mut (&mut self.reader).take(wanted), &mut io::sink())?;
+        if skipped < wanted {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the file ends before its checkpoint",
+            ));
+        }
+        self.position = target;
+        Ok(())
+    }
+
+    fn next_batch(&mut self) -> io::Result<Option<EventBatch>> {
+        let from = self.position;
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        while events.len() < self.limit.events && bytes < self.limit.bytes {
+            let mut line = Vec::new();
+            let mut bounded = (&mut self.reader).take(MAX_LINE_BYTES);
+            let read = bounded.read_until(b'\n', &mut line)?;
+            if read == 0 {
+                break;
+            }
+            let position = self.position;
+            self.position += i64::try_from(read).unwrap_or(0);
+            while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+                line.pop();
+            }
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            bytes += line.len();
+            events.push(RawEvent { position, payload: line, problem: None });
+        }
+        if self.position == from {
+            return Ok(None);
+        }
+        let partition = self.partition.clone();
+        Ok(Some(EventBatch { partition, from, through: self.position, events }))
+    }
+}
+
+#[async_trait]
+impl EventSource for FileSource {
+    async fn poll(
+        &mut self,
+        checkpoints: &dyn Checkpoints,
+    ) -> Result<Option<EventBatch>, SourceError> {
+        if !self.started {
+            let position = checkpoints.position(&self.partition).await?;
+            self.skip_to(position).map_err(|source| unavailable(&self.path, source))?;
+            self.started = true;
+        }
+        self.next_batch().map_err(|source| unavailable(&self.path, source))
+    }
+
+    async fn release(&mut self, _partition: &str, _through: i64) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+fn unavailable(path: &Path, source: io::Error) -> SourceError {
+    SourceError::Unavailable { name: path.display().to_string(), source: Box::new(source) }
+}
+
+fn hash_of(path: &Path) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
+    loop {
+        let chunk = file.fill_buf()?;
+        if chunk.is_empty() {
+            break;
+        }
+        hasher.update(chunk);
+        let length = chunk.len();
+        file.consume(length);
+    }
+    Ok(short_hash(&hasher.finalize()))
+}
+
+fn short_hash(hash: &[u8]) -> String {
+    ledger::hash::hex(hash.get(..8).unwrap_or_default())
+}
+
+fn decompressed(path: &Path, file: File) -> io::Result<Box<dyn BufRead + Send>> {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    Ok(match ending.as_str() {
+        "gz" => Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(file))),
+        "zst" => Box::new(BufReader::new(zstd::Decoder::new(file)?)),
+        _ => Box::new(BufReader::with_capacity(1 << 16, file)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct At(i64);
+
+    #[async_trait]
+    impl Checkpoints for At {
+        async fn position(&self, _partition: &str) -> Result<i64, SourceError> {
+            Ok(self.0)
+        }
+    }
+
+    const LIMIT: BatchLimit = BatchLimit { events: 2, bytes: 1 << 20 };
+
+    async fn all(source: &mut FileSource, from: i64) -> Vec<(i64, String)> {
+        let mut events = Vec::new();
+        while let Some(batch) = source.poll(&At(from)).await.unwrap() {
+            events.extend(
+                batch.events.into_iter().map(|e| (e.position, String::from_utf8(e.payload).unwrap())),
+            );
+        }
+        events
+    }
+
+    #[tokio::test]
+    async fn lines_have_positions_and_can_be_taken_up_again() {
+        let text = "{\"a\":1}\n\n{\"b\":2}\r\nnot json\n{\"c\":3}";
+        let mut source = FileSource::from_reader(text.as_bytes(), LIMIT).unwrap();
+        let whole = all(&mut source, 0).await;
+        let expected =
+            [(0, "{\"a\":1}"), (9, "{\"b\":2}"), (18, "not json"), (27, "{\"c\":3}")];
+        assert_eq!(whole, expected.map(|(at, text)| (at, text.to_owned())));
+        let mut again = FileSource::from_reader(text.as_bytes(), LIMIT).unwrap();
+        assert_eq!(all(&mut again, 18).await, whole[2..]);
+    }
+
+    #[tokio::test]
+    async fn compressed_files_read_the_same() {
+        let folder = std::env::temp_dir().join(format!("tieout-file-source-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = b"{\"a\":1}\n{\"b\":2}\n";
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut gz, text).unwrap();
+        let files = [
+            ("plain.ndjson", text.to_vec()),
+            ("packed.ndjson.gz", gz.finish().unwrap()),
+            ("packed.ndjson.zst", zstd::encode_all(&text[..], 1).unwrap()),
+        ];
+        for (name, bytes) in files {
+            let path = folder.join(name);
+            std::fs::write(&path, bytes).unwrap();
+            let mut source = FileSource::open(&path, LIMIT).unwrap();
+            let events = all(&mut source, 0).await;
+            assert_eq!(events.len(), 2, "{name}");
+            assert_eq!(events[1].0, 8, "{name}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,195 @@
+//! A folder behind SFTP, by libssh2.
+//!
+//! The host key must be the one that the configuration names: there is no trust on first use. A
+//! file is uploaded under a temporary name, its size is checked, then it is renamed. A repeat that
+//! finds the finished file, byte for byte, sends nothing.
+
+use super::{FileDrop, Placed, TransportError};
+use crate::secret::{Secret, SecretRef};
+use async_trait::async_trait;
+use serde::Deserialize;
+use ssh2::{CheckResult, KnownHostFileKind, RenameFlags, Session};
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// `SSH_FX_NO_SUCH_FILE` of the SFTP protocol.
+const NO_SUCH_FILE: i32 = 2;
+
+/// The configuration of an SFTP drop.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The host.
+    pub host: String,
+    /// The port, 22 when not named.
+    #[serde(default = "default_port")]
+    pub port: u16,
+    /// The user.
+    pub user: String,
+    /// The host's public key, `ssh-ed25519 AAAA…`, as its owner tells it.
+    pub host_key: String,
+    /// The folder there.
+    pub folder: String,
+    /// A file with the private key.
+    pub key_file: Option<PathBuf>,
+    /// The passphrase of the private key, or the password where there is no key.
+    pub password: Option<SecretRef>,
+    /// Seconds to wait for the network; 30 when not named.
+    #[serde(default = "default_timeout")]
+    pub timeout_seconds: u32,
+}
+
+const fn default_port() -> u16 {
+    22
+}
+
+const fn default_timeout() -> u32 {
+    30
+}
+
+/// The drop, with its secret read.
+#[derive(Clone, Debug)]
+pub struct Sftp {
+    config: Config,
+    key_file: Option<PathBuf>,
+    password: Option<Secret>,
+}
+
+impl Sftp {
+    /// Reads the secret; a relative key file is taken from `base`.
+    ///
+    /// # Errors
+    /// [`TransportError::Secret`].
+    pub fn new(config: Config, base: &Path) -> Result<Self, TransportError> {
+        let password = config.password.as_ref().map(SecretRef::read).transpose()?;
+        let key_file = config.key_file.as_ref().map(|path| base.join(path));
+        Ok(Self { config, key_file, password })
+    }
+
+    fn failed(
+        &self,
+        what: &str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> TransportError {
+        TransportError::Unreachable { peer: self.peer(), what: what.to_owned(), source: source.into() }
+    }
+
+    fn connect(&self) -> Result<Session, TransportError> {
+        let timeout = Duration::from_secs(u64::from(self.config.timeout_seconds));
+        let address = (self.config.host.as_str(), self.config.port)
+            .to_socket_addrs()
+            .map_err(|error| self.failed("looking up the host", error))?
+            .next()
+            .ok_or_else(|| self.failed("looking up the host", "it has no address"))?;
+        let stream = TcpStream::connect_timeout(&address, timeout)
+            .map_err(|error| self.failed("connecting", error))?;
+        let mut session = Session::new().map_err(|error| self.failed("starting libssh2", error))?;
+        session.set_timeout(self.config.timeout_seconds.saturating_mul(1000));
+        session.set_tcp_stream(stream);
+        session.handshake().map_err(|error| self.failed("the SSH handshake", error))?;
+        self.check_host(&session)?;
+        self.authenticate(&session)?;
+        Ok(session)
+    }
+
+    fn check_host(&self, session: &Session) -> Result<(), TransportError> {
+        let mut known = session.known_hosts().map_err(|error| self.failed("reading host keys", error))?;
+        let line = format!("[{}]:{} {}", self.config.host, self.config.port, self.config.host_key);
+        known
+            .read_str(&line, KnownHostFileKind::OpenSSH)
+            .map_err(|error| self.failed("reading `host_key` of the configuration", error))?;
+        let shown = session.host_key();
+        let matches = shown.is_some_and(|(key, _)| {
+            let found = known.check_port(&self.config.host, self.config.port, key);
+            matches!(found, CheckResult::Match)
+        });
+        if matches {
+            return Ok(());
+        }
+        let shown = shown.map_or_else(|| "none".to_owned(), |(_, kind)| format!("{kind:?}"));
+        Err(TransportError::HostKey { peer: self.peer(), shown })
+    }
+
+    fn authenticate(&self, session: &Session) -> Result<(), TransportError> {
+        let user = self.config.user.as_str();
+        let secret = self.password.as_ref().map(Secret::reveal);
+        match &self.key_file {
+            Some(key) => session.userauth_pubkey_file(user, None, key, secret),
+            None => session.userauth_password(user, secret.unwrap_or_default()),
+        }
+        .map_err(|source| TransportError::Unauthorized {
+            peer: self.peer(),
+            user: user.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    fn place(&self, name: &str, bytes: &[u8]) -> Result<Placed, TransportError> {
+        let session = self.connect()?;
+        let sftp = session.sftp().map_err(|error| self.failed("opening SFTP", error))?;
+        let folder = Path::new(&self.config.folder);
+        let final_path = folder.join(name);
+        if let Some(found) = self.existing(&sftp, &final_path)? {
+            return Ok(if found == bytes { Placed::Already } else { Placed::Occupied });
+        }
+        let partial = folder.join(format!(".{name}.part"));
+        let mut file = sftp.create(&partial).map_err(|error| self.failed("creating the upload", error))?;
+        file.write_all(bytes).map_err(|error| self.failed("uploading", error))?;
+        // Not every server knows fsync; the size check below is what counts.
+        if file.fsync().is_err() {
+            tracing::debug!(peer = %self.peer(), "the server does not know fsync");
+        }
+        drop(file);
+        let stat = sftp.stat(&partial).map_err(|error| self.failed("checking the upload", error))?;
+        let (found, expected) = (stat.size.unwrap_or(0), u64::try_from(bytes.len()).unwrap_or(0));
+        if found != expected {
+            let name = name.to_owned();
+            return Err(TransportError::Size { peer: self.peer(), name, expected, found });
+        }
+        sftp.rename(&partial, &final_path, Some(RenameFlags::empty()))
+            .map_err(|error| self.failed("renaming the upload", error))?;
+        Ok(Placed::Sent)
+    }
+
+    fn existing(&self, sftp: &ssh2::Sftp, path: &Path) -> Result<Option<Vec<u8>>, TransportError> {
+        match sftp.open(path) {
+            Ok(mut file) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes)
+                    .map_err(|error| self.failed("reading what lies there", error))?;
+                Ok(Some(bytes))
+            }
+            Err(error) if error.code() == ssh2::ErrorCode::SFTP(NO_SUCH_FILE) => Ok(None),
+            Err(error) => Err(self.failed("looking for the file", error)),
+        }
+    }
+}
+
+#[async_trait]
+impl FileDrop for Sftp {
+    async fn put(&self, name: &str, bytes: &[u8]) -> Result<Placed, TransportError> {
+        let (own, name, bytes) = (self.clone(), name.to_owned(), bytes.to_vec());
+        tokio::task::spawn_blocking(move || own.place(&name, &bytes))
+            .await
+            .unwrap_or_else(|error| Err(self.failed("uploading", error)))
+    }
+
+    async fn check(&self) -> Result<(), TransportError> {
+        let own = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let session = own.connect()?;
+            let sftp = session.sftp().map_err(|error| own.failed("opening SFTP", error))?;
+            sftp.stat(Path::new(&own.config.folder))
+                .map(|_| ())
+                .map_err(|error| own.failed(&format!("looking for `{}`", own.config.folder), error))
+        })
+        .await
+        .unwrap_or_else(|error| Err(self.failed("connecting", error)))
+    }
+
+    fn peer(&self) -> String {
+        format!("sftp://{}@{}:{}", self.config.user, self.config.host, self.config.port)
+    }
+}

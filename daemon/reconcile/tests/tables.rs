@@ -1,0 +1,199 @@
+//! Reconciliation as tables: items at the left and right, what is expected of them.
+
+use chrono::NaiveDate;
+use ledger::Currency;
+use reconcile::{Findings, Input, Item, On, Pass, Plan, Source, reconcile};
+
+fn day(text: &str) -> NaiveDate {
+    format!("2026-{text}").parse().unwrap()
+}
+
+/// `reference amount fee day text…`, one item per line.
+fn items(side: &str, table: &str) -> Vec<Item> {
+    table
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .enumerate()
+        .map(|(index, line)| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            Item {
+                currency: Currency::from_code("EUR").unwrap(),
+                on: day(words[3]),
+                reference: words[0].trim_matches('-').to_owned(),
+                amount: words[1].parse().unwrap(),
+                fee: words[2].parse().unwrap(),
+                identity: format!("{side}-{}-{index}", words[0]),
+                item: format!("{side}:{index}"),
+                text: words[4..].join(" "),
+                account: "eu".into(),
+                consumed: false,
+            }
+        })
+        .collect()
+}
+
+fn pass(name: &str, on: On, window_days: Option<i64>) -> Pass {
+    Pass { pass: name.into(), on, window_days, up_to: None }
+}
+
+fn payments() -> Plan {
+    Plan {
+        reconciliation: "payments".into(),
+        left: Source::Ledger { account: "psp-clearing".into(), events: Vec::new() },
+        right: Source::Settlement { processor: "stripe".into() },
+        passes: vec![pass("reference", On::Reference, None), pass("net of fee", On::NetOfFee, None)],
+        overdue_after_days: 5,
+        late_after_days: None,
+    }
+}
+
+fn payouts() -> Plan {
+    Plan {
+        reconciliation: "payouts".into(),
+        left: Source::Payouts { processor: "stripe".into() },
+        right: Source::Bank { text: "stripe".into() },
+        passes: vec![
+            pass("payout id", On::ReferenceInText, None),
+            pass("amount", On::Amount, Some(5)),
+            pass("split", On::ManyRight, Some(5)),
+            pass("merged", On::ManyLeft, Some(5)),
+        ],
+        overdue_after_days: 5,
+        late_after_days: Some(5),
+    }
+}
+
+fn run(plan: &Plan, left: &str, right: &str) -> Findings {
+    let input = Input {
+        left: items("left", left),
+        right: items("right", right),
+        left_until: Some(day("01-31")),
+        right_until: Some(day("01-31")),
+    };
+    let findings = reconcile(plan, &input);
+    for totals in findings.totals.values() {
+        assert_eq!(
+            totals.left - totals.right,
+            totals.left_pending - totals.right_pending + totals.breaks,
+            "the totals do not tie: {totals:?}"
+        );
+    }
+    for seed in 0..20 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut shuffled = input.clone();
+        rng.shuffle(&mut shuffled.left);
+        rng.shuffle(&mut shuffled.right);
+        assert_eq!(reconcile(plan, &shuffled), findings, "the order of the input decided");
+    }
+    findings
+}
+
+fn kinds(findings: &Findings) -> Vec<(&str, &str, i64)> {
+    findings.breaks.iter().map(|b| (b.kind.as_str(), b.reference.as_str(), b.amount)).collect()
+}
+
+#[test]
+fn payments_against_settlement_lines() {
+    let findings = run(
+        &payments(),
+        "ch_1   1000 0 01-05
+         ch_2   2000 0 01-05
+         ch_3   2910 0 01-06
+         ch_4   4000 0 01-07
+         ch_5   5000 0 01-08
+         ch_new 6000 0 01-30
+         dp_1  -1000 0 01-09
+         dp_1   1000 0 01-20",
+        "ch_1   1000 30 01-05
+         ch_2   2000 60 01-05
+         ch_2   2000 60 01-05
+         ch_3   3000 90 01-06
+         ch_5   5100 90 01-08
+         ch_6   7000 90 01-09
+         dp_1  -1000 1500 01-09
+         dp_1   1000 0 01-20",
+    );
+    assert_eq!(
+        kinds(&findings),
+        [
+            ("amount", "ch_5", -100),
+            ("duplicate-in-settlement", "ch_2", -2000),
+            ("fee", "ch_3", -90),
+            ("missing-in-billing", "ch_6", -7000),
+            ("missing-in-settlement", "ch_4", 4000),
+        ]
+    );
+    assert_eq!(findings.matches.len(), 5);
+    let totals = findings.totals.values().next().unwrap();
+    assert_eq!(totals.left_pending, 6000);
+}
+
+#[test]
+fn payouts_against_bank_lines() {
+    let findings = run(
+        &payouts(),
+        "po_1 1000 0 01-05
+         po_2 2000 0 01-06
+         po_3 3000 0 01-07
+         po_4 4000 0 01-12
+         po_5 5000 0 01-12
+         po_6 6000 0 01-13
+         po_7 7000 0 01-14",
+        "- 1000 0 01-06 STRIPE po_1
+         - 2000 0 01-07 STRIPE
+         - 3000 0 01-20 STRIPE po_3
+         - 9000 0 01-13 STRIPE
+         - 2500 0 01-14 STRIPE
+         - 3500 0 01-15 STRIPE",
+    );
+    assert_eq!(
+        kinds(&findings),
+        [
+            ("late", "po_3", 0),
+            ("merged", "po_4", 0),
+            ("missing-in-bank", "po_7", 7000),
+            ("split", "po_6", 0),
+        ]
+    );
+}
+
+#[test]
+fn two_answers_are_told_and_not_guessed() {
+    let findings = run(
+        &payouts(),
+        "po_1 1000 0 01-05
+         po_2 1000 0 01-06",
+        "- 1000 0 01-07 STRIPE
+         - 1000 0 01-07 STRIPE",
+    );
+    assert_eq!(kinds(&findings), [("ambiguous", "po_1", 0)]);
+    assert!(findings.matches.is_empty());
+    let split = run(
+        &payouts(),
+        "po_1 1000 0 01-05",
+        "- 400 0 01-06 STRIPE
+         - 600 0 01-06 STRIPE
+         - 300 0 01-06 STRIPE
+         - 700 0 01-06 STRIPE",
+    );
+    assert_eq!(kinds(&split), [("ambiguous", "po_1", -1000)]);
+}
+
+#[test]
+fn a_break_keeps_its_name_and_consumed_items_stay_consumed() {
+    let first = run(&payments(), "ch_1 1000 0 01-05", "ch_2 10 0 01-06");
+    let again = run(&payments(), "ch_1 1000 0 01-05", "ch_2 10 0 01-06");
+    assert_eq!(first.breaks, again.breaks);
+    let mut input = Input {
+        left: items("left", "ch_1 1000 0 01-05"),
+        right: items("right", "ch_1 1000 0 01-05\n ch_1 1000 0 01-05"),
+        left_until: Some(day("01-31")),
+        right_until: Some(day("01-31")),
+    };
+    input.left[0].consumed = true;
+    input.right[0].consumed = true;
+    let findings = reconcile(&payments(), &input);
+    assert!(findings.matches.is_empty());
+    assert_eq!(kinds(&findings), [("duplicate-in-settlement", "ch_1", -1000)]);
+}
