@@ -1,0 +1,137 @@
+//! The trial balance: every account with a balance, per entity and currency. A read of the
+//! balances that postings keep, never a sum over lines.
+
+use super::Subject;
+use crate::ReportError;
+use crate::control::money;
+use crate::frame::sum_by;
+use crate::model::{Cell, Column, Report, Row, Table};
+use ledger::AccountType;
+use std::collections::BTreeMap;
+use store::Store;
+use store::books::AccountRow;
+
+pub(super) async fn build(store: &Store, subject: &Subject) -> Result<Report, ReportError> {
+    let balances = store.balances().await?;
+    let accounts: BTreeMap<String, AccountRow> =
+        store.accounts().await?.into_iter().map(|row| (row.name.clone(), row)).collect();
+    let code = |name: &str| accounts.get(name).map(|row| row.code.clone()).unwrap_or_default();
+    let periods = balances.iter().map(|row| row.period.as_str());
+    let (first, last) = (periods.clone().min(), periods.max());
+    let keys = [
+        balances.iter().map(|row| row.entity.clone()).collect(),
+        balances.iter().map(|row| format!("{:03}", row.currency_id)).collect(),
+        balances.iter().map(|row| code(&row.account)).collect(),
+        balances.iter().map(|row| row.account.clone()).collect(),
+        balances.iter().map(|row| format!("{:03}", row.functional_id)).collect(),
+    ];
+    let values = [
+        balances.iter().map(|row| row.debit).collect(),
+        balances.iter().map(|row| row.credit).collect(),
+        balances.iter().map(|row| row.functional_debit).collect(),
+        balances.iter().map(|row| row.functional_credit).collect(),
+    ];
+    let mut table = Table {
+        name: "trial_balance",
+        title: "Accounts".into(),
+        note: "Movements of all periods shown; the balance stands on the side where it is. Functional amounts are in the entity's own currency.".into(),
+        columns: vec![
+            Column::text("entity", "Entity"),
+            Column::text("currency", "Currency"),
+            Column::text("code", "Code"),
+            Column::text("account", "Account"),
+            Column::text("type", "Type"),
+            Column::amount("debit", "Debits"),
+            Column::amount("credit", "Credits"),
+            Column::amount("debit_balance", "Debit balance"),
+            Column::amount("credit_balance", "Credit balance"),
+            Column::text("functional_currency", "Functional"),
+            Column::amount("functional_balance", "Functional balance"),
+        ],
+        rows: Vec::new(),
+    };
+    let mut sums = Sums::default();
+    let mut group: Option<(String, i64)> = None;
+    for (key, value) in sum_by(&keys, &values)? {
+        let [entity, currency, code, account, functional] = key.as_slice() else { continue };
+        let [debit, credit, functional_debit, functional_credit] = value.as_slice() else { continue };
+        let currency: i64 = currency.parse().unwrap_or(0);
+        let functional: i64 = functional.parse().unwrap_or(0);
+        let this = (entity.clone(), currency);
+        if let Some(done) = group.replace(this.clone())
+            && done != this
+        {
+            table.rows.push(sums.total(&done)?);
+            sums = Sums::default();
+        }
+        let balance = debit - credit;
+        sums.add(*debit, *credit, balance, functional_debit - functional_credit, functional);
+        let kind = accounts.get(account).and_then(|row| AccountType::from_name(&row.kind));
+        table.rows.push(Row::plain(vec![
+            Cell::text(entity),
+            Cell::text(money(0, currency)?.currency().code()),
+            Cell::text(code),
+            Cell::text(account),
+            Cell::text(kind.map(AccountType::name).unwrap_or_default()),
+            Cell::unless_zero(money(*debit, currency)?),
+            Cell::unless_zero(money(*credit, currency)?),
+            Cell::unless_zero(money(balance.max(0), currency)?),
+            Cell::unless_zero(money((-balance).max(0), currency)?),
+            Cell::text(money(0, functional)?.currency().code()),
+            Cell::unless_zero(money(functional_debit - functional_credit, functional)?),
+        ]));
+    }
+    if let Some(done) = group {
+        table.rows.push(sums.total(&done)?);
+    }
+    let mut facts = subject.facts();
+    if let (Some(first), Some(last)) = (first, last) {
+        facts.push(("periods".into(), format!("{first} to {last}")));
+    }
+    Ok(Report {
+        name: "trial-balance",
+        title: "Trial balance".into(),
+        purpose: "Every account with a movement. Debits equal credits in every entity and currency, and so do the balances.".into(),
+        facts,
+        tables: vec![table],
+        ..Report::default()
+    })
+}
+
+#[derive(Default)]
+struct Sums {
+    debit: i64,
+    credit: i64,
+    debit_balance: i64,
+    credit_balance: i64,
+    functional: i64,
+    functional_id: i64,
+}
+
+impl Sums {
+    fn add(&mut self, debit: i64, credit: i64, balance: i64, functional: i64, functional_id: i64) {
+        self.debit += debit;
+        self.credit += credit;
+        self.debit_balance += balance.max(0);
+        self.credit_balance += (-balance).max(0);
+        self.functional += functional;
+        self.functional_id = functional_id;
+    }
+
+    fn total(&self, (entity, currency): &(String, i64)) -> Result<Row, ReportError> {
+        let amount = |amount| money(amount, *currency).map(Cell::Amount);
+        Ok(Row::total(vec![
+            Cell::text(entity),
+            Cell::text(money(0, *currency)?.currency().code()),
+            Cell::Empty,
+            Cell::text("total"),
+            Cell::Empty,
+            amount(self.debit)?,
+            amount(self.credit)?,
+            amount(self.debit_balance)?,
+            amount(self.credit_balance)?,
+            Cell::text(money(0, self.functional_id)?.currency().code()),
+            money(self.functional, self.functional_id).map(Cell::Amount)?,
+        ]))
+    }
+}

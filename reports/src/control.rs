@@ -1,0 +1,338 @@
+//! The control equation: everything received is somewhere, and the sums say so.
+//!
+//! Counts and amounts come from the rows themselves, twice where two tables should agree. The
+//! verdict is `INCOMPLETE` while data is missing, `BREAKS` when all data is here and something
+//! differs, `TIES` otherwise.
+
+use crate::ReportError;
+use ledger::{Currency, Money};
+use std::collections::BTreeMap;
+use store::control::{BatchState, EntryTotal, IntakeControl, TargetControl};
+use store::reconciliation::BreakRow;
+use store::{Store, journal::BalanceRow};
+
+/// The answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything agrees.
+    Ties,
+    /// All data is here and something differs.
+    Breaks,
+    /// Data is missing.
+    Incomplete,
+}
+
+impl Verdict {
+    /// The word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ties => "TIES",
+            Self::Breaks => "BREAKS",
+            Self::Incomplete => "INCOMPLETE",
+        }
+    }
+}
+
+/// Cash in one currency, minor units: `expected = net + fees + open + breaks`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CashRow {
+    /// The reconciliation that compares it.
+    pub reconciliation: String,
+    /// ISO number of the currency.
+    pub currency_id: i64,
+    /// What the left side says should move.
+    pub expected: i64,
+    /// What moved, after fees.
+    pub net: i64,
+    /// Fees taken out of it.
+    pub fees: i64,
+    /// Not due yet at either side: left less right.
+    pub open: i64,
+    /// Sum of breaks.
+    pub breaks: i64,
+}
+
+impl CashRow {
+    /// Zero when the equation holds.
+    pub const fn difference(&self) -> i64 {
+        self.expected - self.net - self.fees - self.open - self.breaks
+    }
+}
+
+/// A clearing account in one entity and currency, minor units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClearingRow {
+    /// The account.
+    pub account: String,
+    /// The entity.
+    pub entity: String,
+    /// ISO number of the currency.
+    pub currency_id: i64,
+    /// Debits less credits by the balances.
+    pub balance: i64,
+    /// Sum of the open items by the lines.
+    pub open_items: i64,
+    /// How many there are.
+    pub count: i64,
+}
+
+/// Everything that the equation says.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// Per source.
+    pub intake: Vec<IntakeControl>,
+    /// Events without an outcome, and events whose outcome and entries disagree.
+    pub strays: (Vec<i64>, Vec<i64>),
+    /// The journal per entity, period and currency, from the lines.
+    pub totals: Vec<EntryTotal>,
+    /// Balances that differ from their lines.
+    pub balance_differences: Vec<String>,
+    /// Per target.
+    pub targets: Vec<TargetLine>,
+    /// Per reconciliation and currency.
+    pub cash: Vec<CashRow>,
+    /// Per clearing account.
+    pub clearing: Vec<ClearingRow>,
+    /// All breaks.
+    pub breaks: Vec<BreakRow>,
+    /// Statements whose opening + lines is not their closing.
+    pub open_statements: Vec<String>,
+    /// Since when data is missing, where some is.
+    pub missing: Vec<String>,
+}
+
+/// A target in counts of entries.
+#[derive(Clone, Debug)]
+pub struct TargetLine {
+    /// Entries posted and exported.
+    pub counts: TargetControl,
+    /// Acknowledged by the ERP.
+    pub acknowledged: i64,
+    /// Delivered.
+    pub delivered: i64,
+    /// Sent, and nobody knows; or not sent yet.
+    pub unknown: i64,
+    /// Refused.
+    pub rejected: i64,
+    /// Whether amounts exported and not yet exported make up the journal.
+    pub amounts_agree: bool,
+}
+
+impl TargetLine {
+    /// Entries in no batch.
+    pub const fn waiting(&self) -> i64 {
+        self.counts.posted - self.counts.exported
+    }
+
+    /// Exported less the states of all batches; zero when none is lost.
+    pub const fn difference(&self) -> i64 {
+        self.counts.exported - self.acknowledged - self.delivered - self.unknown - self.rejected
+    }
+}
+
+impl Control {
+    /// Reads the rows and puts the equation together; what reconciliation knows is handed in.
+    ///
+    /// # Errors
+    /// [`ReportError::Store`].
+    pub async fn read(
+        store: &Store,
+        cash: Vec<CashRow>,
+        clearing: Vec<ClearingRow>,
+    ) -> Result<Self, ReportError> {
+        let totals = store.entry_totals().await?;
+        let statements = store.statements().await?;
+        let open_statements = statements
+            .iter()
+            .filter(|statement| statement.verdict.starts_with("does not close"))
+            .map(|s| format!("{} of {} in {}: {}", s.identity, s.account, s.file, s.verdict))
+            .collect();
+        let mut control = Self {
+            intake: store.intake_control().await?,
+            strays: store.stray_events().await?,
+            balance_differences: balance_differences(&store.balances().await?, &store.line_sums().await?),
+            targets: targets(store, &totals).await?,
+            totals,
+            cash,
+            clearing,
+            breaks: store.breaks().await?,
+            open_statements,
+            missing: Vec::new(),
+        };
+        control.missing = control.missing(store).await?;
+        Ok(control)
+    }
+
+    async fn missing(&self, store: &Store) -> Result<Vec<String>, ReportError> {
+        let mut missing = Vec::new();
+        let suspended = store.suspended().await?;
+        if let Some(first) = suspended.first() {
+            let since = store.event(first.id).await?.map(|event| event.occurred_at.date_naive());
+            missing.push(format!(
+                "{} suspended since {}",
+                counted(suspended.len(), "event"),
+                since.map(|day| day.to_string()).unwrap_or_default()
+            ));
+        }
+        let quarantined = store.quarantined().await?;
+        if let Some(first) = quarantined.first() {
+            missing.push(format!(
+                "{} in quarantine, the first in {} at {}",
+                counted(quarantined.len(), "input"),
+                first.partition_name.split('@').next().unwrap_or_default(),
+                first.position
+            ));
+        }
+        for target in &self.targets {
+            let open = target.waiting() + target.unknown;
+            if open > 0 {
+                missing.push(format!("{open} entries not yet delivered to {}", target.counts.target));
+            }
+        }
+        Ok(missing)
+    }
+
+    /// What does not hold within the books: each a sentence. Breaks are not among them: they are
+    /// differences with a name, and the equation counts them.
+    pub fn failures(&self) -> Vec<String> {
+        let mut failures = self.balance_differences.clone();
+        let (without, disagree) = &self.strays;
+        failures.extend(without.iter().map(|id| format!("event {id} has no outcome")));
+        failures.extend(disagree.iter().map(|id| {
+            format!("event {id}: its outcome and its entries disagree (posted means entries, and only posted)")
+        }));
+        for row in self.intake.iter().filter(|row| row.difference() != 0) {
+            failures.push(format!(
+                "source `{}` received {} inputs and {} have an outcome",
+                row.source,
+                row.received,
+                row.received - row.difference()
+            ));
+        }
+        for total in self.totals.iter().filter(|total| total.debit != total.credit) {
+            failures.push(format!(
+                "the entries of `{}` in {} do not balance in currency {}",
+                total.entity, total.period, total.currency_id
+            ));
+        }
+        for target in &self.targets {
+            if target.difference() != 0 || !target.amounts_agree || target.waiting() < 0 {
+                failures.push(format!(
+                    "target `{}`: exported and not yet exported do not make up the journal",
+                    target.counts.target
+                ));
+            }
+        }
+        for row in self.cash.iter().filter(|row| row.difference() != 0) {
+            failures.push(format!(
+                "reconciliation `{}` is off by {} minor units of currency {}",
+                row.reconciliation,
+                row.difference(),
+                row.currency_id
+            ));
+        }
+        for row in self.clearing.iter().filter(|row| row.balance != row.open_items) {
+            failures.push(format!(
+                "`{}` of `{}`: its balance and the sum of its open items differ by {} minor units",
+                row.account,
+                row.entity,
+                row.balance - row.open_items
+            ));
+        }
+        failures
+    }
+
+    /// Breaks about money.
+    pub fn open_breaks(&self) -> usize {
+        self.breaks.iter().filter(|found| found.status == "open").count()
+    }
+
+    /// The verdict and the sentence that explains it.
+    pub fn verdict(&self) -> (Verdict, String) {
+        let conflicts: i64 = self.intake.iter().map(|row| row.conflicts).sum();
+        let mut differing = self.failures();
+        differing.extend(self.open_statements.iter().map(|s| format!("statement {s}")));
+        if self.open_breaks() > 0 {
+            differing.push(format!("{} open", counted(self.open_breaks(), "break")));
+        }
+        if conflicts > 0 {
+            differing.push(format!(
+                "{} came again with other content",
+                counted(usize::try_from(conflicts).unwrap_or(0), "event")
+            ));
+        }
+        let mut all = self.missing.clone();
+        all.extend(differing.iter().cloned());
+        let sentence = all.join("; ");
+        if !self.missing.is_empty() {
+            (Verdict::Incomplete, sentence)
+        } else if !differing.is_empty() {
+            (Verdict::Breaks, sentence)
+        } else {
+            (Verdict::Ties, "everything received is accounted for, and every sum agrees".into())
+        }
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// Names every balance that differs from the sum of its lines.
+fn balance_differences(balances: &[BalanceRow], sums: &[BalanceRow]) -> Vec<String> {
+    let key = |row: &BalanceRow| {
+        (row.entity.clone(), row.period.clone(), row.account.clone(), row.currency_id)
+    };
+    let mut expected: BTreeMap<_, &BalanceRow> = sums.iter().map(|row| (key(row), row)).collect();
+    let mut differences = Vec::new();
+    for row in balances {
+        match expected.remove(&key(row)) {
+            Some(sum) if sum == row => {}
+            Some(_) => differences.push(format!(
+                "the balance of `{}` of `{}` in {} is not the sum of its lines",
+                row.account, row.entity, row.period
+            )),
+            None => differences.push(format!(
+                "the balance of `{}` of `{}` in {} has no lines",
+                row.account, row.entity, row.period
+            )),
+        }
+    }
+    differences.extend(expected.values().map(|row| {
+        format!("the lines of `{}` of `{}` in {} have no balance", row.account, row.entity, row.period)
+    }));
+    differences
+}
+
+async fn targets(store: &Store, totals: &[EntryTotal]) -> Result<Vec<TargetLine>, ReportError> {
+    let states = store.batch_states().await?;
+    let exported = store.exported_totals().await?;
+    let mut lines = Vec::new();
+    for counts in store.target_control().await? {
+        let sum = |kinds: &[Option<i64>]| -> i64 {
+            let own = |state: &&BatchState| state.target == counts.target && kinds.contains(&state.state);
+            states.iter().filter(own).map(|state| state.entries).sum()
+        };
+        let complete = counts.posted == counts.exported;
+        let own: Vec<&EntryTotal> =
+            exported.iter().filter(|row| row.target == counts.target).map(|row| &row.total).collect();
+        let amounts_agree = !complete || own.iter().copied().eq(totals.iter());
+        lines.push(TargetLine {
+            acknowledged: sum(&[Some(2)]),
+            delivered: sum(&[Some(1)]),
+            unknown: sum(&[Some(4), None]),
+            rejected: sum(&[Some(3)]),
+            amounts_agree,
+            counts,
+        });
+    }
+    Ok(lines)
+}
+
+/// An amount in a stored currency.
+///
+/// # Errors
+/// [`ReportError::Currency`].
+pub(crate) fn money(amount: i64, currency_id: i64) -> Result<Money, ReportError> {
+    Ok(Money::minor(amount, Currency::from_numeric(currency_id)?))
+}
