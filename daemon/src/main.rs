@@ -1,1 +1,27 @@
-fn main(){}
+//! `tieout`: the daemon, with every stage also a command.
+//!
+//! This crate wires the others together and is the only one that knows them all, the clock, and
+//! who is asking. Results go to standard output, everything else to standard error; the exit code
+//! is 0 when it is done, 1 when something does not hold, 2 for usage and configuration.
+
+mod cli;
+mod clock;
+mod commands;
+mod company;
+mod config;
+mod demo;
+mod http;
+mod jobs;
+mod metric;
+mod output;
+mod run;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return output::failure(&error.into()),
+    };
+    runtime.block_on(cli::main())
+}

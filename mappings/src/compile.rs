@@ -315,7 +315,7 @@ impl Compiler<'_> {
         };
         let schema = each.as_ref().and_then(|(list, _)| self.list_schema(here, list, raw));
         let inner = Place {
-            each: each.as_ref().map(|(list, alias)| Each { alias, schema }),
+            each: each.as_ref().map(|(_, alias)| Each { alias, schema }),
             ..*here
         };
         let (side, account) = match (&raw.debit, &raw.credit) {

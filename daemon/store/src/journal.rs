@@ -167,6 +167,19 @@ pub struct EventRow {
     pub rule: Option<String>,
 }
 
+/// An event's bytes beside its hashes.
+#[derive(Clone, Debug, FromRow)]
+pub struct EventBytes {
+    /// Its number.
+    pub id: i64,
+    /// Its key.
+    pub key: Vec<u8>,
+    /// The hash over its content.
+    pub content_hash: Vec<u8>,
+    /// The bytes.
+    pub payload: Vec<u8>,
+}
+
 /// A suspended event, for people.
 #[derive(Clone, Debug, FromRow)]
 pub struct SuspendedRow {
@@ -315,6 +328,15 @@ impl Store {
     pub async fn event(&self, id: i64) -> Result<Option<EventRow>, StoreError> {
         Ok(on_pool!(self, db => sqlx::query_as(sql!("journal/event"))
             .bind(id).fetch_optional(db).await)?)
+    }
+
+    /// Events with their bytes, in order, for checking them against their hashes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn event_bytes(&self, after: i64, limit: i64) -> Result<Vec<EventBytes>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("journal/event_bytes"))
+            .bind(after).bind(limit).fetch_all(db).await)?)
     }
 
     /// The number of the event with this id, whichever source named it.

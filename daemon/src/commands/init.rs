@@ -1,0 +1,20 @@
+//! `tieout init`: a starter company in a folder.
+
+use crate::demo::starter;
+use crate::output::Output;
+use serde_json::json;
+use std::path::Path;
+
+pub(crate) fn run(dir: &Path, output: Output) -> anyhow::Result<bool> {
+    let config = dir.join("tieout.yaml");
+    anyhow::ensure!(!config.exists(), "`{}` is there already; nothing was changed", config.display());
+    starter::write(dir)?;
+    let text = format!(
+        "a starter company lies in {}\nnext: put events into {}, then `tieout -c {} ingest`",
+        dir.display(),
+        dir.join("inbox").display(),
+        config.display()
+    );
+    output.result(&json!({ "config": config }), &text)?;
+    Ok(true)
+}

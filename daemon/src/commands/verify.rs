@@ -1,0 +1,198 @@
+//! `tieout verify`: everything that can be computed again, computed again.
+//!
+//! Events against their hashes; entries built anew from their rows against theirs; the chain from
+//! the first link; balances against lines; artifacts and settlement files against theirs; the
+//! control equation from the rows. Exit 1 when something does not hold; a break is a difference
+//! with a name and holds.
+
+use crate::company::Company;
+use crate::jobs::report;
+use crate::output::{self, Output};
+use ledger::Hash;
+use ledger::chain::merkle_root;
+use mappings::Event;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+const PAGE: i64 = 2_000;
+
+/// The most failures that are told one by one.
+const TOLD: usize = 50;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) events: i64,
+    pub(crate) entries: i64,
+    pub(crate) links: i64,
+    pub(crate) artifacts: i64,
+    pub(crate) files: i64,
+    pub(crate) failures: Vec<String>,
+    pub(crate) verdict: String,
+    pub(crate) because: String,
+}
+
+pub(crate) async fn run(company: &Company, output: Output) -> anyhow::Result<bool> {
+    let found = verify(company).await?;
+    let mut text = format!(
+        "{} events, {} entries, {} links of the chain, {} artifacts, {} settlement files",
+        found.events, found.entries, found.links, found.artifacts, found.files
+    );
+    for failure in found.failures.iter().take(TOLD) {
+        text.push_str(&format!("\ndoes not hold: {failure}"));
+    }
+    if found.failures.len() > TOLD {
+        text.push_str(&format!("\n… and {} more", found.failures.len() - TOLD));
+    }
+    if found.failures.is_empty() {
+        text.push_str("\nall hashes, links, balances and sums hold");
+    }
+    text.push_str(&format!("\nverdict: {} ({})", found.verdict, found.because));
+    let value = json!({
+        "events": found.events,
+        "entries": found.entries,
+        "links": found.links,
+        "artifacts": found.artifacts,
+        "settlement_files": found.files,
+        "failures": found.failures,
+        "verdict": found.verdict,
+        "because": found.because,
+    });
+    output.result(&value, &text)?;
+    Ok(found.failures.is_empty())
+}
+
+/// Computes everything again.
+pub(crate) async fn verify(company: &Company) -> anyhow::Result<Findings> {
+    let mut found = Findings::default();
+    let (last, _) = company.store.journal_extent().await?;
+    let bar = output::progress(u64::try_from(last).ok(), "entries");
+    events(company, &mut found).await?;
+    let hashes = entries(company, &mut found, last, &bar).await?;
+    bar.finish_and_clear();
+    chain(company, &mut found, &hashes).await?;
+    files(company, &mut found).await?;
+    let control = report::control(company).await?;
+    found.failures.extend(control.failures());
+    let (verdict, because) = control.verdict();
+    // A verdict over rows that were changed would be an opinion.
+    if found.failures.is_empty() {
+        found.verdict = verdict.name().to_owned();
+        found.because = because;
+    } else {
+        found.verdict = "BREAKS".to_owned();
+        found.because = format!("{} checks do not hold", found.failures.len());
+    }
+    Ok(found)
+}
+
+async fn events(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
+    let mut after = 0;
+    loop {
+        let page = company.store.event_bytes(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+        for row in &page {
+            found.events += 1;
+            let sound = Event::parse(&row.payload).is_ok_and(|event| {
+                event.key().as_bytes().as_slice() == row.key
+                    && event.content_hash().as_bytes().as_slice() == row.content_hash
+            });
+            if !sound {
+                found.failures.push(format!("event {}: its bytes are not those that were received", row.id));
+            }
+        }
+    }
+}
+
+/// The hash of every entry as its rows make it; zeros where they make none.
+async fn entries(
+    company: &Company,
+    found: &mut Findings,
+    last: i64,
+    bar: &indicatif::ProgressBar,
+) -> anyhow::Result<BTreeMap<i64, Hash>> {
+    let mut hashes = BTreeMap::new();
+    let mut after = 0;
+    while after < last {
+        let through = (after + PAGE).min(last);
+        for stored in company.store.entries(after, through).await? {
+            found.entries += 1;
+            bar.inc(1);
+            let hash = match &stored.entry {
+                Ok(entry) => entry.hash(),
+                Err(error) => {
+                    found.failures.push(format!("entry {}: {error}", stored.id));
+                    Hash::ZERO
+                }
+            };
+            if stored.entry.is_ok() && hash != stored.stored_hash {
+                let reference = stored.entry.as_ref().map(|e| e.header().reference.clone()).unwrap_or_default();
+                found.failures.push(format!(
+                    "entry {} ({reference}) is not what was posted: its rows hash to {}, posted was {}",
+                    stored.id,
+                    hash.short(),
+                    stored.stored_hash.short()
+                ));
+            }
+            hashes.insert(stored.id, hash);
+        }
+        after = through;
+    }
+    Ok(hashes)
+}
+
+async fn chain(
+    company: &Company,
+    found: &mut Findings,
+    hashes: &BTreeMap<i64, Hash>,
+) -> anyhow::Result<()> {
+    let mut previous = Hash::ZERO;
+    let mut next_entry = 1;
+    for (stored, number) in company.store.links().await?.into_iter().zip(1i64..) {
+        found.links += 1;
+        let link = stored.link;
+        let range = link.first_entry..link.first_entry + link.entries;
+        let leaves: Vec<Hash> = hashes.range(range).map(|(_, hash)| *hash).collect();
+        let complete = i64::try_from(leaves.len()) == Ok(link.entries);
+        let problem = if link.batch != number || link.first_entry != next_entry {
+            Some("the batches or entries before it are not all there")
+        } else if !complete {
+            Some("entries are missing")
+        } else if merkle_root(&leaves) != link.root {
+            Some("its entries are not those that were posted")
+        } else if link.previous != previous || link.hash() != stored.hash {
+            Some("its link does not follow from the one before")
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            found.failures.push(format!("posting batch {}: {problem}", link.batch));
+        }
+        previous = stored.hash;
+        next_entry = link.first_entry + link.entries;
+    }
+    let last = hashes.keys().next_back().copied().unwrap_or(0);
+    if last + 1 != next_entry {
+        found.failures.push(format!(
+            "the chain ends before entry {next_entry} and the journal with entry {last}"
+        ));
+    }
+    Ok(())
+}
+
+async fn files(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
+    for row in company.store.artifacts().await? {
+        found.artifacts += 1;
+        if Hash::of(&row.artifact).as_bytes().as_slice() != row.artifact_hash {
+            found.failures.push(format!("artifact `{}` is not what was rendered", row.artifact_name));
+        }
+    }
+    for row in company.store.settlement_files().await? {
+        found.files += 1;
+        if Hash::of(&row.raw).as_bytes().as_slice() != row.hash {
+            found.failures.push(format!("settlement file `{}` is not what was received", row.name));
+        }
+    }
+    Ok(())
+}

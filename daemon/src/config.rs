@@ -1,0 +1,199 @@
+//! `tieout.yaml`. The structs are its documentation: unknown keys are refused, relative paths are
+//! taken from the file's folder, and no secret stands in it (`{ env: NAME }` or `{ file: PATH }`).
+
+use anyhow::{Context as _, bail};
+use chrono::Weekday;
+use connectors::secret::SecretRef;
+use connectors::source::kafka;
+use connectors::transport::DropConfig;
+use ledger::{Calendar, Currency, Entity};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The company's name, on every report.
+    pub(crate) company: String,
+    /// Where the books are.
+    pub(crate) store: StoreConfig,
+    /// The mapping pack's folder.
+    pub(crate) mapping: PathBuf,
+    /// The legal entities.
+    pub(crate) entities: Vec<EntityConfig>,
+    /// Event sources by name.
+    #[serde(default)]
+    pub(crate) sources: BTreeMap<String, SourceConfig>,
+    /// Export targets by name.
+    #[serde(default)]
+    pub(crate) targets: BTreeMap<String, TargetConfig>,
+    /// Where settlement files lie.
+    pub(crate) settlement: Option<FolderConfig>,
+    /// What is compared with what.
+    #[serde(default)]
+    pub(crate) reconciliations: Vec<reconcile::Plan>,
+    /// Where reports go.
+    pub(crate) reports: Option<FolderConfig>,
+    /// When jobs run, in cron's six fields (seconds first), UTC.
+    #[serde(default)]
+    pub(crate) schedule: BTreeMap<String, String>,
+    /// The HTTP server.
+    pub(crate) http: Option<HttpConfig>,
+}
+
+/// `{ url: sqlite:tieout.db }` or `{ url: postgres://user@host/db, password: { env: NAME } }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoreConfig {
+    pub(crate) url: String,
+    pub(crate) password: Option<SecretRef>,
+}
+
+/// A folder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FolderConfig {
+    pub(crate) folder: PathBuf,
+}
+
+/// A legal entity.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EntityConfig {
+    pub(crate) entity: String,
+    pub(crate) name: String,
+    pub(crate) functional: String,
+    pub(crate) zone: String,
+    pub(crate) calendar: CalendarConfig,
+}
+
+/// `{ monthly: { first_month: 1 } }` or `{ 4-4-5: { last_month: 12, weekday: sat } }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) enum CalendarConfig {
+    #[serde(rename = "monthly")]
+    Monthly { first_month: u32 },
+    #[serde(rename = "4-4-5")]
+    FourFourFive { last_month: u32, weekday: String },
+}
+
+/// Where events come from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub(crate) enum SourceConfig {
+    /// A folder of NDJSON files.
+    File(FolderConfig),
+    /// A topic.
+    Kafka(kafka::Config),
+}
+
+/// An export target.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetConfig {
+    /// The kind of connector: `tieout connectors list`.
+    pub(crate) kind: String,
+    /// The kind's own options.
+    #[serde(default = "no_options")]
+    pub(crate) options: serde_json::Value,
+    /// Where its files go.
+    pub(crate) drop: DropConfig,
+    /// The most entries in one batch.
+    #[serde(default = "default_batch")]
+    pub(crate) batch_entries: i64,
+}
+
+fn no_options() -> serde_json::Value {
+    serde_json::Value::Object(serde_json::Map::new())
+}
+
+const fn default_batch() -> i64 {
+    5_000
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HttpConfig {
+    pub(crate) listen: SocketAddr,
+    /// What senders of events must show as their bearer token; without one, no events are taken.
+    pub(crate) token: Option<SecretRef>,
+}
+
+/// The jobs that a schedule can name.
+pub(crate) const JOBS: [&str; 6] = ["ingest", "post", "settle", "reconcile", "export", "report"];
+
+impl Config {
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!("`{}` cannot be read; `tieout init` makes a first one", path.display())
+        })?;
+        let config: Self = serde_saphyr::from_str(&text)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        config.check().with_context(|| path.display().to_string())?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        for job in self.schedule.keys() {
+            if !JOBS.contains(&job.as_str()) {
+                bail!("schedule: there is no job `{job}`; there are {}", JOBS.join(", "));
+            }
+        }
+        for (name, target) in &self.targets {
+            if connectors::erp::ErpKind::find(&target.kind).is_none() {
+                let known: Vec<&str> = connectors::erp::KINDS.iter().map(|kind| kind.id).collect();
+                bail!("target `{name}`: there is no kind `{}`; there are {}", target.kind, known.join(", "));
+            }
+            if target.batch_entries < 1 {
+                bail!("target `{name}`: batch_entries must be at least 1");
+            }
+        }
+        if self.store.url.contains('@') && self.store.url.split('@').next().is_some_and(|user| user.matches(':').count() > 1) {
+            bail!("store: the URL holds a password; name it under `password: {{ env: NAME }}`");
+        }
+        self.entities().map(|_| ())
+    }
+
+    /// The entities as the ledger knows them.
+    pub(crate) fn entities(&self) -> anyhow::Result<Vec<Entity>> {
+        let mut entities: Vec<Entity> = Vec::new();
+        for raw in &self.entities {
+            let at = || format!("entity `{}`", raw.entity);
+            if entities.iter().any(|known| known.code == raw.entity) {
+                bail!("{} stands twice", at());
+            }
+            entities.push(Entity {
+                code: raw.entity.clone(),
+                name: raw.name.clone(),
+                functional: Currency::from_code(&raw.functional).with_context(at)?,
+                zone: raw.zone.parse().map_err(|error| {
+                    anyhow::anyhow!("{}: `{}` is no time zone: {error}", at(), raw.zone)
+                })?,
+                calendar: raw.calendar.resolve().with_context(at)?,
+            });
+        }
+        Ok(entities)
+    }
+}
+
+impl CalendarConfig {
+    fn resolve(&self) -> anyhow::Result<Calendar> {
+        let month = |month: u32| {
+            if (1..=12).contains(&month) { Ok(month) } else { bail!("{month} is no month") }
+        };
+        Ok(match self {
+            Self::Monthly { first_month } => Calendar::Monthly { first_month: month(*first_month)? },
+            Self::FourFourFive { last_month, weekday } => Calendar::FourFourFive {
+                last_month: month(*last_month)?,
+                weekday: weekday
+                    .parse::<Weekday>()
+                    .map_err(|_bad| anyhow::anyhow!("`{weekday}` is no day of the week"))?,
+            },
+        })
+    }
+}

@@ -1,0 +1,213 @@
+//! Export: entries that a target does not have yet become batches; batches are delivered.
+//!
+//! A batch, its artifact and manifest are stored before anything is sent, and a repeat sends the
+//! stored bytes. One target's trouble does not stop the others.
+
+use crate::company::Company;
+use crate::config::TargetConfig;
+use crate::metric;
+use anyhow::Context as _;
+use connectors::erp::{Artifact, Delivery, ErpConnector, ErpKind, ExportBatch, ExportEntry, Host};
+use ledger::{Currency, Hash, Money};
+use serde_json::json;
+use std::sync::Arc;
+use store::export::{DeliveryKind, NewBatch, PendingBatch};
+
+/// What an export did for one target.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub(crate) struct TargetSummary {
+    pub(crate) target: String,
+    pub(crate) batches: i64,
+    pub(crate) entries: i64,
+    pub(crate) delivered: i64,
+    pub(crate) rejected: i64,
+    pub(crate) unknown: i64,
+    /// Why it could not go on.
+    pub(crate) problem: Option<String>,
+}
+
+/// Opens the connector of a target.
+pub(crate) fn open(
+    company: &Company,
+    name: &str,
+    target: &TargetConfig,
+) -> anyhow::Result<Box<dyn ErpConnector>> {
+    let kind = ErpKind::find(&target.kind).context("the kind is unknown")?;
+    let drop = target.drop.open(&company.base)?;
+    kind.open(target.options.clone(), &Host { drop }).with_context(|| format!("target `{name}`"))
+}
+
+/// Exports to all targets, or to one.
+pub(crate) async fn run(company: &Company, only: Option<&str>) -> anyhow::Result<Vec<TargetSummary>> {
+    if let Some(name) = only
+        && !company.config.targets.contains_key(name)
+    {
+        let known: Vec<&str> = company.config.targets.keys().map(String::as_str).collect();
+        anyhow::bail!("there is no target `{name}`; there are {}", known.join(", "));
+    }
+    let mut all = Vec::new();
+    for (name, target) in &company.config.targets {
+        if only.is_some_and(|only| only != name) {
+            continue;
+        }
+        let mut summary = TargetSummary { target: name.clone(), ..TargetSummary::default() };
+        if let Err(error) = export(company, name, target, &mut summary).await {
+            tracing::error!(target.name = %name, error = %format!("{error:#}"), "the export stopped");
+            summary.problem = Some(format!("{error:#}"));
+        }
+        all.push(summary);
+    }
+    Ok(all)
+}
+
+async fn export(
+    company: &Company,
+    name: &str,
+    target: &TargetConfig,
+    summary: &mut TargetSummary,
+) -> anyhow::Result<()> {
+    let connector = open(company, name, target)?;
+    let mut tx = company.store.begin().await?;
+    let target_id = tx.target_id(name, &target.kind).await?;
+    tx.commit().await?;
+    loop {
+        let pending = company.store.pending_entries(target_id, target.batch_entries).await?;
+        if pending.is_empty() {
+            break;
+        }
+        let maker = Maker { company, name, target, target_id, connector: connector.as_ref() };
+        maker.batch(&pending).await?;
+        summary.batches += 1;
+        summary.entries += i64::try_from(pending.len()).unwrap_or(0);
+    }
+    for batch in company.store.undelivered(target_id).await? {
+        match deliver(company, name, connector.as_ref(), &batch).await? {
+            DeliveryKind::Delivered | DeliveryKind::Acknowledged => summary.delivered += 1,
+            DeliveryKind::Rejected => summary.rejected += 1,
+            DeliveryKind::Unknown => summary.unknown += 1,
+        }
+    }
+    Ok(())
+}
+
+struct Maker<'m> {
+    company: &'m Company,
+    name: &'m str,
+    target: &'m TargetConfig,
+    target_id: i64,
+    connector: &'m dyn ErpConnector,
+}
+
+impl Maker<'_> {
+    /// Renders entries and stores batch, artifact and manifest together.
+    async fn batch(&self, entries: &[i64]) -> anyhow::Result<()> {
+        let company = self.company;
+        let stamp = company.stamp();
+        let rendered = self.entries(entries).await?;
+        let mut tx = company.store.begin().await?;
+        let (id, number) = tx.next_batch(self.target_id).await?;
+        let batch = ExportBatch {
+            id: company.ids.next_id(stamp.now).to_string(),
+            number,
+            target: self.name.to_owned(),
+            created_at: stamp.now,
+            entries: rendered,
+            chart: Arc::new(company.program.chart.clone()),
+        };
+        let artifact = self.connector.render(&batch).map_err(anyhow::Error::from)?;
+        let manifest = manifest(&batch, &self.target.kind, &artifact)?;
+        let new = NewBatch {
+            id,
+            uuid: batch.id.clone(),
+            target_id: self.target_id,
+            number,
+            entries: entries.to_vec(),
+            lines: i64::try_from(batch.line_count())?,
+            artifact_name: artifact.name,
+            artifact: artifact.bytes,
+            manifest,
+        };
+        tx.insert_batch(&new, &stamp).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn entries(&self, wanted: &[i64]) -> anyhow::Result<Vec<ExportEntry>> {
+        let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
+            return Ok(Vec::new());
+        };
+        let stored = self.company.store.entries(first - 1, *last).await?;
+        stored
+            .into_iter()
+            .filter(|entry| wanted.binary_search(&entry.id).is_ok())
+            .map(|stored| {
+                let entry = stored.entry.map_err(|error| {
+                    anyhow::anyhow!("entry {} cannot leave: {error}; run `tieout verify`", stored.id)
+                })?;
+                Ok(ExportEntry { id: stored.id, period: stored.period, entry })
+            })
+            .collect()
+    }
+}
+
+/// What the receiver should find: extent, control totals, hash.
+fn manifest(batch: &ExportBatch, kind: &str, artifact: &Artifact) -> anyhow::Result<String> {
+    let decimal = |amount: i128, currency: Currency| {
+        i64::try_from(amount).map(|amount| Money::minor(amount, currency).to_decimal().to_string())
+    };
+    let mut totals = Vec::new();
+    for ((entity, currency), total) in batch.totals() {
+        totals.push(json!({
+            "entity": entity,
+            "currency": currency.code(),
+            "entries": total.entries,
+            "lines": total.lines,
+            "debit": decimal(total.debit, currency)?,
+            "credit": decimal(total.credit, currency)?,
+        }));
+    }
+    let manifest = json!({
+        "batch": batch.id,
+        "number": batch.number,
+        "target": batch.target,
+        "kind": kind,
+        "created_at": batch.created_at,
+        "first_entry": batch.entries.first().map(|item| item.id),
+        "last_entry": batch.entries.last().map(|item| item.id),
+        "entries": batch.entries.len(),
+        "lines": batch.line_count(),
+        "control_totals": totals,
+        "artifact": {
+            "name": artifact.name,
+            "bytes": artifact.bytes.len(),
+            "sha256": Hash::of(&artifact.bytes).to_string(),
+        },
+    });
+    Ok(serde_json::to_string_pretty(&manifest)? + "\n")
+}
+
+async fn deliver(
+    company: &Company,
+    target: &str,
+    connector: &dyn ErpConnector,
+    batch: &PendingBatch,
+) -> anyhow::Result<DeliveryKind> {
+    anyhow::ensure!(
+        Hash::of(&batch.artifact).as_bytes().as_slice() == batch.artifact_hash,
+        "the stored artifact `{}` is not what was rendered; it is not sent; run `tieout verify`",
+        batch.artifact_name
+    );
+    let artifact = Artifact { name: batch.artifact_name.clone(), bytes: batch.artifact.clone() };
+    let (kind, message) = match connector.deliver(&artifact, &batch.manifest).await {
+        Ok(Delivery::Accepted(receipt)) => (DeliveryKind::Delivered, receipt),
+        Ok(Delivery::Rejected { reason }) => (DeliveryKind::Rejected, reason),
+        Err(error) => (DeliveryKind::Unknown, format!("{:#}", anyhow::Error::from(error))),
+    };
+    let result = DeliveryKind::name_of(Some(kind.number()));
+    metric::delivery(target, result);
+    tracing::info!(batch.id = %batch.uuid, artifact = %artifact.name, result, "a batch was sent");
+    let mut tx = company.store.begin().await?;
+    tx.insert_delivery(batch.id, kind, &message, &company.stamp()).await?;
+    tx.commit().await?;
+    Ok(kind)
+}

@@ -1,0 +1,37 @@
+//! Posting what waits: suspended events are decided again with the mapping in force.
+
+use crate::company::Company;
+use ledger::Decision;
+use mappings::{Evaluator, Event};
+use store::intake::{IntakeSummary, SuspendedEvent};
+
+const PAGE: i64 = 1_000;
+
+/// Decides every suspended event again.
+pub(crate) async fn run(company: &Company) -> anyhow::Result<IntakeSummary> {
+    let mut total = IntakeSummary::default();
+    let mut after = 0;
+    loop {
+        let page = company.store.suspended_after(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(total) };
+        after = last.id;
+        let decisions = decide_again(company, &page);
+        let mut tx = company.store.begin().await?;
+        let summary = tx.redecide(&decisions, company.program.version, &company.stamp()).await?;
+        tx.commit().await?;
+        total.add(&summary);
+    }
+}
+
+fn decide_again(company: &Company, page: &[SuspendedEvent]) -> Vec<(i64, Decision)> {
+    let mut evaluator = Evaluator::new(&company.program, &company.context);
+    page.iter()
+        .map(|suspended| {
+            let decision = match Event::parse(&suspended.payload) {
+                Ok(event) => evaluator.decide(&event),
+                Err(error) => Decision::Suspended { rule: None, reason: error.to_string() },
+            };
+            (suspended.id, decision)
+        })
+        .collect()
+}

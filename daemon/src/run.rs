@@ -1,0 +1,153 @@
+//! `tieout run`: sources, schedule and HTTP, until it is told to stop.
+//!
+//! Every topic has a task that takes batch after batch; the schedule starts jobs, one run of a job
+//! at a time. On SIGTERM or SIGINT nothing new begins, what runs is finished, and the books are
+//! closed.
+
+use crate::company::Company;
+use crate::config::SourceConfig;
+use crate::http::{self, Server};
+use crate::jobs::intake::{self, SourceName, StoredCheckpoints};
+use crate::jobs;
+use anyhow::Context as _;
+use connectors::source::kafka::{self, KafkaSource, Patience};
+use connectors::source::{BatchLimit, EventSource};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+use tokio_cron_scheduler::{Job, JobScheduler};
+
+/// How long a source that failed rests before it is tried again.
+const REST: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run(company: Company) -> anyhow::Result<()> {
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new()
+        .install_recorder()
+        .context("metrics cannot be recorded")?;
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let ready = Arc::new(AtomicBool::new(true));
+    if let Some(config) = &company.config.http {
+        let token = config.token.as_ref().map(|place| place.read()).transpose()?;
+        let turn = Arc::new(Mutex::new(()));
+        let server = Server { company: company.clone(), token, metrics, ready: Arc::clone(&ready), turn };
+        tasks.spawn(http::serve(server, config.listen, stopped.clone()));
+    }
+    for (name, source) in &company.config.sources {
+        if let SourceConfig::Kafka(config) = source {
+            let (company, name, config) = (company.clone(), name.clone(), config.clone());
+            tasks.spawn(consume(company, name, config, stopped.clone()));
+        }
+    }
+    let running = Arc::new(Mutex::new(()));
+    let mut scheduler = schedule(&company, &running, &stopped).await?;
+    tracing::info!(company = %company.config.company, books = company.store.backend(), "running");
+    let outcome = tokio::select! {
+        signal = signal() => signal,
+        Some(ended) = tasks.join_next() => ended.map_err(anyhow::Error::from).and_then(|outcome| outcome),
+    };
+    tracing::info!("stopping: what runs is finished first");
+    ready.store(false, Ordering::Relaxed);
+    stop.send_replace(true);
+    scheduler.shutdown().await.context("the schedule cannot be stopped")?;
+    while let Some(ended) = tasks.join_next().await {
+        ended??;
+    }
+    // A job that still runs holds this; once it is free, nothing writes any more.
+    let _quiet = running.lock().await;
+    company.store.close().await;
+    tracing::info!("stopped");
+    outcome
+}
+
+async fn signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    Ok(())
+}
+
+/// Starts the schedule. A job that still runs, or another that does, lets this one wait its turn:
+/// SQLite has one writer, and jobs build on each other's results.
+async fn schedule(
+    company: &Company,
+    running: &Arc<Mutex<()>>,
+    stopped: &watch::Receiver<bool>,
+) -> anyhow::Result<JobScheduler> {
+    let scheduler = JobScheduler::new().await.context("the schedule cannot be started")?;
+    for (name, cron) in &company.config.schedule {
+        let (company, name) = (company.clone(), name.clone());
+        let (running, stopped) = (Arc::clone(running), stopped.clone());
+        let queued = Arc::new(AtomicBool::new(false));
+        let job = Job::new_async(cron.as_str(), move |_id, _scheduler| {
+            let (company, name) = (company.clone(), name.clone());
+            let (running, stopped, queued) = (Arc::clone(&running), stopped.clone(), Arc::clone(&queued));
+            Box::pin(async move {
+                if queued.swap(true, Ordering::SeqCst) {
+                    tracing::debug!(job = %name, "still waiting or running; this turn is left out");
+                    return;
+                }
+                let turn = running.lock().await;
+                if !*stopped.borrow() {
+                    match jobs::run(&company, &name).await {
+                        Ok(summary) => tracing::info!(job = %name, %summary, "done"),
+                        Err(error) => tracing::error!(job = %name, error = %format!("{error:#}"), "failed"),
+                    }
+                }
+                drop(turn);
+                queued.store(false, Ordering::SeqCst);
+            })
+        });
+        let job = job.with_context(|| format!("the schedule of a job, `{cron}`, cannot be read"))?;
+        scheduler.add(job).await.context("a job cannot be scheduled")?;
+    }
+    scheduler.start().await.context("the schedule cannot be started")?;
+    Ok(scheduler)
+}
+
+/// Takes batches of a topic until it is told to stop. What fails rests and begins again from the
+/// ledger's checkpoint, so that a failure never skips a message.
+async fn consume(
+    company: Company,
+    name: String,
+    config: kafka::Config,
+    mut stopped: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let password = config.password.as_ref().map(|place| place.read()).transpose()?;
+    while !*stopped.borrow() {
+        let opened = KafkaSource::open(&config, password.as_ref(), BatchLimit::default(), Patience::default());
+        let outcome = match opened {
+            Ok(mut source) => drain(&company, &name, &mut source, &stopped).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = outcome {
+            metrics::counter!("tieout_source_errors_total", "source" => name.clone()).increment(1);
+            tracing::error!(source = %name, error = %format!("{error:#}"), "rests, then begins again from the checkpoint");
+            // Woken early by a stop, or by the time: both lead to the condition above.
+            let _elapsed = tokio::time::timeout(REST, stopped.wait_for(|stop| *stop)).await;
+        }
+    }
+    Ok(())
+}
+
+async fn drain(
+    company: &Company,
+    name: &str,
+    source: &mut KafkaSource,
+    stopped: &watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let checkpoints = StoredCheckpoints { store: &company.store, source: name };
+    let from = SourceName { name, kind: "kafka" };
+    while !*stopped.borrow() {
+        let Some(batch) = source.poll(&checkpoints).await? else { continue };
+        let (partition, through) = (batch.partition.clone(), batch.through);
+        intake::take(company, from, batch).await?;
+        source.release(&partition, through).await?;
+    }
+    Ok(())
+}
