@@ -210,11 +210,11 @@ fn equation(control: &Control) -> TextTable {
 
 fn cash(control: &Control) -> TextTable {
     let mut table =
-        TextTable::new(&["reconciliation", "expected", "settled net", "fees", "open", "breaks", "difference"]);
+        TextTable::new(&["reconciliation", "expected", "settled net", "fees", "refunds", "disputes", "open", "breaks", "difference"]);
     for row in &control.cash {
         let mut cells = vec![row.reconciliation.clone()];
         cells.extend(
-            [row.expected, row.net, row.fees, row.open, row.breaks, row.difference()]
+            [row.expected, row.net, row.fees, row.refunds, row.disputes, row.open, row.breaks, row.difference()]
                 .map(|amount| breaks::amount(amount, row.currency_id)),
         );
         table.row(cells);

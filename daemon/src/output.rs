@@ -82,9 +82,6 @@ impl TextTable {
         self.rows.push(cells);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.len() < 2
-    }
 }
 
 impl std::fmt::Display for TextTable {

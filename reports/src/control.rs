@@ -33,19 +33,24 @@ impl Verdict {
     }
 }
 
-/// Cash in one currency, minor units: `expected = net + fees + open + breaks`.
+/// Cash in one currency, minor units:
+/// `expected = net + fees + refunds + disputes + open + breaks`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CashRow {
     /// The reconciliation that compares it.
     pub reconciliation: String,
     /// ISO number of the currency.
     pub currency_id: i64,
-    /// What the left side says should move.
+    /// Payments that the left side says should arrive.
     pub expected: i64,
     /// What moved, after fees.
     pub net: i64,
     /// Fees taken out of it.
     pub fees: i64,
+    /// Paid back to customers, by the left side.
+    pub refunds: i64,
+    /// Taken back by customers' banks, less what was won, by the left side.
+    pub disputes: i64,
     /// Not due yet at either side: left less right.
     pub open: i64,
     /// Sum of breaks.
@@ -55,7 +60,13 @@ pub struct CashRow {
 impl CashRow {
     /// Zero when the equation holds.
     pub const fn difference(&self) -> i64 {
-        self.expected - self.net - self.fees - self.open - self.breaks
+        self.expected
+            - self.net
+            - self.fees
+            - self.refunds
+            - self.disputes
+            - self.open
+            - self.breaks
     }
 }
 

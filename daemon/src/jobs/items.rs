@@ -68,7 +68,7 @@ async fn ledger_lines(
             fee: 0,
             identity: format!("{}|{}|{}", row.entity, row.event_type, row.reference),
             item: format!("entry:{}/{}", row.entry_id, row.line_no),
-            text: String::new(),
+            text: row.event_type,
             account: row.entity,
             reference: row.reference,
             consumed: false,

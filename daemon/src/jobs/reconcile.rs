@@ -135,17 +135,30 @@ fn cash_rows(plan: &Plan, input: &Input, findings: &Findings) -> Vec<CashRow> {
     for item in &input.right {
         *fees.entry(item.currency).or_default() += item.fee;
     }
+    let (mut refunds, mut disputes) = (BTreeMap::new(), BTreeMap::new());
+    for item in &input.left {
+        let back: &mut BTreeMap<Currency, i64> = match item.text.as_str() {
+            kind if kind.contains("refund") => &mut refunds,
+            kind if kind.contains("chargeback") => &mut disputes,
+            _ => continue,
+        };
+        *back.entry(item.currency).or_default() -= item.amount;
+    }
     findings
         .totals
         .iter()
         .map(|(currency, totals)| {
             let fees = fees.get(currency).copied().unwrap_or(0);
+            let refunds = refunds.get(currency).copied().unwrap_or(0);
+            let disputes = disputes.get(currency).copied().unwrap_or(0);
             CashRow {
                 reconciliation: plan.reconciliation.clone(),
                 currency_id: i64::from(currency.numeric()),
-                expected: totals.left,
+                expected: totals.left + refunds + disputes,
                 net: totals.right - fees,
                 fees,
+                refunds,
+                disputes,
                 open: totals.left_pending - totals.right_pending,
                 breaks: totals.breaks,
             }

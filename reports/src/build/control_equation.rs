@@ -58,7 +58,7 @@ fn intake(control: &Control) -> Table {
     Table {
         name: "intake",
         title: "Received = posted + ignored + suspended + duplicates + conflicts + quarantined".into(),
-        note: "`Received` is counted when the checkpoint moves, the others from their own rows.".into(),
+        note: "Received is counted when the checkpoint moves, the others from their own rows.".into(),
         columns: vec![
             Column::text("source", "Source"),
             Column::count("received", "Received"),
@@ -156,6 +156,8 @@ fn cash(control: &Control) -> Result<Table, ReportError> {
                 Cell::Amount(amount(row.expected)?),
                 Cell::Amount(amount(row.net)?),
                 Cell::unless_zero(amount(row.fees)?),
+                Cell::unless_zero(amount(row.refunds)?),
+                Cell::unless_zero(amount(row.disputes)?),
                 Cell::unless_zero(amount(row.open)?),
                 Cell::unless_zero(amount(row.breaks)?),
                 Cell::unless_zero(amount(row.difference())?),
@@ -164,14 +166,16 @@ fn cash(control: &Control) -> Result<Table, ReportError> {
     }
     Ok(Table {
         name: "cash",
-        title: "Expected cash = settled net + fees + open + breaks".into(),
-        note: "Refunds and disputes are in both sides with their sign. Open is what the other side is not due to show yet.".into(),
+        title: "Expected cash = settled net + fees + refunds + disputes + open + breaks".into(),
+        note: "Expected are the payments that billing booked; refunds and disputes are billing's too. Open is what the other side is not due to show yet. Payouts expect what the processor settled, at the bank.".into(),
         columns: vec![
             Column::text("reconciliation", "Reconciliation"),
             Column::text("currency", "Currency"),
             Column::amount("expected", "Expected"),
             Column::amount("net", "Settled net"),
             Column::amount("fees", "Fees"),
+            Column::amount("refunds", "Refunds"),
+            Column::amount("disputes", "Disputes"),
             Column::amount("open", "Open"),
             Column::amount("breaks", "Breaks"),
             Column::amount("difference", "Difference"),

@@ -1,0 +1,38 @@
+# Two commands do all the set-up: `make demo` runs the main job, `make test` passes the tests.
+
+CARGO ?= cargo
+DIR ?= demo-out
+EVENTS ?= 10000
+SEED ?= 7
+CORPUS ?= ../shared/corpus
+
+.PHONY: demo test check lint format corpus build-tools test-tools
+
+# The company's month through the whole chain, on the embedded default.
+demo: build-tools
+	$(CARGO) run --quiet --package tieout -- demo --dir $(DIR) --events $(EVENTS) --seed $(SEED)
+
+# Everything, against real peers: PostgreSQL, sshd, a Kafka-protocol broker, hledger.
+test: test-tools
+	.ci/with-services $(CARGO) test --workspace --no-fail-fast
+
+# Other people's files through our formats; their schemas over ours.
+corpus: test-tools
+	$(CARGO) run --quiet --package connectors --example corpus -- $(CORPUS)
+	CORPUS=$(CORPUS) .ci/judge
+
+# What a change should pass before it is shown: format, lints, tests.
+check: lint test
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+
+format:
+	$(CARGO) fmt --all
+
+build-tools:
+	@.ci/install build
+
+test-tools:
+	@.ci/install test
