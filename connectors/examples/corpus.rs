@@ -24,19 +24,41 @@ fn main() -> std::process::ExitCode {
         if path.extension().is_some_and(|ending| ending == "xsd") {
             continue;
         }
-        let Ok(bytes) = std::fs::read(&path) else { continue };
-        let Some(kind) = SettlementKind::recognise(&bytes) else { continue };
-        let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
+        let Ok(bytes) = std::fs::read(&path) else {
+            continue;
+        };
+        let Some(kind) = SettlementKind::recognise(&bytes) else {
+            continue;
+        };
+        let name = path
+            .strip_prefix(&root)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
         let expected = REFUSED.iter().find(|(end, _)| name.ends_with(end));
         let (ok, told) = match (kind.parse(&bytes), expected) {
             (Ok(statements), None) => {
-                let lines: usize = statements.iter().map(|statement| statement.lines.len()).sum();
-                let verdicts: Vec<String> =
-                    statements.iter().map(connectors::settlement::Statement::verdict).collect();
-                (true, format!("{} statements, {lines} lines: {}", statements.len(), verdicts.join("; ")))
+                let lines: usize = statements
+                    .iter()
+                    .map(|statement| statement.lines.len())
+                    .sum();
+                let verdicts: Vec<String> = statements
+                    .iter()
+                    .map(connectors::settlement::Statement::verdict)
+                    .collect();
+                (
+                    true,
+                    format!(
+                        "{} statements, {lines} lines: {}",
+                        statements.len(),
+                        verdicts.join("; ")
+                    ),
+                )
             }
             (Ok(_), Some(_)) => (true, "read, though it was refused before".to_owned()),
-            (Err(error), Some((_, why))) => (error.to_string().contains(why), format!("refused: {error}")),
+            (Err(error), Some((_, why))) => {
+                (error.to_string().contains(why), format!("refused: {error}"))
+            }
             (Err(error), None) => (false, format!("refused: {error}")),
         };
         let mark = if ok { "ok  " } else { "FAIL" };
@@ -48,9 +70,15 @@ fn main() -> std::process::ExitCode {
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
-    let Ok(items) = std::fs::read_dir(folder) else { return };
+    let Ok(items) = std::fs::read_dir(folder) else {
+        return;
+    };
     for item in items.flatten() {
         let path = item.path();
-        if path.is_dir() { walk(&path, files) } else { files.push(path) }
+        if path.is_dir() {
+            walk(&path, files)
+        } else {
+            files.push(path)
+        }
     }
 }

@@ -88,7 +88,10 @@ impl ExportBatch {
 
     /// How many lines all entries have.
     pub fn line_count(&self) -> usize {
-        self.entries.iter().map(|item| item.entry.lines().len()).sum()
+        self.entries
+            .iter()
+            .map(|item| item.entry.lines().len())
+            .sum()
     }
 
     /// A file name that says target and number: `tieout-books-000001.csv`.
@@ -122,7 +125,9 @@ pub enum Delivery {
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// The configuration has no counterpart for something in the batch.
-    #[error("{what} `{name}` has no counterpart in the target; add it to `{option}` of the target's configuration")]
+    #[error(
+        "{what} `{name}` has no counterpart in the target; add it to `{option}` of the target's configuration"
+    )]
     Unknown {
         /// The kind of thing.
         what: &'static str,
@@ -151,7 +156,11 @@ pub trait ErpConnector: Debug + Send + Sync {
 
     /// Hands the artifact over, at most once. `Ok` is the ERP's answer, whatever it is; `Err`
     /// means that nobody knows, and the call may be repeated with the same bytes.
-    async fn deliver(&self, artifact: &Artifact, manifest: &str) -> Result<Delivery, TransportError>;
+    async fn deliver(
+        &self,
+        artifact: &Artifact,
+        manifest: &str,
+    ) -> Result<Delivery, TransportError>;
 
     /// Whether the ERP can be reached, without leaving anything there.
     async fn check(&self) -> Result<(), TransportError>;
@@ -198,12 +207,17 @@ impl<F: FileFormat> ErpConnector for FileErp<F> {
         self.format.render(batch)
     }
 
-    async fn deliver(&self, artifact: &Artifact, manifest: &str) -> Result<Delivery, TransportError> {
+    async fn deliver(
+        &self,
+        artifact: &Artifact,
+        manifest: &str,
+    ) -> Result<Delivery, TransportError> {
         // The manifest first: whoever waits for the file finds its totals beside it.
         let manifest_name = format!("{}.manifest.json", artifact.name);
-        for (name, bytes) in
-            [(&manifest_name, manifest.as_bytes()), (&artifact.name, artifact.bytes.as_slice())]
-        {
+        for (name, bytes) in [
+            (&manifest_name, manifest.as_bytes()),
+            (&artifact.name, artifact.bytes.as_slice()),
+        ] {
             if self.drop.put(name, bytes).await? == Placed::Occupied {
                 let reason = format!(
                     "another `{name}` lies in {}; move it away and export again",
@@ -212,7 +226,11 @@ impl<F: FileFormat> ErpConnector for FileErp<F> {
                 return Ok(Delivery::Rejected { reason });
             }
         }
-        Ok(Delivery::Accepted(format!("{}/{}", self.drop.peer(), artifact.name)))
+        Ok(Delivery::Accepted(format!(
+            "{}/{}",
+            self.drop.peer(),
+            artifact.name
+        )))
     }
 
     async fn check(&self) -> Result<(), TransportError> {
@@ -254,7 +272,9 @@ pub struct ErpKind {
 
 impl Debug for ErpKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ErpKind").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("ErpKind")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -265,7 +285,12 @@ impl ErpKind {
         title: &'static str,
         example: &'static str,
     ) -> Self {
-        Self { id, title, example, open: open_file::<F> }
+        Self {
+            id,
+            title,
+            example,
+            open: open_file::<F>,
+        }
     }
 
     /// A kind by its name.
@@ -291,6 +316,10 @@ fn open_file<F: FileFormat>(
     options: serde_json::Value,
     host: &Host,
 ) -> Result<Box<dyn ErpConnector>, OpenError> {
-    let config = serde_json::from_value(options).map_err(|source| OpenError::Config { kind, source })?;
-    Ok(Box::new(FileErp { format: F::new(config), drop: Arc::clone(&host.drop) }))
+    let config =
+        serde_json::from_value(options).map_err(|source| OpenError::Config { kind, source })?;
+    Ok(Box::new(FileErp {
+        format: F::new(config),
+        drop: Arc::clone(&host.drop),
+    }))
 }

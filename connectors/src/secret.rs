@@ -47,7 +47,10 @@ impl SecretRef {
                 .map_err(|_unset| SecretError::Unset(name.clone())),
             Self::File(path) => std::fs::read_to_string(path)
                 .map(|text| Secret(text.trim_end_matches(['\r', '\n']).to_owned()))
-                .map_err(|source| SecretError::Unreadable { path: path.clone(), source }),
+                .map_err(|source| SecretError::Unreadable {
+                    path: path.clone(),
+                    source,
+                }),
         }
     }
 }

@@ -125,7 +125,10 @@ pub struct ParseError {
 
 impl ParseError {
     pub(crate) fn new(line: u64, what: impl Into<String>) -> Self {
-        Self { line, what: what.into() }
+        Self {
+            line,
+            what: what.into(),
+        }
     }
 
     pub(crate) fn money(line: u64, column: &str, error: &MoneyError) -> Self {
@@ -158,7 +161,9 @@ pub struct SettlementKind {
 
 impl Debug for SettlementKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SettlementKind").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("SettlementKind")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -180,7 +185,10 @@ impl SettlementKind {
     /// [`ParseError`].
     pub fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
         if bytes.len() > MAX_FILE_BYTES {
-            let what = format!("{} bytes are more than the {MAX_FILE_BYTES} that are read", bytes.len());
+            let what = format!(
+                "{} bytes are more than the {MAX_FILE_BYTES} that are read",
+                bytes.len()
+            );
             return Err(ParseError::new(0, what));
         }
         self.format.parse(bytes)

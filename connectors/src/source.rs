@@ -17,7 +17,10 @@ pub struct BatchLimit {
 
 impl Default for BatchLimit {
     fn default() -> Self {
-        Self { events: 2_000, bytes: 16 << 20 }
+        Self {
+            events: 2_000,
+            bytes: 16 << 20,
+        }
     }
 }
 

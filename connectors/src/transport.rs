@@ -58,7 +58,9 @@ pub enum TransportError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The host is not the one that the configuration names.
-    #[error("`{peer}` shows another host key than the configuration names ({shown}); if it was replaced, have its owner confirm the new one")]
+    #[error(
+        "`{peer}` shows another host key than the configuration names ({shown}); if it was replaced, have its owner confirm the new one"
+    )]
     HostKey {
         /// The host.
         peer: String,

@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 fn fixtures(folder: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(folder)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../fixtures")
+        .join(folder)
 }
 
 fn golden(path: &Path, found: &[u8]) {
@@ -24,7 +26,12 @@ fn golden(path: &Path, found: &[u8]) {
         return;
     }
     let expected = std::fs::read(path).unwrap_or_else(|_| panic!("{} is missing", path.display()));
-    assert_eq!(String::from_utf8_lossy(&expected), String::from_utf8_lossy(found), "{}", path.display());
+    assert_eq!(
+        String::from_utf8_lossy(&expected),
+        String::from_utf8_lossy(found),
+        "{}",
+        path.display()
+    );
 }
 
 fn money(text: &str) -> Money {
@@ -43,7 +50,13 @@ fn entry(value: &Value) -> ExportEntry {
         let functional = line["functional"].as_str().map_or(amount, money);
         let dimensions: Dimensions =
             serde_json::from_value(line["dimensions"].clone()).unwrap_or_default();
-        Line { account: account.to_owned(), side, amount, functional, dimensions }
+        Line {
+            account: account.to_owned(),
+            side,
+            amount,
+            functional,
+            dimensions,
+        }
     });
     let header = EntryHeader {
         entity: text("entity"),
@@ -52,16 +65,27 @@ fn entry(value: &Value) -> ExportEntry {
         reference: text("reference"),
         description: text("description"),
         event: EventKey::new("fixture", &text("reference")),
-        rule: RuleRef { mapping: Hash::of(b"fixture"), rule: "fixture-rule".into() },
+        rule: RuleRef {
+            mapping: Hash::of(b"fixture"),
+            rule: "fixture-rule".into(),
+        },
         rate: value["rate"].as_str().map(|rate| rate.parse().unwrap()),
     };
     let entry = JournalEntry::new(header, lines.collect()).unwrap();
-    ExportEntry { id: value["id"].as_i64().unwrap(), period: text("period"), entry }
+    ExportEntry {
+        id: value["id"].as_i64().unwrap(),
+        period: text("period"),
+        entry,
+    }
 }
 
 fn batch(target: &str, entries: &Value) -> ExportBatch {
     let account = |name: &str, code: &str, kind| Account {
-        account: name.into(), code: code.into(), kind, normal: None, title: name.into(),
+        account: name.into(),
+        code: code.into(),
+        kind,
+        normal: None,
+        title: name.into(),
     };
     let chart = Chart::new(vec![
         account("accounts-receivable", "1200", AccountType::Asset),
@@ -81,7 +105,12 @@ fn batch(target: &str, entries: &Value) -> ExportBatch {
 fn host(name: &str) -> (Host, PathBuf) {
     let path = std::env::temp_dir().join(format!("tieout-{name}-{}", std::process::id()));
     let _absent = std::fs::remove_dir_all(&path);
-    (Host { drop: Arc::new(Folder::new(&Config { path: path.clone() }, Path::new("/"))) }, path)
+    (
+        Host {
+            drop: Arc::new(Folder::new(&Config { path: path.clone() }, Path::new("/"))),
+        },
+        path,
+    )
 }
 
 #[test]
@@ -96,8 +125,16 @@ fn every_kind_renders_its_fixtures() {
             let connector = kind.open(value["options"].clone(), &host).unwrap();
             let batch = batch("books", &value["entries"]);
             let artifact = connector.render(&batch).unwrap();
-            assert_eq!(artifact, connector.render(&batch).unwrap(), "the same batch, the same bytes");
-            let readable = if artifact.name.ends_with(".zip") { unzipped(&artifact.bytes) } else { artifact.bytes };
+            assert_eq!(
+                artifact,
+                connector.render(&batch).unwrap(),
+                "the same batch, the same bytes"
+            );
+            let readable = if artifact.name.ends_with(".zip") {
+                unzipped(&artifact.bytes)
+            } else {
+                artifact.bytes
+            };
             golden(&case.join("expected.txt"), &readable);
             cases += 1;
         }
@@ -112,7 +149,11 @@ fn unzipped(bytes: &[u8]) -> Vec<u8> {
     assert_eq!(file.name().unwrap(), "GlInterface.csv");
     let mut text = Vec::new();
     file.read_to_end(&mut text).unwrap();
-    for record in csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_slice()).records() {
+    for record in csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(text.as_slice())
+        .records()
+    {
         assert_eq!(record.unwrap().len(), 149, "columns of GL_INTERFACE");
     }
     text
@@ -122,26 +163,52 @@ fn unzipped(bytes: &[u8]) -> Vec<u8> {
 async fn every_kind_keeps_the_contract_of_delivery() {
     for kind in KINDS {
         let (host, path) = host(&format!("contract-{}", kind.id));
-        assert!(kind.open(serde_json::json!({ "no_such_option": 1 }), &host).is_err(), "{}", kind.id);
+        assert!(
+            kind.open(serde_json::json!({ "no_such_option": 1 }), &host)
+                .is_err(),
+            "{}",
+            kind.id
+        );
         let example: Value = serde_saphyr_json(kind.example);
         let connector = kind.open(example, &host).unwrap();
         connector.check().await.unwrap();
-        let case = fixtures("erp").join(kind.id).join("two-currencies/batch.json");
+        let case = fixtures("erp")
+            .join(kind.id)
+            .join("two-currencies/batch.json");
         let value: Value = serde_json::from_slice(&std::fs::read(case).unwrap()).unwrap();
-        let artifact = connector.render(&batch("books", &value["entries"])).unwrap();
+        let artifact = connector
+            .render(&batch("books", &value["entries"]))
+            .unwrap();
         for _ in 0..2 {
             let answer = connector.deliver(&artifact, "{}").await.unwrap();
-            assert!(matches!(answer, connectors::erp::Delivery::Accepted(_)), "{}: {answer:?}", kind.id);
+            assert!(
+                matches!(answer, connectors::erp::Delivery::Accepted(_)),
+                "{}: {answer:?}",
+                kind.id
+            );
         }
         let mut names: Vec<String> = std::fs::read_dir(&path)
             .unwrap()
             .map(|item| item.unwrap().file_name().to_string_lossy().into_owned())
             .collect();
         names.sort();
-        assert_eq!(names, [artifact.name.clone(), format!("{}.manifest.json", artifact.name)]);
-        let other = connectors::erp::Artifact { bytes: b"other".to_vec(), ..artifact };
+        assert_eq!(
+            names,
+            [
+                artifact.name.clone(),
+                format!("{}.manifest.json", artifact.name)
+            ]
+        );
+        let other = connectors::erp::Artifact {
+            bytes: b"other".to_vec(),
+            ..artifact
+        };
         let answer = connector.deliver(&other, "{}").await.unwrap();
-        assert!(matches!(answer, connectors::erp::Delivery::Rejected { .. }), "{}: {answer:?}", kind.id);
+        assert!(
+            matches!(answer, connectors::erp::Delivery::Rejected { .. }),
+            "{}: {answer:?}",
+            kind.id
+        );
         std::fs::remove_dir_all(path).unwrap();
     }
 }
@@ -154,13 +221,27 @@ fn serde_saphyr_json(text: &str) -> Value {
 #[test]
 fn every_kind_has_its_own_file() {
     for (folder, ids) in [
-        ("src/erp", KINDS.iter().map(|kind| kind.id).collect::<Vec<_>>()),
-        ("src/settlement", settlement::KINDS.iter().map(|kind| kind.id).collect()),
+        (
+            "src/erp",
+            KINDS.iter().map(|kind| kind.id).collect::<Vec<_>>(),
+        ),
+        (
+            "src/settlement",
+            settlement::KINDS.iter().map(|kind| kind.id).collect(),
+        ),
     ] {
-        let mut files: Vec<String> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
-            .unwrap()
-            .map(|item| item.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-            .collect();
+        let mut files: Vec<String> =
+            std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+                .unwrap()
+                .map(|item| {
+                    item.unwrap()
+                        .path()
+                        .file_stem()
+                        .unwrap()
+                        .to_string_lossy()
+                        .into_owned()
+                })
+                .collect();
         files.sort();
         assert_eq!(files, ids, "{folder} and its registry");
     }
@@ -193,7 +274,8 @@ fn told(kind: &SettlementKind, bytes: &[u8]) -> String {
     };
     let mut text = String::new();
     for statement in statements {
-        let balance = |money: Option<Money>| money.map_or("-".to_owned(), |money| money.to_string());
+        let balance =
+            |money: Option<Money>| money.map_or("-".to_owned(), |money| money.to_string());
         text.push_str(&format!(
             "{} {} {} from {} to {}\n  opening {}, closing {}: {}\n",
             statement.origin.name(),
@@ -208,7 +290,15 @@ fn told(kind: &SettlementKind, bytes: &[u8]) -> String {
         for line in &statement.lines {
             text.push_str(&format!(
                 "  {} {} gross {} fee {} net {} reference `{}` at {} `{}` ({})\n",
-                line.booked_on, line.kind, line.gross, line.fee, line.net, line.reference, line.position, line.description, line.identity
+                line.booked_on,
+                line.kind,
+                line.gross,
+                line.fee,
+                line.net,
+                line.reference,
+                line.position,
+                line.description,
+                line.identity
             ));
         }
     }

@@ -19,27 +19,57 @@ impl Checkpoints for At {
     }
 }
 
-async fn produce(cluster: &MockCluster<'static, DefaultProducerContext>, topic: &str, count: usize) {
-    let producer: FutureProducer =
-        ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create().unwrap();
+async fn produce(
+    cluster: &MockCluster<'static, DefaultProducerContext>,
+    topic: &str,
+    count: usize,
+) {
+    let producer: FutureProducer = ClientConfig::new()
+        .set("bootstrap.servers", cluster.bootstrap_servers())
+        .create()
+        .unwrap();
     for number in 0..count {
         let binary = number % 2 == 1;
         let (payload, headers) = if binary {
-            let headers = [("content-type", "application/json"), ("ce_specversion", "1.0"), ("ce_source", "s"), ("ce_type", "t")];
+            let headers = [
+                ("content-type", "application/json"),
+                ("ce_specversion", "1.0"),
+                ("ce_source", "s"),
+                ("ce_type", "t"),
+            ];
             let mut all = OwnedHeaders::new();
             for (key, value) in headers {
-                all = all.insert(Header { key, value: Some(value) });
+                all = all.insert(Header {
+                    key,
+                    value: Some(value),
+                });
             }
             let id = number.to_string();
-            (format!("{{\"n\":{number}}}"), all.insert(Header { key: "ce_id", value: Some(id.as_str()) }))
+            (
+                format!("{{\"n\":{number}}}"),
+                all.insert(Header {
+                    key: "ce_id",
+                    value: Some(id.as_str()),
+                }),
+            )
         } else {
-            let event = format!("{{\"specversion\":\"1.0\",\"id\":\"{number}\",\"source\":\"s\",\"type\":\"t\",\"data\":{{\"n\":{number}}}}}");
-            let header = Header { key: "content-type", value: Some("application/cloudevents+json") };
+            let event = format!(
+                "{{\"specversion\":\"1.0\",\"id\":\"{number}\",\"source\":\"s\",\"type\":\"t\",\"data\":{{\"n\":{number}}}}}"
+            );
+            let header = Header {
+                key: "content-type",
+                value: Some("application/cloudevents+json"),
+            };
             (event, OwnedHeaders::new().insert(header))
         };
-        let record: FutureRecord<'_, (), String> =
-            FutureRecord::to(topic).payload(&payload).headers(headers).partition(0);
-        producer.send(record, Duration::from_secs(10)).await.unwrap();
+        let record: FutureRecord<'_, (), String> = FutureRecord::to(topic)
+            .payload(&payload)
+            .headers(headers)
+            .partition(0);
+        producer
+            .send(record, Duration::from_secs(10))
+            .await
+            .unwrap();
     }
 }
 
@@ -51,24 +81,47 @@ fn source(cluster: &MockCluster<'static, DefaultProducerContext>, topic: &str) -
         password: None,
         options: BTreeMap::new(),
     };
-    let patience = Patience { first: Duration::from_secs(15), next: Duration::from_millis(400) };
-    KafkaSource::open(&config, None, BatchLimit { events: 4, bytes: 1 << 20 }, patience).unwrap()
+    let patience = Patience {
+        first: Duration::from_secs(15),
+        next: Duration::from_millis(400),
+    };
+    KafkaSource::open(
+        &config,
+        None,
+        BatchLimit {
+            events: 4,
+            bytes: 1 << 20,
+        },
+        patience,
+    )
+    .unwrap()
 }
 
 /// Offsets of every event that the source brings, batch by batch.
 async fn offsets(source: &mut KafkaSource, from: i64, wanted: usize) -> Vec<Vec<i64>> {
     let mut batches: Vec<Vec<i64>> = Vec::new();
     while batches.iter().map(Vec::len).sum::<usize>() < wanted {
-        let batch = source.poll(&At(from)).await.unwrap().expect("the source ended early");
+        let batch = source
+            .poll(&At(from))
+            .await
+            .unwrap()
+            .expect("the source ended early");
         let seen: Vec<i64> = batch.events.iter().map(|event| event.position).collect();
         assert_eq!(batch.from, seen[0]);
         assert_eq!(batch.through, seen[seen.len() - 1] + 1);
         for event in &batch.events {
             let value: serde_json::Value = serde_json::from_slice(&event.payload).unwrap();
-            assert_eq!(value["data"]["n"].as_i64(), Some(event.position), "both modes read alike");
+            assert_eq!(
+                value["data"]["n"].as_i64(),
+                Some(event.position),
+                "both modes read alike"
+            );
             assert_eq!(value["id"], event.position.to_string());
         }
-        source.release(&batch.partition, batch.through).await.unwrap();
+        source
+            .release(&batch.partition, batch.through)
+            .await
+            .unwrap();
         batches.push(seen);
     }
     batches
@@ -81,7 +134,14 @@ async fn both_modes_are_read_from_the_checkpoint_on() {
     produce(&cluster, "billing", 10).await;
     let all = offsets(&mut source(&cluster, "billing"), 0, 10).await;
     assert_eq!(all.concat(), (0..10).collect::<Vec<i64>>());
-    assert!(all.iter().all(|batch| batch.len() <= 4), "batches are bounded: {all:?}");
+    assert!(
+        all.iter().all(|batch| batch.len() <= 4),
+        "batches are bounded: {all:?}"
+    );
     let rest = offsets(&mut source(&cluster, "billing"), 6, 4).await;
-    assert_eq!(rest.concat(), [6, 7, 8, 9], "what the ledger has is skipped, whatever the broker says");
+    assert_eq!(
+        rest.concat(),
+        [6, 7, 8, 9],
+        "what the ledger has is skipped, whatever the broker says"
+    );
 }

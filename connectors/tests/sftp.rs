@@ -11,9 +11,16 @@ fn peer() -> (PathBuf, Config) {
     let public = std::fs::read_to_string(folder.join("host.pub")).unwrap();
     let config = Config {
         host: "127.0.0.1".into(),
-        port: std::env::var("TIEOUT_TEST_SFTP_PORT").unwrap().parse().unwrap(),
+        port: std::env::var("TIEOUT_TEST_SFTP_PORT")
+            .unwrap()
+            .parse()
+            .unwrap(),
         user: std::env::var("TIEOUT_TEST_SFTP_USER").unwrap(),
-        host_key: public.split_whitespace().take(2).collect::<Vec<_>>().join(" "),
+        host_key: public
+            .split_whitespace()
+            .take(2)
+            .collect::<Vec<_>>()
+            .join(" "),
         folder: folder.join("inbound").display().to_string(),
         key_file: Some(folder.join("client")),
         password: None,
@@ -38,10 +45,23 @@ async fn a_file_arrives_whole_and_a_repeat_sends_nothing() {
     assert_eq!(drop.put("batch.csv", &bytes).await.unwrap(), Placed::Sent);
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
     let before = std::fs::metadata(&path).unwrap().modified().unwrap();
-    assert_eq!(drop.put("batch.csv", &bytes).await.unwrap(), Placed::Already);
-    assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), before);
-    assert_eq!(drop.put("batch.csv", b"other").await.unwrap(), Placed::Occupied);
-    assert_eq!(std::fs::read(&path).unwrap(), bytes, "what lies there stays");
+    assert_eq!(
+        drop.put("batch.csv", &bytes).await.unwrap(),
+        Placed::Already
+    );
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().modified().unwrap(),
+        before
+    );
+    assert_eq!(
+        drop.put("batch.csv", b"other").await.unwrap(),
+        Placed::Occupied
+    );
+    assert_eq!(
+        std::fs::read(&path).unwrap(),
+        bytes,
+        "what lies there stays"
+    );
     assert!(!folder.join("inbound/.batch.csv.part").exists());
 }
 
@@ -49,22 +69,44 @@ async fn a_file_arrives_whole_and_a_repeat_sends_nothing() {
 async fn another_host_key_is_refused_before_anything_is_sent() {
     let (folder, mut config) = peer();
     let other = std::fs::read_to_string(folder.join("other.pub")).unwrap();
-    config.host_key = other.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    config.host_key = other
+        .split_whitespace()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ");
     let refused = open(&config).put("secret.csv", b"bytes").await.unwrap_err();
-    assert!(matches!(refused, TransportError::HostKey { .. }), "{refused}");
+    assert!(
+        matches!(refused, TransportError::HostKey { .. }),
+        "{refused}"
+    );
     assert!(!folder.join("inbound/secret.csv").exists());
 }
 
 #[tokio::test]
 async fn wrong_credentials_and_unreachable_hosts_are_told_apart() {
     let (folder, config) = peer();
-    let stranger = Config { key_file: Some(folder.join("other")), ..config.clone() };
+    let stranger = Config {
+        key_file: Some(folder.join("other")),
+        ..config.clone()
+    };
     let refused = open(&stranger).put("a.csv", b"bytes").await.unwrap_err();
-    assert!(matches!(refused, TransportError::Unauthorized { .. }), "{refused}");
-    let nobody = Config { port: 1, ..config.clone() };
+    assert!(
+        matches!(refused, TransportError::Unauthorized { .. }),
+        "{refused}"
+    );
+    let nobody = Config {
+        port: 1,
+        ..config.clone()
+    };
     let refused = open(&nobody).put("a.csv", b"bytes").await.unwrap_err();
-    assert!(matches!(refused, TransportError::Unreachable { .. }), "{refused}");
-    let nowhere = Config { folder: "/no/such/folder".into(), ..config };
+    assert!(
+        matches!(refused, TransportError::Unreachable { .. }),
+        "{refused}"
+    );
+    let nowhere = Config {
+        folder: "/no/such/folder".into(),
+        ..config
+    };
     assert!(open(&nowhere).put("a.csv", b"bytes").await.is_err());
     assert!(open(&nowhere).check().await.is_err());
 }

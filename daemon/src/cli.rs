@@ -1,6 +1,9 @@
 //! The command line: one sub-command per stage, the same options everywhere.
 
-use crate::commands::{breaks, check, connectors as connector_commands, init, mappings as mapping_commands, period, trace, verify};
+use crate::commands::{
+    breaks, check, connectors as connector_commands, init, mappings as mapping_commands, period,
+    trace, verify,
+};
 use crate::company::Company;
 use crate::jobs::intake::{COMMAND_LINE, SourceName};
 use crate::jobs::{self, export, intake, post, reconcile, report, settle};
@@ -139,16 +142,25 @@ fn logs(arguments: &Arguments) {
         1 => "info",
         _ => "debug",
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TIEOUT_LOG")
-        .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new(format!("{level},sqlx=warn,librdkafka=warn")));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if arguments.log == "json" { builder.json().init() } else { builder.init() }
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("TIEOUT_LOG").unwrap_or_else(|_unset| {
+            tracing_subscriber::EnvFilter::new(format!("{level},sqlx=warn,librdkafka=warn"))
+        });
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if arguments.log == "json" {
+        builder.json().init()
+    } else {
+        builder.init()
+    }
 }
 
 /// True when it is done, false when something does not hold.
 async fn dispatch(arguments: &Arguments) -> anyhow::Result<bool> {
-    let output = Output { json: arguments.json };
+    let output = Output {
+        json: arguments.json,
+    };
     let config = arguments.config.as_path();
     match &arguments.command {
         Command::Demo(demo) => demo::run(demo, output).await,
@@ -166,17 +178,25 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
         Command::Ingest { files } => ingest(&company, files, output).await,
         Command::Post => recorded_post(&company, output).await,
         Command::Export { target } => exported(&company, target.as_deref(), output).await,
-        Command::Settle { files, format } => settled(&company, files, format.as_deref(), output).await,
+        Command::Settle { files, format } => {
+            settled(&company, files, format.as_deref(), output).await
+        }
         Command::Reconcile { name } => reconciled(&company, name.as_deref(), output).await,
         Command::Breaks { command } => breaks::run(&company, command, output).await,
         Command::Period { command } => period::run(&company, command, output).await,
         Command::Connectors { command } => connector_commands::run(&company, command, output).await,
-        Command::Report { name, format, output: file } => {
-            reported(&company, name.as_deref(), format, file.as_deref(), output).await
-        }
+        Command::Report {
+            name,
+            format,
+            output: file,
+        } => reported(&company, name.as_deref(), format, file.as_deref(), output).await,
         Command::Trace { id } => trace::run(&company, id, output).await,
         Command::Verify => verify::run(&company, output).await,
-        Command::Demo(_) | Command::Init { .. } | Command::Check | Command::Mappings { .. } | Command::Run => Ok(true),
+        Command::Demo(_)
+        | Command::Init { .. }
+        | Command::Check
+        | Command::Mappings { .. }
+        | Command::Run => Ok(true),
     };
     company.store.close().await;
     done
@@ -190,10 +210,14 @@ async fn ingest(company: &Company, files: &[PathBuf], output: Output) -> anyhow:
             return intake::ingest_folders(company).await;
         }
         let mut total = IntakeSummary::default();
-        let from = SourceName { name: COMMAND_LINE, kind: "file" };
+        let from = SourceName {
+            name: COMMAND_LINE,
+            kind: "file",
+        };
         for file in files {
             total.add(&if file.as_os_str() == "-" {
-                let mut source = FileSource::from_reader(std::io::stdin().lock(), BatchLimit::default())?;
+                let mut source =
+                    FileSource::from_reader(std::io::stdin().lock(), BatchLimit::default())?;
                 intake::drain(company, from, &mut source, &bar).await?
             } else {
                 intake::ingest_file(company, from, file, &bar).await?
@@ -242,7 +266,15 @@ async fn exported(company: &Company, target: Option<&str>, output: Output) -> an
     let outcome = export::run(company, target).await;
     company.record("export", &started, &outcome).await?;
     let summaries = outcome?;
-    let mut table = TextTable::new(&["target", "new batches", "entries", "delivered", "rejected", "unknown", "problem"]);
+    let mut table = TextTable::new(&[
+        "target",
+        "new batches",
+        "entries",
+        "delivered",
+        "rejected",
+        "unknown",
+        "problem",
+    ]);
     for summary in &summaries {
         table.row(vec![
             summary.target.clone(),
@@ -255,7 +287,9 @@ async fn exported(company: &Company, target: Option<&str>, output: Output) -> an
         ]);
     }
     output.result(&summaries, &table.to_string())?;
-    Ok(summaries.iter().all(|s| s.problem.is_none() && s.rejected == 0 && s.unknown == 0))
+    Ok(summaries
+        .iter()
+        .all(|s| s.problem.is_none() && s.rejected == 0 && s.unknown == 0))
 }
 
 async fn settled(
@@ -267,7 +301,10 @@ async fn settled(
     let kind = match format {
         None => None,
         Some(id) => Some(SettlementKind::find(id).ok_or_else(|| {
-            let known: Vec<&str> = ::connectors::settlement::KINDS.iter().map(|kind| kind.id).collect();
+            let known: Vec<&str> = ::connectors::settlement::KINDS
+                .iter()
+                .map(|kind| kind.id)
+                .collect();
             anyhow::anyhow!("there is no format `{id}`; there are {}", known.join(", "))
         })?),
     };
@@ -282,7 +319,11 @@ async fn settled(
     let counts = &summary.counts;
     let mut text = format!(
         "files {} ({} seen before), lines {} ({} counted already), statements that do not close {}",
-        counts.files, counts.repeated_files, counts.lines, counts.repeated_lines, counts.open_statements
+        counts.files,
+        counts.repeated_files,
+        counts.lines,
+        counts.repeated_lines,
+        counts.open_statements
     );
     for refused in &summary.refused {
         text.push_str(&format!("\nrefused: {refused}"));
@@ -317,7 +358,11 @@ async fn reported(
 ) -> anyhow::Result<bool> {
     let Some(name) = name else {
         let written = jobs::run(company, "report").await?;
-        let text = written.as_array().into_iter().flatten().filter_map(|path| path.as_str());
+        let text = written
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|path| path.as_str());
         output.result(&written, &text.collect::<Vec<_>>().join("\n"))?;
         return Ok(true);
     };

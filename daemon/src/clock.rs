@@ -10,7 +10,10 @@ use uuid::Uuid;
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is handed")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that everybody else is handed"
+    )]
     fn now(&self) -> DateTime<Utc> {
         truncate_to_micros(Utc::now())
     }

@@ -47,7 +47,12 @@ impl Company {
         let base = path.parent().unwrap_or(Path::new("")).to_owned();
         let (_, program) = compile(&base.join(&config.mapping))?;
         let entities = config.entities()?;
-        let password = config.store.password.as_ref().map(|place| place.read()).transpose()?;
+        let password = config
+            .store
+            .password
+            .as_ref()
+            .map(|place| place.read())
+            .transpose()?;
         let url = store_url(&config.store.url, &base);
         let store = Store::open(&url, password.as_ref().map(|secret| secret.reveal()))
             .await
@@ -55,12 +60,16 @@ impl Company {
         let now = clock.now();
         let mut tx = store.begin().await?;
         tx.set_up(&entities, program.chart.accounts()).await?;
-        if tx.activate_mapping(&program.pack, program.version, now, &actor).await? {
+        if tx
+            .activate_mapping(&program.pack, program.version, now, &actor)
+            .await?
+        {
             tracing::info!(mapping.version = %program.version, "a new mapping version is in force");
         }
         tx.commit().await?;
-        let context =
-            Context { entities: entities.into_iter().map(|e| (e.code.clone(), e)).collect() };
+        let context = Context {
+            entities: entities.into_iter().map(|e| (e.code.clone(), e)).collect(),
+        };
         Ok(Self {
             config: Arc::new(config),
             base,
@@ -75,7 +84,10 @@ impl Company {
 
     /// Who and when, for what is written now.
     pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { now: self.clock.now(), actor: self.actor.clone() }
+        Stamp {
+            now: self.clock.now(),
+            actor: self.actor.clone(),
+        }
     }
 
     /// A path of the configuration.
@@ -112,7 +124,9 @@ impl Company {
 
 /// Who is at the keyboard.
 fn actor() -> String {
-    std::env::var("USER").or_else(|_unset| std::env::var("LOGNAME")).unwrap_or_else(|_unset| "tieout".to_owned())
+    std::env::var("USER")
+        .or_else(|_unset| std::env::var("LOGNAME"))
+        .unwrap_or_else(|_unset| "tieout".to_owned())
 }
 
 /// `sqlite:FILE` with its file taken from the configuration's folder.
@@ -129,7 +143,10 @@ fn store_url(url: &str, base: &Path) -> String {
 pub(crate) fn compile(folder: &Path) -> anyhow::Result<(Pack, Program)> {
     let pack = read_pack(folder)?;
     let program = mappings::compile(&pack).map_err(|found| {
-        anyhow::anyhow!("the mapping `{}` does not compile\n\n{found}", folder.display())
+        anyhow::anyhow!(
+            "the mapping `{}` does not compile\n\n{found}",
+            folder.display()
+        )
     })?;
     Ok((pack, program))
 }
@@ -139,7 +156,11 @@ pub(crate) fn read_pack(folder: &Path) -> anyhow::Result<Pack> {
     let mut files = BTreeMap::new();
     walk(folder, folder, &mut files)
         .with_context(|| format!("the mapping `{}` cannot be read", folder.display()))?;
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     Ok(Pack { name, files })
 }
 
@@ -150,8 +171,15 @@ fn walk(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> an
         if metadata.is_dir() {
             walk(root, &path, files)?;
         } else {
-            anyhow::ensure!(metadata.len() <= MAX_PACK_FILE, "`{}` is larger than 16 MiB", path.display());
-            let name = path.strip_prefix(root)?.to_string_lossy().replace('\\', "/");
+            anyhow::ensure!(
+                metadata.len() <= MAX_PACK_FILE,
+                "`{}` is larger than 16 MiB",
+                path.display()
+            );
+            let name = path
+                .strip_prefix(root)?
+                .to_string_lossy()
+                .replace('\\', "/");
             files.insert(name, std::fs::read(&path)?);
         }
     }

@@ -130,7 +130,10 @@ impl Config {
     /// Reads a file.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| {
-            format!("`{}` cannot be read; `tieout init` makes a first one", path.display())
+            format!(
+                "`{}` cannot be read; `tieout init` makes a first one",
+                path.display()
+            )
         })?;
         let config: Self = serde_saphyr::from_str(&text)
             .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
@@ -141,19 +144,33 @@ impl Config {
     fn check(&self) -> anyhow::Result<()> {
         for job in self.schedule.keys() {
             if !JOBS.contains(&job.as_str()) {
-                bail!("schedule: there is no job `{job}`; there are {}", JOBS.join(", "));
+                bail!(
+                    "schedule: there is no job `{job}`; there are {}",
+                    JOBS.join(", ")
+                );
             }
         }
         for (name, target) in &self.targets {
             if connectors::erp::ErpKind::find(&target.kind).is_none() {
                 let known: Vec<&str> = connectors::erp::KINDS.iter().map(|kind| kind.id).collect();
-                bail!("target `{name}`: there is no kind `{}`; there are {}", target.kind, known.join(", "));
+                bail!(
+                    "target `{name}`: there is no kind `{}`; there are {}",
+                    target.kind,
+                    known.join(", ")
+                );
             }
             if target.batch_entries < 1 {
                 bail!("target `{name}`: batch_entries must be at least 1");
             }
         }
-        if self.store.url.contains('@') && self.store.url.split('@').next().is_some_and(|user| user.matches(':').count() > 1) {
+        if self.store.url.contains('@')
+            && self
+                .store
+                .url
+                .split('@')
+                .next()
+                .is_some_and(|user| user.matches(':').count() > 1)
+        {
             bail!("store: the URL holds a password; name it under `password: {{ env: NAME }}`");
         }
         self.entities().map(|_| ())
@@ -184,11 +201,20 @@ impl Config {
 impl CalendarConfig {
     fn resolve(&self) -> anyhow::Result<Calendar> {
         let month = |month: u32| {
-            if (1..=12).contains(&month) { Ok(month) } else { bail!("{month} is no month") }
+            if (1..=12).contains(&month) {
+                Ok(month)
+            } else {
+                bail!("{month} is no month")
+            }
         };
         Ok(match self {
-            Self::Monthly { first_month } => Calendar::Monthly { first_month: month(*first_month)? },
-            Self::FourFourFive { last_month, weekday } => Calendar::FourFourFive {
+            Self::Monthly { first_month } => Calendar::Monthly {
+                first_month: month(*first_month)?,
+            },
+            Self::FourFourFive {
+                last_month,
+                weekday,
+            } => Calendar::FourFourFive {
                 last_month: month(*last_month)?,
                 weekday: weekday
                     .parse::<Weekday>()

@@ -53,7 +53,10 @@ pub(crate) async fn run(arguments: &Arguments, output: Output) -> anyhow::Result
     let dir = arguments.dir.as_path();
     clear(dir)?;
     starter::write(dir)?;
-    output::note(&format!("making a month of {} events (seed {})", arguments.events, arguments.seed));
+    output::note(&format!(
+        "making a month of {} events (seed {})",
+        arguments.events, arguments.seed
+    ));
     let truth = make(dir, arguments)?;
     let now: DateTime<Utc> = NOW.parse()?;
     let company = Company::open_with(
@@ -89,7 +92,13 @@ fn clear(dir: &Path) -> anyhow::Result<()> {
             std::fs::remove_dir_all(&path)?;
         }
     }
-    for name in ["tieout.yaml", "tieout.db", "tieout.db-wal", "tieout.db-shm", "truth.json"] {
+    for name in [
+        "tieout.yaml",
+        "tieout.db",
+        "tieout.db-wal",
+        "tieout.db-shm",
+        "truth.json",
+    ] {
         let path = dir.join(name);
         if path.exists() {
             std::fs::remove_file(&path)?;
@@ -105,7 +114,8 @@ fn make(dir: &Path, arguments: &Arguments) -> anyhow::Result<Vec<truth::Planted>
     processor::write(&dir.join("settlements"), &settled)?;
     bank::write(&dir.join("settlements"), &settled, &mut month)?;
     stream::write(&dir.join("inbox"), &mut month, arguments.events)?;
-    let text = serde_json::to_string_pretty(&json!({ "seed": arguments.seed, "planted": month.planted }))?;
+    let text =
+        serde_json::to_string_pretty(&json!({ "seed": arguments.seed, "planted": month.planted }))?;
     std::fs::write(dir.join("truth.json"), text + "\n")?;
     Ok(month.planted)
 }
@@ -124,7 +134,10 @@ async fn chain(company: &Company, events: usize) -> anyhow::Result<Story> {
     let bar = output::progress(u64::try_from(events).ok(), "events");
     let mut total = IntakeSummary::default();
     for path in event_files(&company.path(Path::new("inbox")))? {
-        let from = SourceName { name: "billing", kind: "file" };
+        let from = SourceName {
+            name: "billing",
+            kind: "file",
+        };
         total.add(&intake::ingest_file(company, from, &path, &bar).await?);
     }
     bar.finish_and_clear();
@@ -136,7 +149,10 @@ async fn chain(company: &Company, events: usize) -> anyhow::Result<Story> {
         settle.counts.files, settle.counts.lines, settle.counts.repeated_lines
     ));
     for found in reconcile::run(company, None).await? {
-        output::note(&format!("reconciled   {}: {} matches, {} breaks", found.reconciliation, found.matches, found.breaks));
+        output::note(&format!(
+            "reconciled   {}: {} matches, {} breaks",
+            found.reconciliation, found.matches, found.breaks
+        ));
     }
     let exports = export::run(company, None).await?;
     for summary in &exports {
@@ -149,7 +165,12 @@ async fn chain(company: &Company, events: usize) -> anyhow::Result<Story> {
         ));
     }
     let reports = report::run(company).await?;
-    Ok(Story { intake: total, settle, exports, reports })
+    Ok(Story {
+        intake: total,
+        settle,
+        exports,
+        reports,
+    })
 }
 
 fn tell(
@@ -174,8 +195,14 @@ fn tell(
         "what was found is not what was planted: see above"
     };
     text.push_str(&format!("{found}\n"));
-    text.push_str(&format!("reports: {}\n", dir.join("reports").join("control.html").display()));
-    text.push_str(&format!("next: tieout -c {} verify", dir.join("tieout.yaml").display()));
+    text.push_str(&format!(
+        "reports: {}\n",
+        dir.join("reports").join("control.html").display()
+    ));
+    text.push_str(&format!(
+        "next: tieout -c {} verify",
+        dir.join("tieout.yaml").display()
+    ));
     let value = json!({
         "intake": story.intake,
         "settlement": story.settle,
@@ -187,19 +214,35 @@ fn tell(
         "because": because,
         "reports": story.reports,
     });
-    output.result(&value, &text).context("the result cannot be written")
+    output
+        .result(&value, &text)
+        .context("the result cannot be written")
 }
 
 fn equation(control: &Control) -> TextTable {
     let mut table = TextTable::new(&[
-        "source", "received", "posted", "ignored", "suspended", "duplicates", "conflicts", "quarantined", "difference",
+        "source",
+        "received",
+        "posted",
+        "ignored",
+        "suspended",
+        "duplicates",
+        "conflicts",
+        "quarantined",
+        "difference",
     ]);
     for row in &control.intake {
         let mut cells = vec![row.source.clone()];
         cells.extend(
             [
-                row.received, row.posted, row.ignored, row.suspended, row.duplicates, row.conflicts,
-                row.quarantined, row.difference(),
+                row.received,
+                row.posted,
+                row.ignored,
+                row.suspended,
+                row.duplicates,
+                row.conflicts,
+                row.quarantined,
+                row.difference(),
             ]
             .map(|count| count.to_string()),
         );
@@ -209,13 +252,31 @@ fn equation(control: &Control) -> TextTable {
 }
 
 fn cash(control: &Control) -> TextTable {
-    let mut table =
-        TextTable::new(&["reconciliation", "expected", "settled net", "fees", "refunds", "disputes", "open", "breaks", "difference"]);
+    let mut table = TextTable::new(&[
+        "reconciliation",
+        "expected",
+        "settled net",
+        "fees",
+        "refunds",
+        "disputes",
+        "open",
+        "breaks",
+        "difference",
+    ]);
     for row in &control.cash {
         let mut cells = vec![row.reconciliation.clone()];
         cells.extend(
-            [row.expected, row.net, row.fees, row.refunds, row.disputes, row.open, row.breaks, row.difference()]
-                .map(|amount| breaks::amount(amount, row.currency_id)),
+            [
+                row.expected,
+                row.net,
+                row.fees,
+                row.refunds,
+                row.disputes,
+                row.open,
+                row.breaks,
+                row.difference(),
+            ]
+            .map(|amount| breaks::amount(amount, row.currency_id)),
         );
         table.row(cells);
     }

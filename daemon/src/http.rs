@@ -17,8 +17,8 @@ use axum::routing::{get, post};
 use connectors::secret::Secret;
 use connectors::source::{EventBatch, RawEvent};
 use metrics_exporter_prometheus::PrometheusHandle;
-use serde_json::value::RawValue;
 use serde_json::json;
+use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Mutex;
@@ -29,7 +29,10 @@ const MAX_BODY: usize = 8 << 20;
 /// The most events in one body.
 const MAX_EVENTS: usize = 5_000;
 
-const SOURCE: SourceName<'static> = SourceName { name: "http", kind: "http" };
+const SOURCE: SourceName<'static> = SourceName {
+    name: "http",
+    kind: "http",
+};
 const PARTITION: &str = "v1/events";
 
 /// What the handlers share.
@@ -93,7 +96,10 @@ async fn events(State(server): State<Server>, headers: HeaderMap, body: Bytes) -
 fn authorised(server: &Server, headers: &HeaderMap) -> Result<(), Response> {
     let refused = |status, what: &str| (status, Json(json!({ "error": what }))).into_response();
     let Some(token) = &server.token else {
-        return Err(refused(StatusCode::FORBIDDEN, "no token is configured under `http`, so no events are taken"));
+        return Err(refused(
+            StatusCode::FORBIDDEN,
+            "no token is configured under `http`, so no events are taken",
+        ));
     };
     let shown = headers
         .get(header::AUTHORIZATION)
@@ -102,16 +108,32 @@ fn authorised(server: &Server, headers: &HeaderMap) -> Result<(), Response> {
     if shown.is_some_and(|shown| token.matches(shown)) {
         return Ok(());
     }
-    Err(refused(StatusCode::UNAUTHORIZED, "the bearer token is missing or wrong"))
+    Err(refused(
+        StatusCode::UNAUTHORIZED,
+        "the bearer token is missing or wrong",
+    ))
 }
 
 type Refused = (StatusCode, String);
 
 /// The events of a body, each as its own bytes.
 fn payloads(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let bad = |error: serde_json::Error| (StatusCode::BAD_REQUEST, format!("the body is no JSON: {error}"));
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let kind = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    let bad = |error: serde_json::Error| {
+        (
+            StatusCode::BAD_REQUEST,
+            format!("the body is no JSON: {error}"),
+        )
+    };
     match kind.as_str() {
         "application/cloudevents+json" => {
             let event: &RawValue = serde_json::from_slice(body).map_err(bad)?;
@@ -120,28 +142,48 @@ fn payloads(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
         "application/cloudevents-batch+json" => {
             let events: Vec<&RawValue> = serde_json::from_slice(body).map_err(bad)?;
             if events.len() > MAX_EVENTS {
-                let what = format!("{} events are more than the {MAX_EVENTS} that one body may have", events.len());
+                let what = format!(
+                    "{} events are more than the {MAX_EVENTS} that one body may have",
+                    events.len()
+                );
                 return Err((StatusCode::PAYLOAD_TOO_LARGE, what));
             }
-            Ok(events.into_iter().map(|event| event.get().as_bytes().to_vec()).collect())
+            Ok(events
+                .into_iter()
+                .map(|event| event.get().as_bytes().to_vec())
+                .collect())
         }
         other => Err((
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("`{other}` is not taken; send application/cloudevents+json or application/cloudevents-batch+json"),
+            format!(
+                "`{other}` is not taken; send application/cloudevents+json or application/cloudevents-batch+json"
+            ),
         )),
     }
 }
 
-async fn take(server: &Server, payloads: Vec<Vec<u8>>) -> anyhow::Result<store::intake::IntakeSummary> {
+async fn take(
+    server: &Server,
+    payloads: Vec<Vec<u8>>,
+) -> anyhow::Result<store::intake::IntakeSummary> {
     let _turn = server.turn.lock().await;
     let company = &server.company;
     let from = company.store.checkpoint(SOURCE.name, PARTITION).await?;
     let events: Vec<RawEvent> = (from..)
         .zip(payloads)
-        .map(|(position, payload)| RawEvent { position, payload, problem: None })
+        .map(|(position, payload)| RawEvent {
+            position,
+            payload,
+            problem: None,
+        })
         .collect();
     let through = from + i64::try_from(events.len())?;
-    let batch = EventBatch { partition: PARTITION.to_owned(), from, through, events };
+    let batch = EventBatch {
+        partition: PARTITION.to_owned(),
+        from,
+        through,
+        events,
+    };
     intake::take(company, SOURCE, batch).await
 }
 

@@ -75,13 +75,14 @@ pub(crate) struct TextTable {
 
 impl TextTable {
     pub(crate) fn new(header: &[&str]) -> Self {
-        Self { rows: vec![header.iter().map(|title| (*title).to_owned()).collect()] }
+        Self {
+            rows: vec![header.iter().map(|title| (*title).to_owned()).collect()],
+        }
     }
 
     pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
-
 }
 
 impl std::fmt::Display for TextTable {
@@ -89,7 +90,13 @@ impl std::fmt::Display for TextTable {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let cell = |row: &Vec<String>, at: usize| row.get(at).cloned().unwrap_or_default();
         let width: Vec<usize> = (0..columns)
-            .map(|at| self.rows.iter().map(|row| cell(row, at).chars().count()).max().unwrap_or(0))
+            .map(|at| {
+                self.rows
+                    .iter()
+                    .map(|row| cell(row, at).chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         let number: Vec<bool> = (0..columns)
             .map(|at| {
@@ -101,8 +108,15 @@ impl std::fmt::Display for TextTable {
             let mut line = String::from("  ");
             for at in 0..columns {
                 let text = cell(row, at);
-                let (width, number) = (width.get(at).copied().unwrap_or(0), number.get(at) == Some(&true));
-                line.push_str(&if number { format!("{text:>width$}  ") } else { format!("{text:width$}  ") });
+                let (width, number) = (
+                    width.get(at).copied().unwrap_or(0),
+                    number.get(at) == Some(&true),
+                );
+                line.push_str(&if number {
+                    format!("{text:>width$}  ")
+                } else {
+                    format!("{text:width$}  ")
+                });
             }
             writeln!(f, "{}", line.trim_end())?;
             if index == 0 {
@@ -115,5 +129,8 @@ impl std::fmt::Display for TextTable {
 }
 
 fn is_number(text: &str) -> bool {
-    text.is_empty() || text.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | '.' | '-'))
+    text.is_empty()
+        || text
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, ',' | '.' | '-'))
 }

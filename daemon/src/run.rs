@@ -7,8 +7,8 @@
 use crate::company::Company;
 use crate::config::SourceConfig;
 use crate::http::{self, Server};
-use crate::jobs::intake::{self, SourceName, StoredCheckpoints};
 use crate::jobs;
+use crate::jobs::intake::{self, SourceName, StoredCheckpoints};
 use anyhow::Context as _;
 use connectors::source::kafka::{self, KafkaSource, Patience};
 use connectors::source::{BatchLimit, EventSource};
@@ -30,9 +30,19 @@ pub(crate) async fn run(company: Company) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     let ready = Arc::new(AtomicBool::new(true));
     if let Some(config) = &company.config.http {
-        let token = config.token.as_ref().map(|place| place.read()).transpose()?;
+        let token = config
+            .token
+            .as_ref()
+            .map(|place| place.read())
+            .transpose()?;
         let turn = Arc::new(Mutex::new(()));
-        let server = Server { company: company.clone(), token, metrics, ready: Arc::clone(&ready), turn };
+        let server = Server {
+            company: company.clone(),
+            token,
+            metrics,
+            ready: Arc::clone(&ready),
+            turn,
+        };
         tasks.spawn(http::serve(server, config.listen, stopped.clone()));
     }
     for (name, source) in &company.config.sources {
@@ -51,7 +61,10 @@ pub(crate) async fn run(company: Company) -> anyhow::Result<()> {
     tracing::info!("stopping: what runs is finished first");
     ready.store(false, Ordering::Relaxed);
     stop.send_replace(true);
-    scheduler.shutdown().await.context("the schedule cannot be stopped")?;
+    scheduler
+        .shutdown()
+        .await
+        .context("the schedule cannot be stopped")?;
     while let Some(ended) = tasks.join_next().await {
         ended??;
     }
@@ -79,14 +92,17 @@ async fn schedule(
     running: &Arc<Mutex<()>>,
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<JobScheduler> {
-    let scheduler = JobScheduler::new().await.context("the schedule cannot be started")?;
+    let scheduler = JobScheduler::new()
+        .await
+        .context("the schedule cannot be started")?;
     for (name, cron) in &company.config.schedule {
         let (company, name) = (company.clone(), name.clone());
         let (running, stopped) = (Arc::clone(running), stopped.clone());
         let queued = Arc::new(AtomicBool::new(false));
         let job = Job::new_async(cron.as_str(), move |_id, _scheduler| {
             let (company, name) = (company.clone(), name.clone());
-            let (running, stopped, queued) = (Arc::clone(&running), stopped.clone(), Arc::clone(&queued));
+            let (running, stopped, queued) =
+                (Arc::clone(&running), stopped.clone(), Arc::clone(&queued));
             Box::pin(async move {
                 if queued.swap(true, Ordering::SeqCst) {
                     tracing::debug!(job = %name, "still waiting or running; this turn is left out");
@@ -96,17 +112,26 @@ async fn schedule(
                 if !*stopped.borrow() {
                     match jobs::run(&company, &name).await {
                         Ok(summary) => tracing::info!(job = %name, %summary, "done"),
-                        Err(error) => tracing::error!(job = %name, error = %format!("{error:#}"), "failed"),
+                        Err(error) => {
+                            tracing::error!(job = %name, error = %format!("{error:#}"), "failed")
+                        }
                     }
                 }
                 drop(turn);
                 queued.store(false, Ordering::SeqCst);
             })
         });
-        let job = job.with_context(|| format!("the schedule of a job, `{cron}`, cannot be read"))?;
-        scheduler.add(job).await.context("a job cannot be scheduled")?;
+        let job =
+            job.with_context(|| format!("the schedule of a job, `{cron}`, cannot be read"))?;
+        scheduler
+            .add(job)
+            .await
+            .context("a job cannot be scheduled")?;
     }
-    scheduler.start().await.context("the schedule cannot be started")?;
+    scheduler
+        .start()
+        .await
+        .context("the schedule cannot be started")?;
     Ok(scheduler)
 }
 
@@ -118,9 +143,18 @@ async fn consume(
     config: kafka::Config,
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let password = config.password.as_ref().map(|place| place.read()).transpose()?;
+    let password = config
+        .password
+        .as_ref()
+        .map(|place| place.read())
+        .transpose()?;
     while !*stopped.borrow() {
-        let opened = KafkaSource::open(&config, password.as_ref(), BatchLimit::default(), Patience::default());
+        let opened = KafkaSource::open(
+            &config,
+            password.as_ref(),
+            BatchLimit::default(),
+            Patience::default(),
+        );
         let outcome = match opened {
             Ok(mut source) => drain(&company, &name, &mut source, &stopped).await,
             Err(error) => Err(error.into()),
@@ -141,10 +175,18 @@ async fn drain(
     source: &mut KafkaSource,
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let checkpoints = StoredCheckpoints { store: &company.store, source: name };
-    let from = SourceName { name, kind: "kafka" };
+    let checkpoints = StoredCheckpoints {
+        store: &company.store,
+        source: name,
+    };
+    let from = SourceName {
+        name,
+        kind: "kafka",
+    };
     while !*stopped.borrow() {
-        let Some(batch) = source.poll(&checkpoints).await? else { continue };
+        let Some(batch) = source.poll(&checkpoints).await? else {
+            continue;
+        };
         let (partition, through) = (batch.partition.clone(), batch.through);
         intake::take(company, from, batch).await?;
         source.release(&partition, through).await?;

@@ -2,7 +2,10 @@
 
 mod common;
 
-use common::{Daemon, config, configure, database, demo, eventually, expect, expect_json, folder, free_port, peer};
+use common::{
+    Daemon, config, configure, database, demo, eventually, expect, expect_json, folder, free_port,
+    peer,
+};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -34,21 +37,31 @@ fn company(name: &str) -> (std::path::PathBuf, String) {
     configure(&dir, |text| {
         text.replace(
             "http: { listen: \"127.0.0.1:8080\" }",
-            &format!("http: {{ listen: \"127.0.0.1:{port}\", token: {{ env: TIEOUT_EVENTS_TOKEN }} }}"),
+            &format!(
+                "http: {{ listen: \"127.0.0.1:{port}\", token: {{ env: TIEOUT_EVENTS_TOKEN }} }}"
+            ),
         )
     });
     (dir, format!("http://127.0.0.1:{port}"))
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 fn get(url: &str) -> Result<String, String> {
     block_on(async {
         let response = reqwest::get(url).await.map_err(|error| error.to_string())?;
         let (status, text) = (response.status(), response.text().await.unwrap_or_default());
-        if status.is_success() { Ok(text) } else { Err(format!("{status}: {text}")) }
+        if status.is_success() {
+            Ok(text)
+        } else {
+            Err(format!("{status}: {text}"))
+        }
     })
 }
 
@@ -78,67 +91,114 @@ fn events_come_in_over_http_once_and_the_daemon_stops_when_told() {
     let (status, _) = post(&url, "wrong", ONE, payment(1, "10.00").to_string());
     assert_eq!(status, 401);
     let (status, told) = post(&url, TOKEN, ONE, payment(1, "10.00").to_string());
-    assert_eq!((status, &told["posted"], &told["entries"]), (200, &json!(1), &json!(1)));
+    assert_eq!(
+        (status, &told["posted"], &told["entries"]),
+        (200, &json!(1), &json!(1))
+    );
     let batch = json!([payment(1, "10.00"), payment(1, "11.00"), payment(2, "5.50"), { "specversion": "1.0" }]);
     let (status, told) = post(&url, TOKEN, MANY, batch.to_string());
     assert_eq!(status, 200);
     assert_eq!(
-        (&told["duplicates"], &told["conflicts"], &told["posted"], &told["quarantined"]),
+        (
+            &told["duplicates"],
+            &told["conflicts"],
+            &told["posted"],
+            &told["quarantined"]
+        ),
         (&json!(1), &json!(1), &json!(1), &json!(1))
     );
     assert_eq!(post(&url, TOKEN, ONE, "{".into()).0, 400);
     assert_eq!(post(&url, TOKEN, "text/plain", "x".into()).0, 415);
     let metrics = get(&format!("{url}/metrics")).unwrap();
-    assert!(metrics.contains("tieout_events_total{source=\"http\",outcome=\"posted\"} 2"), "{metrics}");
+    assert!(
+        metrics.contains("tieout_events_total{source=\"http\",outcome=\"posted\"} 2"),
+        "{metrics}"
+    );
     // A file that appears in the inbox is taken by the schedule.
-    std::fs::write(dir.join("inbox/late.ndjson"), payment(3, "1.00").to_string()).unwrap();
+    std::fs::write(
+        dir.join("inbox/late.ndjson"),
+        payment(3, "1.00").to_string(),
+    )
+    .unwrap();
     eventually(Duration::from_secs(40), || {
         let metrics = get(&format!("{url}/metrics"))?;
-        if metrics.contains("tieout_events_total{source=\"billing\",outcome=\"posted\"} 1") { Ok(()) } else { Err(metrics) }
+        if metrics.contains("tieout_events_total{source=\"billing\",outcome=\"posted\"} 1") {
+            Ok(())
+        } else {
+            Err(metrics)
+        }
     });
     assert_eq!(daemon.stop(), Some(0));
     let log = std::fs::read_to_string(dir.join("daemon.log")).unwrap();
-    assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "logs are JSON lines: {log}");
+    assert!(
+        log.lines()
+            .all(|line| serde_json::from_str::<Value>(line).is_ok()),
+        "logs are JSON lines: {log}"
+    );
     assert!(!log.contains(TOKEN), "the token is in the log");
     let verify = expect_json(0, &["-c", &config(&dir), "--json", "verify"]);
-    assert_eq!((&verify["events"], &verify["entries"]), (&json!(3), &json!(3)));
+    assert_eq!(
+        (&verify["events"], &verify["entries"]),
+        (&json!(3), &json!(3))
+    );
     std::fs::remove_dir_all(dir).unwrap();
 }
 
 fn create_topic(brokers: &str, topic: &str) {
     block_on(async {
-        let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .create()
+            .unwrap();
         let new = NewTopic::new(topic, 2, TopicReplication::Fixed(1));
-        let made = admin.create_topics(&[new], &AdminOptions::new()).await.unwrap();
+        let made = admin
+            .create_topics(&[new], &AdminOptions::new())
+            .await
+            .unwrap();
         assert!(made.iter().all(Result::is_ok), "{made:?}");
     });
 }
 
 fn produce(brokers: &str, topic: &str, numbers: std::ops::Range<usize>) {
     block_on(async {
-        let producer: FutureProducer =
-            ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .create()
+            .unwrap();
         for number in numbers {
             let event = payment(number, "2.50");
             let binary = number % 3 == 0;
             let (payload, headers) = if binary {
                 let text = |name: &str| event[name].as_str().unwrap().to_owned();
-                let mut headers = OwnedHeaders::new()
-                    .insert(Header { key: "content-type", value: Some("application/json") });
+                let mut headers = OwnedHeaders::new().insert(Header {
+                    key: "content-type",
+                    value: Some("application/json"),
+                });
                 for name in ["specversion", "id", "source", "type", "time"] {
                     let (key, value) = (format!("ce_{name}"), text(name));
-                    headers = headers.insert(Header { key: &key, value: Some(value.as_str()) });
+                    headers = headers.insert(Header {
+                        key: &key,
+                        value: Some(value.as_str()),
+                    });
                 }
                 (event["data"].to_string(), headers)
             } else {
-                let header = Header { key: "content-type", value: Some("application/cloudevents+json") };
+                let header = Header {
+                    key: "content-type",
+                    value: Some("application/cloudevents+json"),
+                };
                 (event.to_string(), OwnedHeaders::new().insert(header))
             };
             let key = number.to_string();
-            let record = FutureRecord::to(topic).key(&key).payload(&payload).headers(headers)
+            let record = FutureRecord::to(topic)
+                .key(&key)
+                .payload(&payload)
+                .headers(headers)
                 .partition(i32::try_from(number % 2).unwrap());
-            producer.send(record, Duration::from_secs(20)).await.unwrap();
+            producer
+                .send(record, Duration::from_secs(20))
+                .await
+                .unwrap();
         }
     });
 }
@@ -149,7 +209,11 @@ fn posted(url: &str) -> Result<i64, String> {
         .lines()
         .find(|line| line.starts_with("tieout_events_total{source=\"stream\",outcome=\"posted\"}"))
         .ok_or("nothing yet")?;
-    line.rsplit(' ').next().unwrap().parse().map_err(|_bad| line.to_owned())
+    line.rsplit(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .map_err(|_bad| line.to_owned())
 }
 
 fn wait_for_posted(url: &str, wanted: i64) {
@@ -184,10 +248,23 @@ fn a_stream_is_posted_once(name: &str, store: Option<&str>) {
     // Twenty of them are repeats by another delivery, which intake tells from new ones.
     wait_for_posted(&url, 30);
     assert_eq!(daemon.stop(), Some(0));
-    let report = expect_json(0, &["-c", &config(&dir), "report", "control", "--format", "json"]);
-    let row = report["tables"]["intake"].as_array().unwrap().iter().find(|row| row["source"] == "stream").unwrap();
+    let report = expect_json(
+        0,
+        &["-c", &config(&dir), "report", "control", "--format", "json"],
+    );
+    let row = report["tables"]["intake"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["source"] == "stream")
+        .unwrap();
     assert_eq!(
-        (&row["received"], &row["posted"], &row["duplicates"], &row["difference"]),
+        (
+            &row["received"],
+            &row["posted"],
+            &row["duplicates"],
+            &row["difference"]
+        ),
         (&json!(170), &json!(150), &json!(20), &json!(0))
     );
     let verify = expect_json(0, &["-c", &config(&dir), "--json", "verify"]);
@@ -224,15 +301,25 @@ fn the_month_on_postgres_is_the_month_on_sqlite() {
     expect(0, &["-c", &config, "reconcile"]);
     expect(0, &["-c", &config, "export"]);
     expect(0, &["-c", &config, "verify"]);
-    for report in ["trial-balance", "journal-register", "reconciliation", "control"] {
+    for report in [
+        "trial-balance",
+        "journal-register",
+        "reconciliation",
+        "control",
+    ] {
         let tables = |config: &str| -> Value {
             let mut report = expect_json(0, &["-c", config, "report", report, "--format", "json"]);
             report["tables"].take()
         };
-        assert_eq!(tables(&config), tables(&common::config(&sqlite)), "{report}");
+        assert_eq!(
+            tables(&config),
+            tables(&common::config(&sqlite)),
+            "{report}"
+        );
     }
     let journal = |dir: &Path| {
-        let text = std::fs::read_to_string(dir.join("exports/books/tieout-books-000001.journal")).unwrap();
+        let text =
+            std::fs::read_to_string(dir.join("exports/books/tieout-books-000001.journal")).unwrap();
         // The first line names the batch, whose id differs.
         text.split_once('\n').map(|(_, rest)| rest.to_owned())
     };
@@ -268,18 +355,37 @@ fn exports_arrive_over_sftp_and_wait_where_the_host_is_away() {
     let config = config(&dir);
     expect(0, &["-c", &config, "ingest"]);
     let away = expect_json(1, &["-c", &config, "--json", "export", "erp"]);
-    assert_eq!((&away[0]["batches"], &away[0]["unknown"]), (&json!(1), &json!(1)));
-    assert_eq!(expect_json(1, &["-c", &config, "--json", "connectors", "test", "erp"])["reachable"], false);
+    assert_eq!(
+        (&away[0]["batches"], &away[0]["unknown"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        expect_json(1, &["-c", &config, "--json", "connectors", "test", "erp"])["reachable"],
+        false
+    );
     to(&peer("TIEOUT_TEST_SFTP_PORT"));
-    assert_eq!(expect_json(0, &["-c", &config, "--json", "connectors", "test", "erp"])["reachable"], true);
+    assert_eq!(
+        expect_json(0, &["-c", &config, "--json", "connectors", "test", "erp"])["reachable"],
+        true
+    );
     let arrived = expect_json(0, &["-c", &config, "--json", "export", "erp"]);
-    assert_eq!((&arrived[0]["batches"], &arrived[0]["delivered"]), (&json!(0), &json!(1)), "the stored bytes are sent");
+    assert_eq!(
+        (&arrived[0]["batches"], &arrived[0]["delivered"]),
+        (&json!(0), &json!(1)),
+        "the stored bytes are sent"
+    );
     let mut names: Vec<String> = std::fs::read_dir(&inbound)
         .unwrap()
         .map(|item| item.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names, ["tieout-erp-000001.zip", "tieout-erp-000001.zip.manifest.json"]);
+    assert_eq!(
+        names,
+        [
+            "tieout-erp-000001.zip",
+            "tieout-erp-000001.zip.manifest.json"
+        ]
+    );
     expect(0, &["-c", &config, "verify"]);
     std::fs::remove_dir_all(dir).unwrap();
     std::fs::remove_dir_all(inbound).unwrap();

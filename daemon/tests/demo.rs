@@ -31,7 +31,11 @@ fn the_same_month_twice_gives_the_same_bytes_and_another_seed_others() {
     let (first, second) = (demo("demo-a", "10000", "7"), demo("demo-b", "10000", "7"));
     for part in ["inbox", "settlements", "exports", "reports"] {
         let (a, b) = (files(&first.join(part)), files(&second.join(part)));
-        assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>(), "{part}");
+        assert_eq!(
+            a.keys().collect::<Vec<_>>(),
+            b.keys().collect::<Vec<_>>(),
+            "{part}"
+        );
         for (name, bytes) in a {
             assert!(b[&name] == bytes, "{part}/{name} differs between two runs");
         }
@@ -49,7 +53,16 @@ fn every_planted_defect_is_found_and_nothing_else() {
         let dir = folder(&format!("demo-{seed}"));
         let told = expect_json(
             0,
-            &["--json", "demo", "--dir", dir.to_str().unwrap(), "--events", "4000", "--seed", seed],
+            &[
+                "--json",
+                "demo",
+                "--dir",
+                dir.to_str().unwrap(),
+                "--events",
+                "4000",
+                "--seed",
+                seed,
+            ],
         );
         assert_eq!(told["missed"], serde_json::json!([]), "seed {seed}");
         assert_eq!(told["unexpected"], serde_json::json!([]), "seed {seed}");
@@ -63,21 +76,40 @@ fn every_planted_defect_is_found_and_nothing_else() {
 fn running_a_stage_again_changes_nothing() {
     let dir = demo("demo-again", "2000", "3");
     let config = config(&dir);
-    let before = expect(0, &["-c", &config, "report", "trial-balance", "--format", "json"]);
+    let before = expect(
+        0,
+        &["-c", &config, "report", "trial-balance", "--format", "json"],
+    );
     let ingest = expect_json(0, &["-c", &config, "--json", "ingest"]);
     assert_eq!(ingest["received"], 0);
     let settle = expect_json(0, &["-c", &config, "--json", "settle"]);
     assert_eq!((&settle["files"], &settle["lines"]), (&0.into(), &0.into()));
-    for summary in expect_json(0, &["-c", &config, "--json", "reconcile"]).as_array().unwrap() {
+    for summary in expect_json(0, &["-c", &config, "--json", "reconcile"])
+        .as_array()
+        .unwrap()
+    {
         assert_eq!(summary["matches"], 0, "nothing is consumed twice");
     }
-    for summary in expect_json(0, &["-c", &config, "--json", "export"]).as_array().unwrap() {
-        assert_eq!((&summary["batches"], &summary["delivered"]), (&0.into(), &0.into()));
+    for summary in expect_json(0, &["-c", &config, "--json", "export"])
+        .as_array()
+        .unwrap()
+    {
+        assert_eq!(
+            (&summary["batches"], &summary["delivered"]),
+            (&0.into(), &0.into())
+        );
     }
     let post = expect_json(0, &["-c", &config, "--json", "post"]);
-    assert_eq!((&post["received"], &post["suspended"]), (&3.into(), &3.into()));
-    let after = expect(0, &["-c", &config, "report", "trial-balance", "--format", "json"]);
-    let tables = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["tables"].clone();
+    assert_eq!(
+        (&post["received"], &post["suspended"]),
+        (&3.into(), &3.into())
+    );
+    let after = expect(
+        0,
+        &["-c", &config, "report", "trial-balance", "--format", "json"],
+    );
+    let tables =
+        |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["tables"].clone();
     assert_eq!(tables(&before), tables(&after));
     // Breaks that come from matches stay, though no later run finds those matches again.
     let breaks = expect_json(0, &["-c", &config, "--json", "breaks", "list"]);
@@ -95,20 +127,35 @@ fn a_cured_mapping_posts_what_waited() {
     rules.push_str("  - rule: wallet-topped-up\n    on: billing.wallet.topped_up.v1\n    ignore: wallets are kept elsewhere\n");
     std::fs::write(path, rules).unwrap();
     let post = expect_json(0, &["-c", &config, "--json", "post"]);
-    assert_eq!((&post["ignored"], &post["suspended"]), (&3.into(), &0.into()));
+    assert_eq!(
+        (&post["ignored"], &post["suspended"]),
+        (&3.into(), &0.into())
+    );
     let verify = expect_json(0, &["-c", &config, "--json", "verify"]);
-    assert!(!verify["because"].as_str().unwrap().contains("suspended"), "{verify}");
+    assert!(
+        !verify["because"].as_str().unwrap().contains("suspended"),
+        "{verify}"
+    );
     std::fs::remove_dir_all(dir).unwrap();
 }
 
 /// Changes the books behind Tieout's back, as somebody with the file could.
 fn tamper(dir: &Path, trigger: &str, statement: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.join("tieout.db"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let mut connection = options.connect().await.unwrap();
-        connection.execute(AssertSqlSafe(format!("DROP TRIGGER {trigger}"))).await.unwrap();
-        let done = connection.execute(AssertSqlSafe(statement.to_owned())).await.unwrap();
+        connection
+            .execute(AssertSqlSafe(format!("DROP TRIGGER {trigger}")))
+            .await
+            .unwrap();
+        let done = connection
+            .execute(AssertSqlSafe(statement.to_owned()))
+            .await
+            .unwrap();
         assert!(done.rows_affected() > 0, "`{statement}` changed nothing");
         connection.close().await.unwrap();
     });
@@ -119,20 +166,60 @@ fn verify_holds_and_names_what_was_changed_behind_its_back() {
     let table = [
         // what is changed, the guard in the way, the statement, what verify must say
         ("nothing", "", "", ""),
-        ("an amount", "line_no_update", "UPDATE line SET amount = amount + 1 WHERE entry_id = 17 AND line_no = 1", "entry 17"),
+        (
+            "an amount",
+            "line_no_update",
+            "UPDATE line SET amount = amount + 1 WHERE entry_id = 17 AND line_no = 1",
+            "entry 17",
+        ),
         (
             "both sides of an entry",
             "line_no_update",
             "UPDATE line SET amount = amount + 1, functional = functional + 1 WHERE entry_id = 23",
             "entry 23",
         ),
-        ("an account", "line_no_update", "UPDATE line SET account_id = account_id + 1 WHERE entry_id = 31 AND line_no = 2", "entry 31"),
-        ("a date", "entry_no_update", "UPDATE entry SET accounting_on = '2025-12-29' WHERE id = 40", "entry 40"),
-        ("a deleted entry", "entry_no_delete", "DELETE FROM entry WHERE id = 55", "posting batch 1: entries are missing"),
-        ("the last entry", "entry_no_delete", "DELETE FROM entry WHERE id = (SELECT MAX(id) FROM entry)", "entries are missing"),
-        ("an event", "event_no_update", "UPDATE event SET payload = '{}' WHERE id = 9", "event 9"),
-        ("an artifact", "batch_no_update", "UPDATE batch SET artifact = 'x' WHERE id = 1", "artifact `tieout-"),
-        ("a counter", "outcome_no_delete", "DELETE FROM outcome WHERE event_id = 12", "event 12 has no outcome"),
+        (
+            "an account",
+            "line_no_update",
+            "UPDATE line SET account_id = account_id + 1 WHERE entry_id = 31 AND line_no = 2",
+            "entry 31",
+        ),
+        (
+            "a date",
+            "entry_no_update",
+            "UPDATE entry SET accounting_on = '2025-12-29' WHERE id = 40",
+            "entry 40",
+        ),
+        (
+            "a deleted entry",
+            "entry_no_delete",
+            "DELETE FROM entry WHERE id = 55",
+            "posting batch 1: entries are missing",
+        ),
+        (
+            "the last entry",
+            "entry_no_delete",
+            "DELETE FROM entry WHERE id = (SELECT MAX(id) FROM entry)",
+            "entries are missing",
+        ),
+        (
+            "an event",
+            "event_no_update",
+            "UPDATE event SET payload = '{}' WHERE id = 9",
+            "event 9",
+        ),
+        (
+            "an artifact",
+            "batch_no_update",
+            "UPDATE batch SET artifact = 'x' WHERE id = 1",
+            "artifact `tieout-",
+        ),
+        (
+            "a counter",
+            "outcome_no_delete",
+            "DELETE FROM outcome WHERE event_id = 12",
+            "event 12 has no outcome",
+        ),
     ];
     let dir = demo("demo-verify", "2000", "7");
     let original = std::fs::read(dir.join("tieout.db")).unwrap();
@@ -150,7 +237,9 @@ fn verify_holds_and_names_what_was_changed_behind_its_back() {
         let output = tieout(&["-c", &config(&dir), "verify"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(1), "{what}\n{text}");
-        let told = text.lines().any(|line| line.starts_with("does not hold:") && line.contains(named));
+        let told = text
+            .lines()
+            .any(|line| line.starts_with("does not hold:") && line.contains(named));
         assert!(told, "{what}: expected `{named}`\n{text}");
     }
     std::fs::remove_dir_all(dir).unwrap();
@@ -166,28 +255,74 @@ fn hledger_accepts_the_journal_and_agrees_with_the_trial_balance() {
     for name in &journals {
         command.arg("-f").arg(dir.join("exports/books").join(name));
     }
-    let checked = command.args(["check", "--strict"]).output().expect("hledger is missing; `make test` installs it");
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let checked = command
+        .args(["check", "--strict"])
+        .output()
+        .expect("hledger is missing; `make test` installs it");
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
     let mut command = Command::new("hledger");
     for name in &journals {
         command.arg("-f").arg(dir.join("exports/books").join(name));
     }
-    let output = command.args(["bal", "--flat", "--no-total", "-O", "csv", "--layout", "bare"]).output().unwrap();
-    let theirs: BTreeMap<(String, String), String> = csv::Reader::from_reader(output.stdout.as_slice())
-        .records()
-        .map(|record| record.unwrap())
-        .filter(|record| record[2].chars().any(|digit| ('1'..='9').contains(&digit)))
-        .map(|record| ((record[0].to_owned(), record[1].to_owned()), record[2].to_owned()))
-        .collect();
-    let report = expect_json(0, &["-c", &config(&dir), "report", "trial-balance", "--format", "json"]);
+    let output = command
+        .args([
+            "bal",
+            "--flat",
+            "--no-total",
+            "-O",
+            "csv",
+            "--layout",
+            "bare",
+        ])
+        .output()
+        .unwrap();
+    let theirs: BTreeMap<(String, String), String> =
+        csv::Reader::from_reader(output.stdout.as_slice())
+            .records()
+            .map(|record| record.unwrap())
+            .filter(|record| record[2].chars().any(|digit| ('1'..='9').contains(&digit)))
+            .map(|record| {
+                (
+                    (record[0].to_owned(), record[1].to_owned()),
+                    record[2].to_owned(),
+                )
+            })
+            .collect();
+    let report = expect_json(
+        0,
+        &[
+            "-c",
+            &config(&dir),
+            "report",
+            "trial-balance",
+            "--format",
+            "json",
+        ],
+    );
     let kinds = BTreeMap::from([
-        ("asset", "assets"), ("liability", "liabilities"), ("equity", "equity"), ("revenue", "revenues"), ("expense", "expenses"),
+        ("asset", "assets"),
+        ("liability", "liabilities"),
+        ("equity", "equity"),
+        ("revenue", "revenues"),
+        ("expense", "expenses"),
     ]);
     let mut ours = BTreeMap::new();
     for row in report["tables"]["trial_balance"].as_array().unwrap() {
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        let account = format!("{}:{}:{}", text("entity"), kinds[text("type").as_str()], text("account"));
-        let amount = match (row["debit_balance"].as_str(), row["credit_balance"].as_str()) {
+        let account = format!(
+            "{}:{}:{}",
+            text("entity"),
+            kinds[text("type").as_str()],
+            text("account")
+        );
+        let amount = match (
+            row["debit_balance"].as_str(),
+            row["credit_balance"].as_str(),
+        ) {
             (Some(debit), _) => debit.to_owned(),
             (None, Some(credit)) => format!("-{credit}"),
             (None, None) => continue,
@@ -215,13 +350,28 @@ fn control_totals_of_the_manifests_are_those_of_the_files() {
         for record in reader.records() {
             let record = record.unwrap();
             lines += 1;
-            let key = (record[at("entity")].to_owned(), record[at("currency")].to_owned());
-            *sums.entry(key).or_default() += record[at("debit")].parse::<rust_decimal::Decimal>().unwrap_or_default();
+            let key = (
+                record[at("entity")].to_owned(),
+                record[at("currency")].to_owned(),
+            );
+            *sums.entry(key).or_default() += record[at("debit")]
+                .parse::<rust_decimal::Decimal>()
+                .unwrap_or_default();
         }
         assert_eq!(manifest["lines"], lines);
         for total in manifest["control_totals"].as_array().unwrap() {
-            let key = (total["entity"].as_str().unwrap().to_owned(), total["currency"].as_str().unwrap().to_owned());
-            assert_eq!(total["debit"].as_str().unwrap().parse::<rust_decimal::Decimal>().unwrap(), sums[&key]);
+            let key = (
+                total["entity"].as_str().unwrap().to_owned(),
+                total["currency"].as_str().unwrap().to_owned(),
+            );
+            assert_eq!(
+                total["debit"]
+                    .as_str()
+                    .unwrap()
+                    .parse::<rust_decimal::Decimal>()
+                    .unwrap(),
+                sums[&key]
+            );
             assert_eq!(total["debit"], total["credit"]);
         }
         seen += 1;
@@ -235,9 +385,22 @@ fn a_trace_leads_from_a_break_to_the_bank() {
     let dir = demo("demo-trace", "2000", "7");
     let config = config(&dir);
     let breaks = expect_json(0, &["-c", &config, "--json", "breaks", "list"]);
-    let fee = breaks.as_array().unwrap().iter().find(|found| found["kind"] == "fee").unwrap();
+    let fee = breaks
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|found| found["kind"] == "fee")
+        .unwrap();
     let text = expect(0, &["-c", &config, "trace", fee["id"].as_str().unwrap()]);
-    for part in ["event evt_", "posted by rule payment-succeeded", "psp-clearing", "in batch 1 of erp: delivered", "settlement line txn_", "payout po_", "bank line "] {
+    for part in [
+        "event evt_",
+        "posted by rule payment-succeeded",
+        "psp-clearing",
+        "in batch 1 of erp: delivered",
+        "settlement line txn_",
+        "payout po_",
+        "bank line ",
+    ] {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
     let reference = fee["reference"].as_str().unwrap();
@@ -259,12 +422,21 @@ fn a_closed_period_keeps_entries_out_until_it_is_reopened() {
         )
     };
     std::fs::write(init.join("inbox/a.ndjson"), event("1")).unwrap();
-    assert_eq!(expect_json(0, &["-c", &config, "--json", "ingest"])["posted"], 1);
+    assert_eq!(
+        expect_json(0, &["-c", &config, "--json", "ingest"])["posted"],
+        1
+    );
     expect(0, &["-c", &config, "period", "close", "eu", "2026-01"]);
     std::fs::write(init.join("inbox/b.ndjson"), event("2")).unwrap();
-    assert_eq!(expect_json(0, &["-c", &config, "--json", "ingest"])["suspended"], 1);
+    assert_eq!(
+        expect_json(0, &["-c", &config, "--json", "ingest"])["suspended"],
+        1
+    );
     expect(0, &["-c", &config, "period", "reopen", "eu", "2026-01"]);
-    assert_eq!(expect_json(0, &["-c", &config, "--json", "post"])["posted"], 1);
+    assert_eq!(
+        expect_json(0, &["-c", &config, "--json", "post"])["posted"],
+        1
+    );
     std::fs::remove_dir_all(dir).unwrap();
 }
 
@@ -277,15 +449,35 @@ fn usage_and_configuration_errors_exit_with_2_and_say_what_to_do() {
     assert_eq!(tieout(&["no-such-command"]).status.code(), Some(2));
     expect(0, &["init", dir.to_str().unwrap()]);
     expect(0, &["-c", &config(&dir), "check"]);
-    assert_eq!(tieout(&["init", dir.to_str().unwrap()]).status.code(), Some(2), "nothing is overwritten");
+    assert_eq!(
+        tieout(&["init", dir.to_str().unwrap()]).status.code(),
+        Some(2),
+        "nothing is overwritten"
+    );
     let path = dir.join("tieout.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
     for (from, to, told) in [
         ("company:", "compani:", "compani"),
-        ("functional: GBP", "functional: GBX", "`GBX` is not an ISO 4217 currency"),
-        ("kind: hledger", "kind: ledgerly", "there is no kind `ledgerly`"),
-        ("zone: Europe/Berlin", "zone: Europe/Bonn", "`Europe/Bonn` is no time zone"),
-        ("url: \"sqlite:tieout.db\"", "url: \"postgres://a:b@c/d\"", "the URL holds a password"),
+        (
+            "functional: GBP",
+            "functional: GBX",
+            "`GBX` is not an ISO 4217 currency",
+        ),
+        (
+            "kind: hledger",
+            "kind: ledgerly",
+            "there is no kind `ledgerly`",
+        ),
+        (
+            "zone: Europe/Berlin",
+            "zone: Europe/Bonn",
+            "`Europe/Bonn` is no time zone",
+        ),
+        (
+            "url: \"sqlite:tieout.db\"",
+            "url: \"postgres://a:b@c/d\"",
+            "the URL holds a password",
+        ),
     ] {
         std::fs::write(&path, text.replace(from, to)).unwrap();
         let refused = tieout(&["-c", &config(&dir), "check"]);
@@ -295,10 +487,16 @@ fn usage_and_configuration_errors_exit_with_2_and_say_what_to_do() {
     }
     std::fs::write(&path, &text).unwrap();
     let rules = dir.join("mappings/billing/usage.yaml");
-    let broken = std::fs::read_to_string(&rules).unwrap().replace("debit: unbilled-receivables", "debit: unbiled-receivables");
+    let broken = std::fs::read_to_string(&rules)
+        .unwrap()
+        .replace("debit: unbilled-receivables", "debit: unbiled-receivables");
     std::fs::write(&rules, broken).unwrap();
     let refused = tieout(&["-c", &config(&dir), "mappings", "check"]);
     let error = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(error.contains("--> usage.yaml:11:16") && error.contains("did you mean `unbilled-receivables`?"), "{error}");
+    assert!(
+        error.contains("--> usage.yaml:11:16")
+            && error.contains("did you mean `unbilled-receivables`?"),
+        "{error}"
+    );
     std::fs::remove_dir_all(dir).unwrap();
 }

@@ -5,7 +5,8 @@ use crate::expression::{self, Parsed};
 use crate::linear::{self, Form};
 use crate::pack::Pack;
 use crate::program::{
-    Action, DeferRule, EntryRule, Expr, LineRule, Post, Program, RoundingRule, Rule, Sourced, Target,
+    Action, DeferRule, EntryRule, Expr, LineRule, Post, Program, RoundingRule, Rule, Sourced,
+    Target,
 };
 use crate::schema;
 use crate::table::Table;
@@ -49,7 +50,10 @@ pub fn compile(pack: &Pack) -> Result<Program, Diagnostics> {
     }
     let expressions = compiler.expressions;
     if rules.is_empty() && found.0.is_empty() {
-        found.about(&pack.name, "the pack has no rules; add a file `name.yaml` with `rules:`".into());
+        found.about(
+            &pack.name,
+            "the pack has no rules; add a file `name.yaml` with `rules:`".into(),
+        );
     }
     if !found.0.is_empty() {
         return Err(found);
@@ -68,7 +72,10 @@ fn read_chart(pack: &Pack, found: &mut Diagnostics) -> (Chart, BTreeSet<String>)
     let Some(text) = text_of(pack, "chart.yaml", found) else {
         return (Chart::default(), BTreeSet::new());
     };
-    let file = SourceFile { path: "chart.yaml", text };
+    let file = SourceFile {
+        path: "chart.yaml",
+        text,
+    };
     match serde_saphyr::from_str::<ChartFile>(text) {
         Ok(read) => match Chart::new(read.accounts) {
             Ok(chart) => (chart, read.dimensions.into_iter().collect()),
@@ -97,26 +104,39 @@ fn utf8<'p>(path: &str, bytes: &'p [u8], found: &mut Diagnostics) -> Option<&'p 
     if let Err(error) = &text {
         found.about(path, format!("not UTF-8: {error}"));
     }
-    text.ok().map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
+    text.ok()
+        .map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 fn yaml_error(file: &SourceFile<'_>, error: &serde_saphyr::Error, found: &mut Diagnostics) {
-    let at = error.location().map_or((0, 0), |location| (location.line(), location.column()));
+    let at = error
+        .location()
+        .map_or((0, 0), |location| (location.line(), location.column()));
     let message = error.without_snippet().to_string();
-    let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+    let message = message
+        .split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     found.at(file, at, message);
 }
 
 fn read_tables(pack: &Pack, chart: &Chart, found: &mut Diagnostics) -> BTreeMap<String, Table> {
     let mut tables = BTreeMap::new();
     for (path, name, bytes) in pack.tables() {
-        let Some(text) = utf8(path, bytes, found) else { continue };
+        let Some(text) = utf8(path, bytes, found) else {
+            continue;
+        };
         let file = SourceFile { path, text };
-        let Some(table) = Table::parse(&file, name, found) else { continue };
+        let Some(table) = Table::parse(&file, name, found) else {
+            continue;
+        };
         for (line, result) in table.results() {
             let problem = match table.result.as_str() {
                 "account" => unknown_account(chart, result),
-                "rate" => ledger::money::parse_decimal(result).err().map(|e| e.to_string()),
+                "rate" => ledger::money::parse_decimal(result)
+                    .err()
+                    .map(|e| e.to_string()),
                 _ => None,
             };
             if let Some(problem) = problem {
@@ -178,7 +198,9 @@ struct Compiler<'c> {
 
 impl Compiler<'_> {
     fn file(&mut self, path: &str, bytes: &[u8], rules: &mut BTreeMap<String, Vec<Rule>>) {
-        let Some(text) = utf8(path, bytes, self.found) else { return };
+        let Some(text) = utf8(path, bytes, self.found) else {
+            return;
+        };
         let file = SourceFile { path, text };
         let read = match serde_saphyr::from_str::<yaml::RuleFile>(text) {
             Ok(read) => read,
@@ -188,10 +210,13 @@ impl Compiler<'_> {
             let at = place(&raw.rule);
             let name = raw.rule.value.clone();
             if let Some((path, line)) = self.names.insert(name.clone(), (path.to_owned(), at.0)) {
-                let message = format!("rule `{name}` stands already in {path}:{line}; names are unique");
+                let message =
+                    format!("rule `{name}` stands already in {path}:{line}; names are unique");
                 self.found.at(&file, at, message);
             }
-            let Some(rule) = self.rule(&file, raw) else { continue };
+            let Some(rule) = self.rule(&file, raw) else {
+                continue;
+            };
             let others = rules.entry(raw.on.value.clone()).or_default();
             let rival = others.iter().find(|other| both_apply(other, &rule));
             if let Some(rival) = rival {
@@ -207,7 +232,11 @@ impl Compiler<'_> {
 
     fn rule(&mut self, file: &SourceFile<'_>, raw: &yaml::Rule) -> Option<Rule> {
         let schema = self.schemas.get(&raw.on.value);
-        let here = Place { file: *file, schema, each: None };
+        let here = Place {
+            file: *file,
+            schema,
+            each: None,
+        };
         let from = self.day(file, raw.from.as_ref());
         let to = self.day(file, raw.to.as_ref());
         let when = self.optional(&here, raw.when.as_ref());
@@ -221,15 +250,25 @@ impl Compiler<'_> {
             }
             None => Action::Post(Box::new(self.post(&here, raw)?)),
         };
-        Some(Rule { name: raw.rule.value.clone(), from, to, when, action })
+        Some(Rule {
+            name: raw.rule.value.clone(),
+            from,
+            to,
+            when,
+            action,
+        })
     }
 
     fn post(&mut self, here: &Place<'_>, raw: &yaml::Rule) -> Option<Post> {
         let missing = |what: &str| {
-            format!("rule `{}` needs `{what}:`, or `ignore:` with a reason", raw.rule.value)
+            format!(
+                "rule `{}` needs `{what}:`, or `ignore:` with a reason",
+                raw.rule.value
+            )
         };
         let Some(entity) = &raw.entity else {
-            self.found.at(&here.file, place(&raw.rule), missing("entity"));
+            self.found
+                .at(&here.file, place(&raw.rule), missing("entity"));
             return None;
         };
         let before = self.found.0.len();
@@ -242,7 +281,10 @@ impl Compiler<'_> {
             .flat_map(|many| &many.0)
             .filter_map(|text| self.sourced(here, text))
             .collect();
-        let rounding = raw.rounding.as_ref().and_then(|rounding| self.rounding(here, rounding));
+        let rounding = raw
+            .rounding
+            .as_ref()
+            .and_then(|rounding| self.rounding(here, rounding));
         let mut entries = Vec::new();
         match (&raw.lines, &raw.entries) {
             (Some(lines), None) => entries.extend(self.entry(here, raw, None, lines)),
@@ -259,10 +301,21 @@ impl Compiler<'_> {
         }
         // A rule with findings has lost lines: whether the rest balances says nothing.
         let sound = self.found.0.len() == before;
-        if sound && rounding.as_ref().is_none_or(|rounding| rounding.difference.is_none()) {
+        if sound
+            && rounding
+                .as_ref()
+                .is_none_or(|rounding| rounding.difference.is_none())
+        {
             self.prove(&here.file, raw, &holds, &entries);
         }
-        Some(Post { entity: entity?, date, rate, holds, rounding, entries })
+        Some(Post {
+            entity: entity?,
+            date,
+            rate,
+            holds,
+            rounding,
+            entries,
+        })
     }
 
     fn entry(
@@ -279,7 +332,11 @@ impl Compiler<'_> {
                 let known = EntryKind::from_name(&text.value);
                 if known.is_none() {
                     let names: Vec<&str> = EntryKind::ALL.iter().map(|kind| kind.name()).collect();
-                    let message = format!("`{}` is no kind of entry; there are {}", text.value, names.join(", "));
+                    let message = format!(
+                        "`{}` is no kind of entry; there are {}",
+                        text.value,
+                        names.join(", ")
+                    );
                     self.found.at(&here.file, place(text), message);
                 }
                 known.unwrap_or(EntryKind::Original)
@@ -288,19 +345,36 @@ impl Compiler<'_> {
         let description = own
             .and_then(|own| own.description.as_ref())
             .or(rule.description.as_ref())
-            .map_or_else(|| rule.rule.value.replace('-', " "), |text| text.value.clone());
-        let reference = own.and_then(|own| own.reference.as_ref()).or(rule.reference.as_ref());
+            .map_or_else(
+                || rule.rule.value.replace('-', " "),
+                |text| text.value.clone(),
+            );
+        let reference = own
+            .and_then(|own| own.reference.as_ref())
+            .or(rule.reference.as_ref());
         let reference = self.optional(here, reference);
         let date = self.optional(here, own.and_then(|own| own.date.as_ref()));
-        let currency = own.and_then(|own| own.currency.as_ref()).or(rule.currency.as_ref());
+        let currency = own
+            .and_then(|own| own.currency.as_ref())
+            .or(rule.currency.as_ref());
         let Some(currency) = currency else {
             let message = format!("rule `{}` needs `currency:`", rule.rule.value);
             self.found.at(&here.file, place(&rule.rule), message);
             return None;
         };
         let currency = self.sourced(here, currency)?;
-        let lines: Vec<LineRule> = lines.iter().filter_map(|line| self.line(here, line)).collect();
-        Some(EntryRule { kind, description, reference, date, currency, lines })
+        let lines: Vec<LineRule> = lines
+            .iter()
+            .filter_map(|line| self.line(here, line))
+            .collect();
+        Some(EntryRule {
+            kind,
+            description,
+            reference,
+            date,
+            currency,
+            lines,
+        })
     }
 
     fn line(&mut self, here: &Place<'_>, raw: &yaml::Line) -> Option<LineRule> {
@@ -313,7 +387,9 @@ impl Compiler<'_> {
                 return None;
             }
         };
-        let schema = each.as_ref().and_then(|(list, _)| self.list_schema(here, list, raw));
+        let schema = each
+            .as_ref()
+            .and_then(|(list, _)| self.list_schema(here, list, raw));
         let inner = Place {
             each: each.as_ref().map(|(_, alias)| Each { alias, schema }),
             ..*here
@@ -323,7 +399,8 @@ impl Compiler<'_> {
             (None, Some(account)) => (Side::Credit, account),
             _ => {
                 let message = "a line is either `debit:` or `credit:`";
-                self.found.at(&here.file, place(&raw.amount), message.into());
+                self.found
+                    .at(&here.file, place(&raw.amount), message.into());
                 return None;
             }
         };
@@ -334,7 +411,10 @@ impl Compiler<'_> {
         for (name, value) in &raw.dimensions {
             if !self.dimensions.contains(name) {
                 let known: Vec<&str> = self.dimensions.iter().map(String::as_str).collect();
-                let message = format!("dimension `{name}` is not in chart.yaml; it has {}", known.join(", "));
+                let message = format!(
+                    "dimension `{name}` is not in chart.yaml; it has {}",
+                    known.join(", ")
+                );
                 self.found.at(&here.file, place(value), message);
             }
             let target = match &value.value {
@@ -346,8 +426,19 @@ impl Compiler<'_> {
             };
             dimensions.extend(target.map(|target| (name.clone(), target)));
         }
-        let defer = raw.defer.as_ref().and_then(|defer| self.defer(&inner, defer));
-        Some(LineRule { each, side, account: account?, amount: amount?, when, dimensions, defer })
+        let defer = raw
+            .defer
+            .as_ref()
+            .and_then(|defer| self.defer(&inner, defer));
+        Some(LineRule {
+            each,
+            side,
+            account: account?,
+            amount: amount?,
+            when,
+            dimensions,
+            defer,
+        })
     }
 
     fn list_schema<'a>(
@@ -356,11 +447,17 @@ impl Compiler<'_> {
         list: &Sourced,
         raw: &yaml::Line,
     ) -> Option<&'a Value> {
-        let Expr::Path(path) = &list.expr else { return None };
+        let Expr::Path(path) = &list.expr else {
+            return None;
+        };
         let schema = schema::follow(here.schema?, path.get(1..)?).ok()??;
         if !matches!(schema::kind(schema), schema::Kind::List | schema::Kind::Any) {
             let at = raw.each.as_ref().map_or((0, 0), place);
-            self.found.at(&here.file, at, format!("`{}` is no list in the event's schema", list.text));
+            self.found.at(
+                &here.file,
+                at,
+                format!("`{}` is no list in the event's schema", list.text),
+            );
         }
         schema::items(schema)
     }
@@ -386,7 +483,10 @@ impl Compiler<'_> {
             return None;
         };
         if table.result != result {
-            let message = format!("table `{name}` gives `{}`; here `{result}` is needed", table.result);
+            let message = format!(
+                "table `{name}` gives `{}`; here `{result}` is needed",
+                table.result
+            );
             self.found.at(&here.file, place(&raw.lookup), message);
         }
         if table.keys.len() != raw.by.len() {
@@ -398,8 +498,15 @@ impl Compiler<'_> {
             );
             self.found.at(&here.file, place(&raw.lookup), message);
         }
-        let by: Vec<Sourced> = raw.by.iter().filter_map(|key| self.sourced(here, key)).collect();
-        Some(Target::Lookup { table: name.clone(), by })
+        let by: Vec<Sourced> = raw
+            .by
+            .iter()
+            .filter_map(|key| self.sourced(here, key))
+            .collect();
+        Some(Target::Lookup {
+            table: name.clone(),
+            by,
+        })
     }
 
     fn defer(&mut self, here: &Place<'_>, raw: &yaml::Defer) -> Option<DeferRule> {
@@ -408,7 +515,10 @@ impl Compiler<'_> {
             return None;
         }
         if !matches!(raw.method.value.as_str(), "daily" | "monthly") {
-            let message = format!("`{}` is no method; there are daily, monthly", raw.method.value);
+            let message = format!(
+                "`{}` is no method; there are daily, monthly",
+                raw.method.value
+            );
             self.found.at(&here.file, place(&raw.method), message);
         }
         Some(DeferRule {
@@ -444,7 +554,11 @@ impl Compiler<'_> {
             },
         };
         let difference = raw.difference.as_ref().map(|account| account.value.clone());
-        Some(RoundingRule { mode, difference, limit })
+        Some(RoundingRule {
+            mode,
+            difference,
+            limit,
+        })
     }
 
     fn day(&mut self, file: &SourceFile<'_>, raw: Option<&Text>) -> Option<NaiveDate> {
@@ -465,7 +579,10 @@ impl Compiler<'_> {
         let sourced = self.sourced(here, raw)?;
         if let Expr::Path(path) = &sourced.expr
             && let Some(Ok(Some(found))) = schema_of(here, path)
-            && !matches!(schema::kind(found), schema::Kind::Amount | schema::Kind::Any)
+            && !matches!(
+                schema::kind(found),
+                schema::Kind::Amount | schema::Kind::Any
+            )
             && found.get("type") != Some(&Value::String("string".into()))
         {
             let message = format!("`{}` is no number in the event's schema", sourced.text);
@@ -479,10 +596,14 @@ impl Compiler<'_> {
         match expression::parse(&text, here.each.map(|each| each.alias)) {
             Ok(Parsed::Path(path)) => {
                 if let Some(Err(problem)) = schema_of(here, &path) {
-                    self.found.at(&here.file, place(raw), format!("`{text}`: {problem}"));
+                    self.found
+                        .at(&here.file, place(raw), format!("`{text}`: {problem}"));
                     return None;
                 }
-                Some(Sourced { text, expr: Expr::Path(path) })
+                Some(Sourced {
+                    text,
+                    expr: Expr::Path(path),
+                })
             }
             Ok(Parsed::Computed) => {
                 let known = self.expressions.iter().position(|known| *known == text);
@@ -490,14 +611,19 @@ impl Compiler<'_> {
                     self.expressions.push(text.clone());
                     self.expressions.len() - 1
                 });
-                Some(Sourced { text, expr: Expr::Computed(index) })
+                Some(Sourced {
+                    text,
+                    expr: Expr::Computed(index),
+                })
             }
             Err(mut problem) => {
                 let (line, _) = place(raw);
                 let index = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
                 let source = here.file.text.lines().nth(index).unwrap_or_default();
                 if source.contains(&format!("{text} #")) {
-                    problem.push_str("; YAML takes ` #` for a comment, so put the expression in quotes");
+                    problem.push_str(
+                        "; YAML takes ` #` for a comment, so put the expression in quotes",
+                    );
                 }
                 self.found.at(&here.file, (line, place(raw).1), problem);
                 None
@@ -513,8 +639,10 @@ impl Compiler<'_> {
         holds: &[Sourced],
         entries: &[EntryRule],
     ) {
-        let identities: Vec<Form> =
-            holds.iter().filter_map(|hold| linear::identity(&hold.text)).collect();
+        let identities: Vec<Form> = holds
+            .iter()
+            .filter_map(|hold| linear::identity(&hold.text))
+            .collect();
         for entry in entries {
             for (condition, difference) in differences(entry) {
                 let at = place(&raw.rule);
@@ -524,7 +652,11 @@ impl Compiler<'_> {
                 let message = format!(
                     "rule `{}`{} does not balance: debits less credits are {}; state under `holds:` why that is zero, or name `rounding: {{ mode, difference, limit }}`",
                     raw.rule.value,
-                    if condition.is_empty() { String::new() } else { format!(" when {condition}") },
+                    if condition.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" when {condition}")
+                    },
                     linear::display(&difference)
                 );
                 self.found.at(file, at, message);
@@ -538,7 +670,10 @@ impl Compiler<'_> {
 fn differences(entry: &EntryRule) -> BTreeMap<String, Form> {
     let mut sums = BTreeMap::<String, Form>::new();
     for line in &entry.lines {
-        let each = line.each.as_ref().map(|(list, alias)| (list.text.as_str(), alias.as_str()));
+        let each = line
+            .each
+            .as_ref()
+            .map(|(list, alias)| (list.text.as_str(), alias.as_str()));
         let alias = each.map(|(_, alias)| alias);
         let condition = match &line.when {
             Some(when) if !linear::says_not_zero(&when.text, &line.amount.text, alias) => {
@@ -546,7 +681,11 @@ fn differences(entry: &EntryRule) -> BTreeMap<String, Form> {
             }
             _ => String::new(),
         };
-        let sign = if line.side == Side::Debit { Decimal::ONE } else { -Decimal::ONE };
+        let sign = if line.side == Side::Debit {
+            Decimal::ONE
+        } else {
+            -Decimal::ONE
+        };
         let form = linear::amount(&line.amount.text, each);
         let sum = sums.entry(condition).or_default();
         *sum = linear::add(sum, &form, sign);
@@ -554,10 +693,7 @@ fn differences(entry: &EntryRule) -> BTreeMap<String, Form> {
     sums
 }
 
-fn schema_of<'a>(
-    here: &Place<'a>,
-    path: &[String],
-) -> Option<Result<Option<&'a Value>, String>> {
+fn schema_of<'a>(here: &Place<'a>, path: &[String]) -> Option<Result<Option<&'a Value>, String>> {
     let (root, rest) = path.split_first()?;
     if root == "data" {
         return here.schema.map(|schema| schema::follow(schema, rest));

@@ -48,7 +48,13 @@ impl Diagnostics {
         let (line, column) = place;
         let index = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
         let source_line = file.text.lines().nth(index).unwrap_or_default().to_owned();
-        self.0.push(Diagnostic { file: file.path.to_owned(), line, column, message, source_line });
+        self.0.push(Diagnostic {
+            file: file.path.to_owned(),
+            line,
+            column,
+            message,
+            source_line,
+        });
     }
 
     /// Adds a finding about a whole file.

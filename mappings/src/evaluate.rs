@@ -86,13 +86,22 @@ impl<'p> Evaluator<'p> {
             .iter()
             .filter_map(|text| isolate.compile_standard(text).ok())
             .collect();
-        Self { program, context, expressions, vm: VM::new() }
+        Self {
+            program,
+            context,
+            expressions,
+            vm: VM::new(),
+        }
     }
 
     /// Decides an event.
     pub fn decide(&mut self, event: &Event) -> Decision {
         let time = event.time.map(|time| time.to_rfc3339()).unwrap_or_default();
-        let subject = Subject { event, time, variable: OnceCell::new() };
+        let subject = Subject {
+            event,
+            time,
+            variable: OnceCell::new(),
+        };
         let program = self.program;
         let Some(rules) = program.rules.get(&event.kind) else {
             return Decision::Suspended {
@@ -108,7 +117,10 @@ impl<'p> Evaluator<'p> {
                 Ok(Some(decision)) => return decision,
                 Ok(None) => {}
                 Err(reason) => {
-                    return Decision::Suspended { rule: Some(rule.name.clone()), reason };
+                    return Decision::Suspended {
+                        rule: Some(rule.name.clone()),
+                        reason,
+                    };
                 }
             }
         }
@@ -124,13 +136,20 @@ impl<'p> Evaluator<'p> {
     }
 
     /// The decision of a rule; none when it does not apply.
-    fn try_rule(&mut self, subject: &Subject<'_>, rule: &Rule) -> Result<Option<Decision>, Refusal> {
+    fn try_rule(
+        &mut self,
+        subject: &Subject<'_>,
+        rule: &Rule,
+    ) -> Result<Option<Decision>, Refusal> {
         match &rule.action {
             Action::Ignore(reason) => {
                 let on = subject.event.time.map(|time| time.date_naive());
-                let applies = on.is_none_or(|on| rule.in_force(on)) && self.condition(subject, rule)?;
-                let decision =
-                    Decision::Ignored { rule: rule.name.clone(), reason: reason.clone() };
+                let applies =
+                    on.is_none_or(|on| rule.in_force(on)) && self.condition(subject, rule)?;
+                let decision = Decision::Ignored {
+                    rule: rule.name.clone(),
+                    reason: reason.clone(),
+                };
                 Ok(applies.then_some(decision))
             }
             Action::Post(post) => {
@@ -142,13 +161,22 @@ impl<'p> Evaluator<'p> {
                 self.check_promises(subject, post)?;
                 let mut postings = Vec::new();
                 for entry in &post.entries {
-                    let frame = Frame { rule, post, entry, entity, date };
+                    let frame = Frame {
+                        rule,
+                        post,
+                        entry,
+                        entity,
+                        date,
+                    };
                     postings.extend(self.posting(subject, &frame)?);
                 }
                 if postings.is_empty() {
                     return Err("all amounts are zero, so there is no entry; a rule that expects this says `ignore:`".into());
                 }
-                Ok(Some(Decision::Posted { rule: rule.name.clone(), postings }))
+                Ok(Some(Decision::Posted {
+                    rule: rule.name.clone(),
+                    postings,
+                }))
             }
         }
     }
@@ -192,7 +220,10 @@ impl<'p> Evaluator<'p> {
         DateTime::parse_from_rfc3339(&text)
             .map(|moment| entity.accounting_date(moment.with_timezone(&chrono::Utc)))
             .map_err(|_bad| {
-                format!("`{}` is `{text}`: neither a day (2026-01-31) nor RFC 3339", source.text)
+                format!(
+                    "`{}` is `{text}`: neither a day (2026-01-31) nor RFC 3339",
+                    source.text
+                )
             })
     }
 
@@ -211,7 +242,8 @@ impl<'p> Evaluator<'p> {
         frame: &Frame<'_>,
     ) -> Result<Option<Posting>, Refusal> {
         let code = self.text(subject, &frame.entry.currency, None)?;
-        let currency = Currency::from_code(&code.to_ascii_uppercase()).map_err(|e| e.to_string())?;
+        let currency =
+            Currency::from_code(&code.to_ascii_uppercase()).map_err(|e| e.to_string())?;
         let date = match &frame.entry.date {
             Some(own) => self.date(subject, Some(own), frame.entity)?,
             None => frame.date,
@@ -255,12 +287,19 @@ impl<'p> Evaluator<'p> {
             reference,
             description: frame.entry.description.clone(),
             event: subject.event.key(),
-            rule: RuleRef { mapping: self.program.version, rule: frame.rule.name.clone() },
+            rule: RuleRef {
+                mapping: self.program.version,
+                rule: frame.rule.name.clone(),
+            },
             rate,
         };
         let entry = JournalEntry::new(header, lines).map_err(|e| e.to_string())?;
         let period = frame.entity.period(date).map_err(|e| e.to_string())?;
-        Ok(Some(Posting { entry, period, deferrals }))
+        Ok(Some(Posting {
+            entry,
+            period,
+            deferrals,
+        }))
     }
 
     fn drafts(
@@ -313,13 +352,25 @@ impl<'p> Evaluator<'p> {
         }
         // A negative amount is the same amount on the other side.
         let negative = amount.is_sign_negative() && !amount.is_zero();
-        let side = if negative { line.side.opposite() } else { line.side };
-        let mut draft = Draft { account, side, amount: amount.abs(), dimensions, defer: None };
+        let side = if negative {
+            line.side.opposite()
+        } else {
+            line.side
+        };
+        let mut draft = Draft {
+            account,
+            side,
+            amount: amount.abs(),
+            dimensions,
+            defer: None,
+        };
         if let Some(defer) = &line.defer {
             let from = self.service_day(subject, &defer.from, element, frame.entity)?;
             let to = self.service_day(subject, &defer.to, element, frame.entity)?;
             if to < from {
-                return Err(format!("the service ends on {to}, before it begins on {from}"));
+                return Err(format!(
+                    "the service ends on {to}, before it begins on {from}"
+                ));
             }
             let release = std::mem::replace(&mut draft.account, defer.account.clone());
             draft.defer = Some((release, defer.method.clone(), from, to));
@@ -362,7 +413,9 @@ impl<'p> Evaluator<'p> {
             amounts.push(money.amount());
         }
         let named = rounding.and_then(|rule| Some((rule, rule.difference.as_ref()?)));
-        let Some((rule, account)) = named.filter(|_| difference != 0) else { return Ok(amounts) };
+        let Some((rule, account)) = named.filter(|_| difference != 0) else {
+            return Ok(amounts);
+        };
         let size = Decimal::try_from_i128_with_scale(difference.abs(), currency.exponent())
             .map_err(|e| e.to_string())?;
         if size > rule.limit {
@@ -371,7 +424,11 @@ impl<'p> Evaluator<'p> {
                 rule.limit
             ));
         }
-        let side = if difference > 0 { Side::Credit } else { Side::Debit };
+        let side = if difference > 0 {
+            Side::Credit
+        } else {
+            Side::Debit
+        };
         drafts.push(Draft {
             account: account.clone(),
             side,
@@ -424,7 +481,11 @@ impl<'p> Evaluator<'p> {
                 for key in by {
                     keys.push(self.text(subject, key, element)?);
                 }
-                let found = self.program.tables.get(table).and_then(|t| t.look_up(&keys, date));
+                let found = self
+                    .program
+                    .tables
+                    .get(table)
+                    .and_then(|t| t.look_up(&keys, date));
                 found.map(str::to_owned).ok_or_else(|| {
                     format!(
                         "table `{table}` has no row for ({}) on {date}; add one to tables/{table}.csv",
@@ -443,7 +504,11 @@ impl<'p> Evaluator<'p> {
     ) -> Result<bool, Refusal> {
         match self.take(subject, source, element)? {
             Taken::Flag(flag) => Ok(flag),
-            other => Err(format!("`{}` is {}, not true or false", source.text, described(&other))),
+            other => Err(format!(
+                "`{}` is {}, not true or false",
+                source.text,
+                described(&other)
+            )),
         }
     }
 
@@ -457,7 +522,11 @@ impl<'p> Evaluator<'p> {
             Taken::Number(number) => Ok(number),
             Taken::Text(text) => parse_decimal(&text)
                 .map_err(|_bad| format!("`{}` is `{text}`, not a number", source.text)),
-            other => Err(format!("`{}` is {}, not a number", source.text, described(&other))),
+            other => Err(format!(
+                "`{}` is {}, not a number",
+                source.text,
+                described(&other)
+            )),
         }
     }
 
@@ -531,9 +600,9 @@ fn plain(
         None | Some(Value::Null) => Ok(Taken::Null),
         Some(Value::Bool(flag)) => Ok(Taken::Flag(*flag)),
         Some(Value::String(text)) => Ok(Taken::Text(text.clone())),
-        Some(Value::Number(number)) => {
-            parse_decimal(&number.to_string()).map(Taken::Number).map_err(|e| e.to_string())
-        }
+        Some(Value::Number(number)) => parse_decimal(&number.to_string())
+            .map(Taken::Number)
+            .map_err(|e| e.to_string()),
         Some(Value::Array(_) | Value::Object(_)) => {
             Err(format!("`{text}` is a list or an object, not one value"))
         }
@@ -565,7 +634,10 @@ fn variable_of(subject: &Subject<'_>) -> Variable {
         ("id", text(&event.id)),
         ("source", text(&event.source)),
         ("type", text(&event.kind)),
-        ("subject", text(event.subject.as_deref().unwrap_or_default())),
+        (
+            "subject",
+            text(event.subject.as_deref().unwrap_or_default()),
+        ),
         ("time", text(&subject.time)),
         ("data", Variable::from(&event.data)),
     ];
@@ -604,10 +676,16 @@ fn functional_amounts(
     rate: Option<Decimal>,
 ) -> Result<Vec<Money>, Refusal> {
     let Some(rate) = rate else {
-        return Ok(kept.iter().map(|(_, amount)| Money::minor(*amount, currency)).collect());
+        return Ok(kept
+            .iter()
+            .map(|(_, amount)| Money::minor(*amount, currency))
+            .collect());
     };
     let of_side = |side: Side| -> Vec<i64> {
-        kept.iter().filter(|(draft, _)| draft.side == side).map(|(_, amount)| *amount).collect()
+        kept.iter()
+            .filter(|(draft, _)| draft.side == side)
+            .map(|(_, amount)| *amount)
+            .collect()
     };
     let (debits, credits) = (of_side(Side::Debit), of_side(Side::Credit));
     let total: i64 = debits
@@ -642,7 +720,13 @@ fn deferrals(kept: &[(Draft, i64)]) -> Vec<Deferral> {
         .enumerate()
         .filter_map(|(index, (draft, _))| {
             let (release_account, method, from, to) = draft.defer.clone()?;
-            Some(Deferral { line_no: index + 1, release_account, method, from, to })
+            Some(Deferral {
+                line_no: index + 1,
+                release_account,
+                method,
+                from,
+                to,
+            })
         })
         .collect()
 }

@@ -69,8 +69,8 @@ impl Event {
         if bytes.len() > MAX_EVENT_BYTES {
             return Err(EventError::TooLarge(bytes.len()));
         }
-        let value: Value =
-            serde_json::from_slice(bytes).map_err(|error| EventError::NotJson(error.to_string()))?;
+        let value: Value = serde_json::from_slice(bytes)
+            .map_err(|error| EventError::NotJson(error.to_string()))?;
         Self::from_value(value)
     }
 
@@ -79,7 +79,9 @@ impl Event {
     /// # Errors
     /// [`EventError`].
     pub fn from_value(value: Value) -> Result<Self, EventError> {
-        let Value::Object(mut map) = value else { return Err(EventError::NotAnObject) };
+        let Value::Object(mut map) = value else {
+            return Err(EventError::NotAnObject);
+        };
         let mut take = |name: &'static str| match map.remove(name) {
             Some(Value::String(text)) if !text.is_empty() => Ok(text),
             _ => Err(EventError::Attribute(name)),
@@ -100,7 +102,14 @@ impl Event {
         }
         let data = map.remove("data").unwrap_or(Value::Null);
         check_numbers(&data, "data")?;
-        Ok(Self { id, source, kind, subject, time, data })
+        Ok(Self {
+            id,
+            source,
+            kind,
+            subject,
+            time,
+            data,
+        })
     }
 
     /// The identity of the event.
@@ -132,16 +141,19 @@ fn check_numbers(value: &Value, path: &str) -> Result<(), EventError> {
             let text = number.to_string();
             match parse_decimal(&text) {
                 Ok(_) => Ok(()),
-                Err(_) => Err(EventError::Number { path: path.to_owned(), number: text }),
+                Err(_) => Err(EventError::Number {
+                    path: path.to_owned(),
+                    number: text,
+                }),
             }
         }
         Value::Array(items) => items
             .iter()
             .enumerate()
             .try_for_each(|(index, item)| check_numbers(item, &format!("{path}[{index}]"))),
-        Value::Object(map) => {
-            map.iter().try_for_each(|(key, item)| check_numbers(item, &format!("{path}.{key}")))
-        }
+        Value::Object(map) => map
+            .iter()
+            .try_for_each(|(key, item)| check_numbers(item, &format!("{path}.{key}"))),
         Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
     }
 }
@@ -187,9 +199,15 @@ mod tests {
     #[test]
     fn unsound_envelopes_say_why() {
         let table = [
-            ("{", "not JSON: EOF while parsing an object at line 1 column 1"),
+            (
+                "{",
+                "not JSON: EOF while parsing an object at line 1 column 1",
+            ),
             ("[]", "an event is a JSON object"),
-            (r#"{"specversion":"0.3"}"#, "specversion is `0.3`; CloudEvents 1.0 is what is read here"),
+            (
+                r#"{"specversion":"0.3"}"#,
+                "specversion is `0.3`; CloudEvents 1.0 is what is read here",
+            ),
             (
                 r#"{"specversion":"1.0","id":"","source":"s","type":"t"}"#,
                 "the required attribute `id` is missing or no text",
@@ -204,7 +222,11 @@ mod tests {
             ),
         ];
         for (text, message) in table {
-            assert_eq!(Event::parse(text.as_bytes()).unwrap_err().to_string(), message, "{text}");
+            assert_eq!(
+                Event::parse(text.as_bytes()).unwrap_err().to_string(),
+                message,
+                "{text}"
+            );
         }
     }
 
@@ -212,8 +234,14 @@ mod tests {
     fn content_is_blind_to_layout_and_not_to_meaning() {
         let event = Event::parse(SOUND.as_bytes()).unwrap();
         let same = r#"{ "data": {"b": [true], "a": 1.10}, "type": "t", "source": "billing", "id": "1", "time": "2026-01-15T11:00:00+01:00", "specversion": "1.0" }"#;
-        assert_eq!(Event::parse(same.as_bytes()).unwrap().content_hash(), event.content_hash());
+        assert_eq!(
+            Event::parse(same.as_bytes()).unwrap().content_hash(),
+            event.content_hash()
+        );
         let other = SOUND.replace("1.10", "1.11");
-        assert_ne!(Event::parse(other.as_bytes()).unwrap().content_hash(), event.content_hash());
+        assert_ne!(
+            Event::parse(other.as_bytes()).unwrap().content_hash(),
+            event.content_hash()
+        );
     }
 }

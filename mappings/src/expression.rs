@@ -38,11 +38,15 @@ pub(crate) fn parse(text: &str, alias: Option<&str>) -> Result<Parsed, String> {
 pub(crate) fn with_tree<T>(text: &str, use_it: impl FnOnce(&Node<'_>) -> T) -> Result<T, String> {
     let bump = Bump::new();
     let mut lexer = Lexer::new();
-    let tokens = lexer.tokenize(&bump, text).map_err(|e| format!("`{text}` cannot be read: {e}"))?;
+    let tokens = lexer
+        .tokenize(&bump, text)
+        .map_err(|e| format!("`{text}` cannot be read: {e}"))?;
     let parser =
         Parser::try_new(&tokens, &bump).map_err(|e| format!("`{text}` cannot be read: {e}"))?;
     let result = parser.standard().parse();
-    result.error().map_err(|e| format!("`{text}` cannot be read: {e}"))?;
+    result
+        .error()
+        .map_err(|e| format!("`{text}` cannot be read: {e}"))?;
     Ok(use_it(result.root))
 }
 
@@ -51,7 +55,10 @@ pub(crate) fn path_of(node: &Node<'_>) -> Option<Vec<String>> {
     match node {
         Node::Identifier(name) => Some(vec![(*name).to_owned()]),
         Node::Parenthesized(inner) => path_of(inner),
-        Node::Member { node, property: Node::String(name) } => {
+        Node::Member {
+            node,
+            property: Node::String(name),
+        } => {
             let mut path = path_of(node)?;
             path.push((*name).to_owned());
             Some(path)
@@ -72,7 +79,10 @@ fn check(
             if !known {
                 let mut names: Vec<&str> = ROOTS.to_vec();
                 names.extend(alias);
-                problems.push(format!("nothing is called `{name}` here; there are {}", names.join(", ")));
+                problems.push(format!(
+                    "nothing is called `{name}` here; there are {}",
+                    names.join(", ")
+                ));
             }
         }
         Node::FunctionCall { kind, arguments } => {
@@ -86,11 +96,16 @@ fn check(
             }
             let mut inner = bound.clone();
             for argument in *arguments {
-                if let Node::Closure { alias: Some(name), .. } = argument {
+                if let Node::Closure {
+                    alias: Some(name), ..
+                } = argument
+                {
                     inner.insert((*name).to_owned());
                 }
             }
-            arguments.iter().for_each(|argument| check(argument, alias, &inner, problems));
+            arguments
+                .iter()
+                .for_each(|argument| check(argument, alias, &inner, problems));
         }
         Node::Member { node, property } => {
             check(node, alias, bound, problems);
@@ -98,8 +113,12 @@ fn check(
                 check(property, alias, bound, problems);
             }
         }
-        Node::Object(pairs) => pairs.iter().for_each(|(_, value)| check(value, alias, bound, problems)),
-        other => children(other).into_iter().for_each(|child| check(child, alias, bound, problems)),
+        Node::Object(pairs) => pairs
+            .iter()
+            .for_each(|(_, value)| check(value, alias, bound, problems)),
+        other => children(other)
+            .into_iter()
+            .for_each(|child| check(child, alias, bound, problems)),
     }
 }
 
@@ -109,9 +128,15 @@ fn children<'n>(node: &Node<'n>) -> Vec<&'n Node<'n>> {
         Node::Closure { body, .. } => vec![body],
         Node::Parenthesized(inner) | Node::Unary { node: inner, .. } => vec![inner],
         Node::Binary { left, right, .. } | Node::Interval { left, right, .. } => vec![left, right],
-        Node::Conditional { condition, on_true, on_false } => vec![condition, on_true, on_false],
+        Node::Conditional {
+            condition,
+            on_true,
+            on_false,
+        } => vec![condition, on_true, on_false],
         Node::Array(items) | Node::TemplateString(items) => items.to_vec(),
-        Node::MethodCall { this, arguments, .. } => {
+        Node::MethodCall {
+            this, arguments, ..
+        } => {
             let mut all = vec![*this];
             all.extend(arguments.iter().copied());
             all
@@ -135,15 +160,34 @@ mod tests {
         let path = Parsed::Path(vec!["data".into(), "customer".into(), "id".into()]);
         assert_eq!(parse("data.customer.id", None), Ok(path));
         assert_eq!(parse("data.total - data.tax", None), Ok(Parsed::Computed));
-        assert_eq!(parse("sum(map(data.lines, #.amount))", None), Ok(Parsed::Computed));
+        assert_eq!(
+            parse("sum(map(data.lines, #.amount))", None),
+            Ok(Parsed::Computed)
+        );
         assert!(parse("line.amount", Some("line")).is_ok());
     }
 
     #[test]
     fn what_cannot_be_replayed_or_found_is_refused() {
-        assert!(parse("rand(10)", None).unwrap_err().contains("equal events"));
-        assert!(parse("d('now')", None).unwrap_err().contains("equal events"));
-        assert!(parse("dat.total", None).unwrap_err().contains("nothing is called `dat`"));
-        assert!(parse("data.total +", None).unwrap_err().contains("cannot be read"));
+        assert!(
+            parse("rand(10)", None)
+                .unwrap_err()
+                .contains("equal events")
+        );
+        assert!(
+            parse("d('now')", None)
+                .unwrap_err()
+                .contains("equal events")
+        );
+        assert!(
+            parse("dat.total", None)
+                .unwrap_err()
+                .contains("nothing is called `dat`")
+        );
+        assert!(
+            parse("data.total +", None)
+                .unwrap_err()
+                .contains("cannot be read")
+        );
     }
 }

@@ -61,7 +61,11 @@ pub fn run(pack: &Pack, program: &Program, context: &Context) -> Vec<Case> {
             let expected = file("expected.journal")
                 .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
                 .unwrap_or_default();
-            Case { name: name.to_owned(), expected, found }
+            Case {
+                name: name.to_owned(),
+                expected,
+                found,
+            }
         })
         .collect()
 }
@@ -72,12 +76,18 @@ fn events(bytes: &[u8]) -> Result<Vec<Event>, String> {
         Value::Array(values) => values,
         one => vec![one],
     };
-    values.into_iter().map(|value| Event::from_value(value).map_err(|e| e.to_string())).collect()
+    values
+        .into_iter()
+        .map(|value| Event::from_value(value).map_err(|e| e.to_string()))
+        .collect()
 }
 
 /// The decisions on some events as one text.
 pub fn journal(evaluator: &mut Evaluator<'_>, events: &[Event]) -> String {
-    let parts: Vec<String> = events.iter().map(|event| written(evaluator.decide(event))).collect();
+    let parts: Vec<String> = events
+        .iter()
+        .map(|event| written(evaluator.decide(event)))
+        .collect();
     parts.join("\n")
 }
 
@@ -104,7 +114,10 @@ fn written(decision: Decision) -> String {
             parts.join("\n")
         }
         Decision::Ignored { rule, reason } => format!("; ignored by {rule}: {reason}\n"),
-        Decision::Suspended { rule: Some(rule), reason } => {
+        Decision::Suspended {
+            rule: Some(rule),
+            reason,
+        } => {
             format!("; suspended by {rule}: {reason}\n")
         }
         Decision::Suspended { rule: None, reason } => format!("; suspended: {reason}\n"),

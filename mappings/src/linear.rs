@@ -31,9 +31,15 @@ pub(crate) fn amount(text: &str, each: Option<(&str, &str)>) -> Form {
 /// The identity `left - right = 0` that `left == right` declares.
 pub(crate) fn identity(text: &str) -> Option<Form> {
     with_tree(text, |root| match unwrap(root) {
-        Node::Binary { left, operator: Operator::Comparison(ComparisonOperator::Equal), right } => {
-            Some(add(&form_of(left, None)?, &form_of(right, None)?, -Decimal::ONE))
-        }
+        Node::Binary {
+            left,
+            operator: Operator::Comparison(ComparisonOperator::Equal),
+            right,
+        } => Some(add(
+            &form_of(left, None)?,
+            &form_of(right, None)?,
+            -Decimal::ONE,
+        )),
         _ => None,
     })
     .ok()?
@@ -41,11 +47,19 @@ pub(crate) fn identity(text: &str) -> Option<Form> {
 
 /// Whether a condition says no more than that the amount is not zero.
 pub(crate) fn says_not_zero(condition: &str, amount: &str, alias: Option<&str>) -> bool {
-    let wanted = with_tree(amount, |root| form_of(root, alias)).ok().flatten();
+    let wanted = with_tree(amount, |root| form_of(root, alias))
+        .ok()
+        .flatten();
     let found = with_tree(condition, |root| match unwrap(root) {
-        Node::Binary { left, operator: Operator::Comparison(ComparisonOperator::NotEqual), right } => {
-            Some(add(&form_of(left, alias)?, &form_of(right, alias)?, -Decimal::ONE))
-        }
+        Node::Binary {
+            left,
+            operator: Operator::Comparison(ComparisonOperator::NotEqual),
+            right,
+        } => Some(add(
+            &form_of(left, alias)?,
+            &form_of(right, alias)?,
+            -Decimal::ONE,
+        )),
         _ => None,
     })
     .ok()
@@ -81,7 +95,9 @@ pub(crate) fn follows(form: &Form, identities: &[Form]) -> bool {
 fn reduce(form: &Form, basis: &[(String, Form)]) -> Form {
     let mut rest = form.clone();
     for (pivot, row) in basis {
-        let (Some(own), Some(theirs)) = (rest.get(pivot), row.get(pivot)) else { continue };
+        let (Some(own), Some(theirs)) = (rest.get(pivot), row.get(pivot)) else {
+            continue;
+        };
         if let Some(factor) = own.checked_div(*theirs) {
             rest = add(&rest, row, -factor);
         }
@@ -108,7 +124,11 @@ pub(crate) fn display(form: &Form) -> String {
             text.push_str(&format!("{size} * {atom}"));
         }
     }
-    if text.is_empty() { "0".to_owned() } else { text }
+    if text.is_empty() {
+        "0".to_owned()
+    } else {
+        text
+    }
 }
 
 fn unwrap<'n>(node: &'n Node<'n>) -> &'n Node<'n> {
@@ -126,15 +146,19 @@ fn form_of(node: &Node<'_>, alias: Option<&str>) -> Option<Form> {
         Node::Identifier(_) | Node::Pointer | Node::Member { .. } => {
             Some(Form::from([(atom(node, alias)?, Decimal::ONE)]))
         }
-        Node::Unary { node, operator: Operator::Arithmetic(ArithmeticOperator::Subtract) } => {
-            Some(add(&Form::new(), &form_of(node, alias)?, -Decimal::ONE))
-        }
-        Node::Binary { left, operator: Operator::Arithmetic(operator), right } => {
-            binary(*operator, &form_of(left, alias)?, &form_of(right, alias)?)
-        }
-        Node::FunctionCall { kind: FunctionKind::Internal(InternalFunction::Sum), arguments } => {
-            sum_of(arguments, alias)
-        }
+        Node::Unary {
+            node,
+            operator: Operator::Arithmetic(ArithmeticOperator::Subtract),
+        } => Some(add(&Form::new(), &form_of(node, alias)?, -Decimal::ONE)),
+        Node::Binary {
+            left,
+            operator: Operator::Arithmetic(operator),
+            right,
+        } => binary(*operator, &form_of(left, alias)?, &form_of(right, alias)?),
+        Node::FunctionCall {
+            kind: FunctionKind::Internal(InternalFunction::Sum),
+            arguments,
+        } => sum_of(arguments, alias),
         _ => None,
     }
 }
@@ -166,19 +190,27 @@ fn constant(form: &Form) -> Option<Decimal> {
 
 /// `sum(map(list, body))`.
 fn sum_of(arguments: &[&Node<'_>], alias: Option<&str>) -> Option<Form> {
-    let [Node::FunctionCall { kind: FunctionKind::Closure(ClosureFunction::Map), arguments }] =
-        arguments
+    let [
+        Node::FunctionCall {
+            kind: FunctionKind::Closure(ClosureFunction::Map),
+            arguments,
+        },
+    ] = arguments
     else {
         return None;
     };
-    let [list, Node::Closure { body, alias: inner }] = arguments else { return None };
+    let [list, Node::Closure { body, alias: inner }] = arguments else {
+        return None;
+    };
     let list = atom(list, alias)?;
     Some(over(&list, &form_of(body, Some(inner.unwrap_or("#")))?))
 }
 
 /// Lifts a form over one element to the sum over the list.
 fn over(list: &str, form: &Form) -> Form {
-    form.iter().map(|(atom, coefficient)| (format!("sum of {list}[{atom}]"), *coefficient)).collect()
+    form.iter()
+        .map(|(atom, coefficient)| (format!("sum of {list}[{atom}]"), *coefficient))
+        .collect()
 }
 
 /// A path as an atom; the element of a list is written `.`, whatever it is called.
@@ -188,9 +220,10 @@ fn atom(node: &Node<'_>, alias: Option<&str>) -> Option<String> {
         Node::Identifier(name) => Some((*name).to_owned()),
         Node::Pointer => Some(String::new()),
         Node::Parenthesized(inner) => atom(inner, alias),
-        Node::Member { node, property: Node::String(name) } => {
-            Some(format!("{}.{name}", atom(node, alias)?))
-        }
+        Node::Member {
+            node,
+            property: Node::String(name),
+        } => Some(format!("{}.{name}", atom(node, alias)?)),
         _ => None,
     }
 }
@@ -208,7 +241,10 @@ mod tests {
         let holds = identity("data.total == sum(map(data.lines, #.amount)) + data.tax").unwrap();
         assert!(follows(&difference, &[holds]));
         assert!(!follows(&difference, &[]));
-        assert_eq!(display(&difference), "-data.tax + data.total - sum of data.lines[.amount]");
+        assert_eq!(
+            display(&difference),
+            "-data.tax + data.total - sum of data.lines[.amount]"
+        );
     }
 
     #[test]
@@ -234,6 +270,9 @@ mod tests {
         let other = amount("data.price * data.quantity", None);
         assert!(follows(&add(&product, &same, -Decimal::ONE), &[]));
         assert!(!follows(&add(&product, &other, -Decimal::ONE), &[]));
-        assert_eq!(display(&amount("data.total * 0.5", None)), "0.5 * data.total");
+        assert_eq!(
+            display(&amount("data.total * 0.5", None)),
+            "0.5 * data.total"
+        );
     }
 }

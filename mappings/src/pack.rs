@@ -62,5 +62,6 @@ fn is_yaml(path: &str) -> bool {
 }
 
 fn decides(path: &str) -> bool {
-    !path.starts_with("tests/") && (is_yaml(path) || path.ends_with(".csv") || path.ends_with(".json"))
+    !path.starts_with("tests/")
+        && (is_yaml(path) || path.ends_with(".csv") || path.ends_with(".json"))
 }

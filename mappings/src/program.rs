@@ -24,9 +24,11 @@ pub struct Program {
 impl Program {
     /// The rules' names with the types that they answer to.
     pub fn rule_names(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.rules
-            .iter()
-            .flat_map(|(kind, rules)| rules.iter().map(move |rule| (rule.name.as_str(), kind.as_str())))
+        self.rules.iter().flat_map(|(kind, rules)| {
+            rules
+                .iter()
+                .map(move |rule| (rule.name.as_str(), kind.as_str()))
+        })
     }
 
     /// The look-up tables' names.

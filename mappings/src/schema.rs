@@ -30,7 +30,10 @@ pub(crate) fn follow<'s>(schema: &'s Value, path: &[String]) -> Result<Option<&'
         };
         here = properties.get(name).ok_or_else(|| {
             let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-            format!("the event's schema has no `{name}` here; it has {}", known.join(", "))
+            format!(
+                "the event's schema has no `{name}` here; it has {}",
+                known.join(", ")
+            )
         })?;
     }
     Ok(Some(here))

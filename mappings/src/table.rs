@@ -65,8 +65,9 @@ impl Table {
         name: &str,
         found: &mut Diagnostics,
     ) -> Option<Self> {
-        let mut reader =
-            csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file.text.as_bytes());
+        let mut reader = csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .from_reader(file.text.as_bytes());
         let header: Vec<String> = match reader.headers() {
             Ok(header) => header.iter().map(str::to_owned).collect(),
             Err(error) => {
@@ -74,9 +75,14 @@ impl Table {
                 return None;
             }
         };
-        let result_at = header.iter().position(|column| RESULTS.contains(&column.as_str()));
+        let result_at = header
+            .iter()
+            .position(|column| RESULTS.contains(&column.as_str()));
         let Some(result_at) = result_at.filter(|at| *at > 0) else {
-            let message = format!("the header needs key columns and then one of {}", RESULTS.join(", "));
+            let message = format!(
+                "the header needs key columns and then one of {}",
+                RESULTS.join(", ")
+            );
             found.at(file, (1, 1), message);
             return None;
         };
@@ -98,7 +104,11 @@ impl Table {
 
     fn refuse_equal_rows(&self, file: &SourceFile<'_>, found: &mut Diagnostics) {
         for (index, row) in self.rows.iter().enumerate() {
-            let earlier = self.rows.iter().take(index).find(|earlier| earlier.overlaps(row));
+            let earlier = self
+                .rows
+                .iter()
+                .take(index)
+                .find(|earlier| earlier.overlaps(row));
             if let Some(earlier) = earlier {
                 let message = format!(
                     "this row and line {} have the same keys at the same time; end one with `to` or give one another key",
@@ -155,7 +165,11 @@ impl Columns {
                 }
                 let day = text.parse::<NaiveDate>().ok();
                 if day.is_none() {
-                    found.at(file, (line, 0), format!("`{text}` is no day; write 2026-01-31"));
+                    found.at(
+                        file,
+                        (line, 0),
+                        format!("`{text}` is no day; write 2026-01-31"),
+                    );
                 }
                 day
             };
@@ -166,7 +180,13 @@ impl Columns {
                 .map(|key| (key != "*").then(|| key.to_owned()))
                 .collect();
             let result = record.get(self.result).unwrap_or_default().to_owned();
-            rows.push(Row { line, keys, result, from, to });
+            rows.push(Row {
+                line,
+                keys,
+                result,
+                from,
+                to,
+            });
         }
         rows
     }
@@ -178,7 +198,10 @@ mod tests {
 
     fn parse(text: &str) -> (Option<Table>, Diagnostics) {
         let mut found = Diagnostics::default();
-        let file = SourceFile { path: "tables/t.csv", text };
+        let file = SourceFile {
+            path: "tables/t.csv",
+            text,
+        };
         let table = Table::parse(&file, "t", &mut found);
         (table, found)
     }
@@ -204,7 +227,11 @@ mod tests {
         ];
         for (product, region, day, account) in cases {
             let keys = [product.to_owned(), region.to_owned()];
-            assert_eq!(table.look_up(&keys, day.parse().unwrap()), Some(account), "{product} {region}");
+            assert_eq!(
+                table.look_up(&keys, day.parse().unwrap()),
+                Some(account),
+                "{product} {region}"
+            );
         }
     }
 
@@ -213,6 +240,10 @@ mod tests {
         let (_, found) = parse("product,account,from,to\na,x,,2026-06-30\na,y,2026-06-30,\n");
         assert_eq!(found.0.len(), 1);
         assert_eq!(found.0[0].line, 3);
-        assert!(found.0[0].message.contains("line 2"), "{}", found.0[0].message);
+        assert!(
+            found.0[0].message.contains("line 2"),
+            "{}",
+            found.0[0].message
+        );
     }
 }

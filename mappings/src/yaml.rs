@@ -138,7 +138,11 @@ impl<'de> Deserialize<'de> for OneOrMany {
         let spanned = Spanned::<Many>::deserialize(deserializer)?;
         let place = spanned.referenced;
         let fixed = spanned.value.0.into_iter().map(|text| {
-            if text.referenced.line() == 0 { Spanned::new(text.value, place, place) } else { text }
+            if text.referenced.line() == 0 {
+                Spanned::new(text.value, place, place)
+            } else {
+                text
+            }
         });
         struct Many(Vec<Text>);
         impl<'de> Deserialize<'de> for Many {

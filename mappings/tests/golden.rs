@@ -15,14 +15,22 @@ fn read(folder: &Path) -> Pack {
             if path.is_dir() {
                 walk(root, &path, files);
             } else {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                let name = path
+                    .strip_prefix(root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
                 files.insert(name, std::fs::read(&path).unwrap());
             }
         }
     }
     let mut files = BTreeMap::new();
     walk(folder, folder, &mut files);
-    Pack { name: folder.file_name().unwrap().to_str().unwrap().to_owned(), files }
+    Pack {
+        name: folder.file_name().unwrap().to_str().unwrap().to_owned(),
+        files,
+    }
 }
 
 fn context() -> Context {
@@ -38,7 +46,9 @@ fn context() -> Context {
         entity("eu", "EUR", "Europe/Berlin"),
         entity("uk", "GBP", "Europe/London"),
     ];
-    Context { entities: all.into_iter().map(|e| (e.code.clone(), e)).collect() }
+    Context {
+        entities: all.into_iter().map(|e| (e.code.clone(), e)).collect(),
+    }
 }
 
 fn update() -> bool {
@@ -51,11 +61,21 @@ fn every_golden_test_of_the_billing_pack_passes() {
     let pack = read(&folder);
     let program = compile(&pack).unwrap_or_else(|found| panic!("{found}"));
     let cases = golden::run(&pack, &program, &context());
-    assert!(cases.len() >= 15, "only {} golden tests were found", cases.len());
+    assert!(
+        cases.len() >= 15,
+        "only {} golden tests were found",
+        cases.len()
+    );
     for case in &cases {
         if update() {
-            std::fs::write(folder.join("tests").join(&case.name).join("expected.journal"), &case.found)
-                .unwrap();
+            std::fs::write(
+                folder
+                    .join("tests")
+                    .join(&case.name)
+                    .join("expected.journal"),
+                &case.found,
+            )
+            .unwrap();
         } else {
             assert!(case.passed(), "{}:\n{}", case.name, case.difference());
         }
@@ -65,9 +85,17 @@ fn every_golden_test_of_the_billing_pack_passes() {
         .map(|(rule, _)| rule)
         .filter(|rule| !cases.iter().any(|case| case.found.contains(rule)))
         .collect();
-    let allowed = ["subscription-cancelled", "subscription-changed", "subscription-created",
-        "provisioning-completed", "invoice-draft"];
-    assert!(silent.iter().all(|rule| allowed.contains(rule)), "no golden test reaches {silent:?}");
+    let allowed = [
+        "subscription-cancelled",
+        "subscription-changed",
+        "subscription-created",
+        "provisioning-completed",
+        "invoice-draft",
+    ];
+    assert!(
+        silent.iter().all(|rule| allowed.contains(rule)),
+        "no golden test reaches {silent:?}"
+    );
 }
 
 #[test]
@@ -85,7 +113,12 @@ fn packs_that_do_not_compile_say_where_and_what_to_do() {
         if update() {
             std::fs::write(folder.join("expected.txt"), &found).unwrap();
         } else {
-            assert_eq!(found, String::from_utf8(expected).unwrap(), "{}", folder.display());
+            assert_eq!(
+                found,
+                String::from_utf8(expected).unwrap(),
+                "{}",
+                folder.display()
+            );
         }
         cases += 1;
     }

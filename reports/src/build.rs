@@ -12,7 +12,12 @@ use chrono::{DateTime, Utc};
 use store::Store;
 
 /// Every report by name.
-pub const NAMES: [&str; 4] = ["control", "trial-balance", "journal-register", "reconciliation"];
+pub const NAMES: [&str; 4] = [
+    "control",
+    "trial-balance",
+    "journal-register",
+    "reconciliation",
+];
 
 /// What all reports speak of.
 #[derive(Clone, Debug)]
@@ -27,7 +32,10 @@ impl Subject {
     fn facts(&self) -> Vec<(String, String)> {
         vec![
             ("company".to_owned(), self.company.clone()),
-            ("made".to_owned(), self.now.format("%Y-%m-%d %H:%M UTC").to_string()),
+            (
+                "made".to_owned(),
+                self.now.format("%Y-%m-%d %H:%M UTC").to_string(),
+            ),
         ]
     }
 }

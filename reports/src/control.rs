@@ -156,12 +156,20 @@ impl Control {
         let open_statements = statements
             .iter()
             .filter(|statement| statement.verdict.starts_with("does not close"))
-            .map(|s| format!("{} of {} in {}: {}", s.identity, s.account, s.file, s.verdict))
+            .map(|s| {
+                format!(
+                    "{} of {} in {}: {}",
+                    s.identity, s.account, s.file, s.verdict
+                )
+            })
             .collect();
         let mut control = Self {
             intake: store.intake_control().await?,
             strays: store.stray_events().await?,
-            balance_differences: balance_differences(&store.balances().await?, &store.line_sums().await?),
+            balance_differences: balance_differences(
+                &store.balances().await?,
+                &store.line_sums().await?,
+            ),
             targets: targets(store, &totals).await?,
             totals,
             cash,
@@ -178,7 +186,10 @@ impl Control {
         let mut missing = Vec::new();
         let suspended = store.suspended().await?;
         if let Some(first) = suspended.first() {
-            let since = store.event(first.id).await?.map(|event| event.occurred_at.date_naive());
+            let since = store
+                .event(first.id)
+                .await?
+                .map(|event| event.occurred_at.date_naive());
             missing.push(format!(
                 "{} suspended since {}",
                 counted(suspended.len(), "event"),
@@ -197,7 +208,10 @@ impl Control {
         for target in &self.targets {
             let open = target.waiting() + target.unknown;
             if open > 0 {
-                missing.push(format!("{open} entries not yet delivered to {}", target.counts.target));
+                missing.push(format!(
+                    "{open} entries not yet delivered to {}",
+                    target.counts.target
+                ));
             }
         }
         Ok(missing)
@@ -208,7 +222,11 @@ impl Control {
     pub fn failures(&self) -> Vec<String> {
         let mut failures = self.balance_differences.clone();
         let (without, disagree) = &self.strays;
-        failures.extend(without.iter().map(|id| format!("event {id} has no outcome")));
+        failures.extend(
+            without
+                .iter()
+                .map(|id| format!("event {id} has no outcome")),
+        );
         failures.extend(disagree.iter().map(|id| {
             format!("event {id}: its outcome and its entries disagree (posted means entries, and only posted)")
         }));
@@ -220,7 +238,11 @@ impl Control {
                 row.received - row.difference()
             ));
         }
-        for total in self.totals.iter().filter(|total| total.debit != total.credit) {
+        for total in self
+            .totals
+            .iter()
+            .filter(|total| total.debit != total.credit)
+        {
             failures.push(format!(
                 "the entries of `{}` in {} do not balance in currency {}",
                 total.entity, total.period, total.currency_id
@@ -242,7 +264,11 @@ impl Control {
                 row.currency_id
             ));
         }
-        for row in self.clearing.iter().filter(|row| row.balance != row.open_items) {
+        for row in self
+            .clearing
+            .iter()
+            .filter(|row| row.balance != row.open_items)
+        {
             failures.push(format!(
                 "`{}` of `{}`: its balance and the sum of its open items differ by {} minor units",
                 row.account,
@@ -255,14 +281,21 @@ impl Control {
 
     /// Breaks about money.
     pub fn open_breaks(&self) -> usize {
-        self.breaks.iter().filter(|found| found.status == "open").count()
+        self.breaks
+            .iter()
+            .filter(|found| found.status == "open")
+            .count()
     }
 
     /// The verdict and the sentence that explains it.
     pub fn verdict(&self) -> (Verdict, String) {
         let conflicts: i64 = self.intake.iter().map(|row| row.conflicts).sum();
         let mut differing = self.failures();
-        differing.extend(self.open_statements.iter().map(|s| format!("statement {s}")));
+        differing.extend(
+            self.open_statements
+                .iter()
+                .map(|s| format!("statement {s}")),
+        );
         if self.open_breaks() > 0 {
             differing.push(format!("{} open", counted(self.open_breaks(), "break")));
         }
@@ -280,19 +313,31 @@ impl Control {
         } else if !differing.is_empty() {
             (Verdict::Breaks, sentence)
         } else {
-            (Verdict::Ties, "everything received is accounted for, and every sum agrees".into())
+            (
+                Verdict::Ties,
+                "everything received is accounted for, and every sum agrees".into(),
+            )
         }
     }
 }
 
 fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
 }
 
 /// Names every balance that differs from the sum of its lines.
 fn balance_differences(balances: &[BalanceRow], sums: &[BalanceRow]) -> Vec<String> {
     let key = |row: &BalanceRow| {
-        (row.entity.clone(), row.period.clone(), row.account.clone(), row.currency_id)
+        (
+            row.entity.clone(),
+            row.period.clone(),
+            row.account.clone(),
+            row.currency_id,
+        )
     };
     let mut expected: BTreeMap<_, &BalanceRow> = sums.iter().map(|row| (key(row), row)).collect();
     let mut differences = Vec::new();
@@ -310,7 +355,10 @@ fn balance_differences(balances: &[BalanceRow], sums: &[BalanceRow]) -> Vec<Stri
         }
     }
     differences.extend(expected.values().map(|row| {
-        format!("the lines of `{}` of `{}` in {} have no balance", row.account, row.entity, row.period)
+        format!(
+            "the lines of `{}` of `{}` in {} have no balance",
+            row.account, row.entity, row.period
+        )
     }));
     differences
 }
@@ -321,12 +369,16 @@ async fn targets(store: &Store, totals: &[EntryTotal]) -> Result<Vec<TargetLine>
     let mut lines = Vec::new();
     for counts in store.target_control().await? {
         let sum = |kinds: &[Option<i64>]| -> i64 {
-            let own = |state: &&BatchState| state.target == counts.target && kinds.contains(&state.state);
+            let own =
+                |state: &&BatchState| state.target == counts.target && kinds.contains(&state.state);
             states.iter().filter(own).map(|state| state.entries).sum()
         };
         let complete = counts.posted == counts.exported;
-        let own: Vec<&EntryTotal> =
-            exported.iter().filter(|row| row.target == counts.target).map(|row| &row.total).collect();
+        let own: Vec<&EntryTotal> = exported
+            .iter()
+            .filter(|row| row.target == counts.target)
+            .map(|row| &row.total)
+            .collect();
         let amounts_agree = !complete || own.iter().copied().eq(totals.iter());
         lines.push(TargetLine {
             acknowledged: sum(&[Some(2)]),

@@ -37,13 +37,19 @@ pub fn sum_by(
     read(&sorted, &key_names, values.len())
 }
 
-#[expect(deprecated, reason = "the eager sum is what the small build has; the lazy one costs minutes of it")]
+#[expect(
+    deprecated,
+    reason = "the eager sum is what the small build has; the lazy one costs minutes of it"
+)]
 fn grouped(
     frame: &DataFrame,
     keys: &[String],
     values: &[String],
 ) -> Result<DataFrame, ReportError> {
-    Ok(frame.group_by_stable(keys.iter().map(String::as_str))?.select(values.iter().map(String::as_str)).sum()?)
+    Ok(frame
+        .group_by_stable(keys.iter().map(String::as_str))?
+        .select(values.iter().map(String::as_str))
+        .sum()?)
 }
 
 fn read(
@@ -76,28 +82,36 @@ mod tests {
         let mut rng = fastrand_like(7);
         let keys: Vec<String> = (0..1000).map(|_| format!("k{}", rng() % 7)).collect();
         let other: Vec<String> = (0..1000).map(|_| format!("o{}", rng() % 3)).collect();
-        let values: Vec<i64> =
-            (0..1000).map(|_| i64::try_from(rng() % 2_000_000).unwrap() - 1_000_000).collect();
+        let values: Vec<i64> = (0..1000)
+            .map(|_| i64::try_from(rng() % 2_000_000).unwrap() - 1_000_000)
+            .collect();
         let mut naive = std::collections::BTreeMap::<(String, String), i64>::new();
         for ((key, other), value) in keys.iter().zip(&other).zip(&values) {
             *naive.entry((key.clone(), other.clone())).or_default() += value;
         }
-        let expected: Vec<(Vec<String>, Vec<i64>)> =
-            naive.into_iter().map(|((a, b), sum)| (vec![a, b], vec![sum])).collect();
+        let expected: Vec<(Vec<String>, Vec<i64>)> = naive
+            .into_iter()
+            .map(|((a, b), sum)| (vec![a, b], vec![sum]))
+            .collect();
         assert_eq!(sum_by(&[keys, other], &[values]).unwrap(), expected);
     }
 
     #[test]
     fn an_overflow_is_told() {
         let keys = vec!["a".to_owned(), "a".to_owned()];
-        assert!(matches!(sum_by(&[keys], &[vec![i64::MAX, 1]]), Err(ReportError::Overflow)));
+        assert!(matches!(
+            sum_by(&[keys], &[vec![i64::MAX, 1]]),
+            Err(ReportError::Overflow)
+        ));
         assert!(sum_by(&[vec![]], &[vec![]]).unwrap().is_empty());
     }
 
     fn fastrand_like(seed: u64) -> impl FnMut() -> u64 {
         let mut state = seed;
         move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             state >> 33
         }
     }

@@ -99,24 +99,40 @@ impl Cell {
 
     /// An amount, or nothing where it is zero.
     pub fn unless_zero(money: Money) -> Self {
-        if money.amount() == 0 { Self::Empty } else { Self::Amount(money) }
+        if money.amount() == 0 {
+            Self::Empty
+        } else {
+            Self::Amount(money)
+        }
     }
 }
 
 impl Column {
     /// Words.
     pub const fn text(name: &'static str, title: &'static str) -> Self {
-        Self { name, title, kind: ColumnKind::Text }
+        Self {
+            name,
+            title,
+            kind: ColumnKind::Text,
+        }
     }
 
     /// Whole numbers.
     pub const fn count(name: &'static str, title: &'static str) -> Self {
-        Self { name, title, kind: ColumnKind::Count }
+        Self {
+            name,
+            title,
+            kind: ColumnKind::Count,
+        }
     }
 
     /// Amounts.
     pub const fn amount(name: &'static str, title: &'static str) -> Self {
-        Self { name, title, kind: ColumnKind::Amount }
+        Self {
+            name,
+            title,
+            kind: ColumnKind::Amount,
+        }
     }
 
     /// Whether it is set flush right.
@@ -128,16 +144,29 @@ impl Column {
 impl Row {
     /// One of many.
     pub const fn plain(cells: Vec<Cell>) -> Self {
-        Self { kind: RowKind::Plain, cells }
+        Self {
+            kind: RowKind::Plain,
+            cells,
+        }
     }
 
     /// A sum.
     pub const fn total(cells: Vec<Cell>) -> Self {
-        Self { kind: RowKind::Total, cells }
+        Self {
+            kind: RowKind::Total,
+            cells,
+        }
     }
 
     /// Plain when it holds, an alert when not.
     pub const fn holding(holds: bool, cells: Vec<Cell>) -> Self {
-        Self { kind: if holds { RowKind::Plain } else { RowKind::Alert }, cells }
+        Self {
+            kind: if holds {
+                RowKind::Plain
+            } else {
+                RowKind::Alert
+            },
+            cells,
+        }
     }
 }

@@ -98,9 +98,14 @@ pub fn bars(title: &str, bars: &[Bar]) -> String {
 /// `part / whole` of a length, in whole units.
 fn share(part: i64, whole: i64, length: i64) -> i64 {
     let wide = i128::from(part) * i128::from(length);
-    wide.checked_div(i128::from(whole)).and_then(|share| i64::try_from(share).ok()).unwrap_or(0)
+    wide.checked_div(i128::from(whole))
+        .and_then(|share| i64::try_from(share).ok())
+        .unwrap_or(0)
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

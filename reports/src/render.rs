@@ -5,8 +5,8 @@ mod html;
 mod json;
 mod xlsx;
 
-use crate::model::Report;
 use crate::ReportError;
+use crate::model::Report;
 use ledger::Money;
 
 /// The formats.
@@ -92,9 +92,16 @@ mod tests {
 
     #[test]
     fn amounts_are_grouped() {
-        let table = [(123_456_789, "EUR", "1,234,567.89"), (-100_050, "EUR", "-1,000.50"), (999, "JPY", "999")];
+        let table = [
+            (123_456_789, "EUR", "1,234,567.89"),
+            (-100_050, "EUR", "-1,000.50"),
+            (999, "JPY", "999"),
+        ];
         for (amount, code, text) in table {
-            assert_eq!(grouped(Money::minor(amount, Currency::from_code(code).unwrap())), text);
+            assert_eq!(
+                grouped(Money::minor(amount, Currency::from_code(code).unwrap())),
+                text
+            );
         }
     }
 }

@@ -14,9 +14,28 @@ use serde::Deserialize;
 pub const KIND: ErpKind = ErpKind::file::<Csv>("csv", "CSV of journal lines", "{}");
 
 const HEADER: [&str; 22] = [
-    "batch", "batch_number", "entry", "line", "entity", "period", "date", "kind", "reference",
-    "description", "account_code", "account", "debit", "credit", "currency", "functional_debit",
-    "functional_credit", "functional_currency", "rate", "dimensions", "rule", "mapping",
+    "batch",
+    "batch_number",
+    "entry",
+    "line",
+    "entity",
+    "period",
+    "date",
+    "kind",
+    "reference",
+    "description",
+    "account_code",
+    "account",
+    "debit",
+    "credit",
+    "currency",
+    "functional_debit",
+    "functional_credit",
+    "functional_currency",
+    "rate",
+    "dimensions",
+    "rule",
+    "mapping",
 ];
 
 /// No options.
@@ -47,19 +66,34 @@ impl FileFormat for Csv {
                 writer.write_record(&record).map_err(RenderError::write)?;
             }
         }
-        let bytes = writer.into_inner().map_err(|error| RenderError::write(error.to_string()))?;
-        Ok(Artifact { name: batch.file_name("csv"), bytes })
+        let bytes = writer
+            .into_inner()
+            .map_err(|error| RenderError::write(error.to_string()))?;
+        Ok(Artifact {
+            name: batch.file_name("csv"),
+            bytes,
+        })
     }
 }
 
 fn record(batch: &ExportBatch, item: &ExportEntry, line_no: usize, line: &Line) -> Vec<String> {
     let header = item.entry.header();
-    let code = batch.chart.get(&line.account).map(|account| account.code.clone());
+    let code = batch
+        .chart
+        .get(&line.account)
+        .map(|account| account.code.clone());
     let on = |side: Side, money: Money| {
-        if line.side == side { money.to_decimal().to_string() } else { String::new() }
+        if line.side == side {
+            money.to_decimal().to_string()
+        } else {
+            String::new()
+        }
     };
-    let dimensions: Vec<String> =
-        line.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let dimensions: Vec<String> = line
+        .dimensions
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     vec![
         batch.id.clone(),
         batch.number.to_string(),
@@ -79,7 +113,10 @@ fn record(batch: &ExportBatch, item: &ExportEntry, line_no: usize, line: &Line) 
         on(Side::Debit, line.functional),
         on(Side::Credit, line.functional),
         line.functional.currency().code().to_owned(),
-        header.rate.map(|rate| rate.normalize().to_string()).unwrap_or_default(),
+        header
+            .rate
+            .map(|rate| rate.normalize().to_string())
+            .unwrap_or_default(),
         dimensions.join(";"),
         header.rule.rule.clone(),
         header.rule.mapping.to_string(),

@@ -37,7 +37,10 @@ impl FileFormat for Hledger {
                 currencies.insert(line.functional.currency());
             }
         }
-        let mut journal = format!("; batch {} number {} of {}\n\n", batch.id, batch.number, batch.target);
+        let mut journal = format!(
+            "; batch {} number {} of {}\n\n",
+            batch.id, batch.number, batch.target
+        );
         for currency in currencies {
             journal.push_str(&format!("commodity {}\n", sample(currency)));
         }
@@ -48,9 +51,14 @@ impl FileFormat for Hledger {
         for item in &batch.entries {
             let entity = &item.entry.header().entity;
             journal.push('\n');
-            journal.push_str(&text::entry(&item.entry, |line| name(&batch.chart, entity, line)));
+            journal.push_str(&text::entry(&item.entry, |line| {
+                name(&batch.chart, entity, line)
+            }));
         }
-        Ok(Artifact { name: batch.file_name("journal"), bytes: journal.into_bytes() })
+        Ok(Artifact {
+            name: batch.file_name("journal"),
+            bytes: journal.into_bytes(),
+        })
     }
 }
 

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 
 /// This kind's registration.
-pub const KIND: ErpKind = ErpKind::file::<OracleFusion>("oracle_fusion", "Oracle Fusion Cloud (FBDI)", EXAMPLE);
+pub const KIND: ErpKind =
+    ErpKind::file::<OracleFusion>("oracle_fusion", "Oracle Fusion Cloud (FBDI)", EXAMPLE);
 
 const EXAMPLE: &str = r#"ledgers: { us: US Primary Ledger, eu: EU Primary Ledger }
 companies: { us: "101", eu: "201" }
@@ -72,15 +73,22 @@ impl FileFormat for OracleFusion {
     }
 
     fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError> {
-        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        let mut writer = csv::WriterBuilder::new()
+            .has_headers(false)
+            .from_writer(Vec::new());
         for item in &batch.entries {
             for (index, line) in item.entry.lines().iter().enumerate() {
                 let row = self.row(batch, item, index + 1, line)?;
                 writer.write_record(&row.0).map_err(RenderError::write)?;
             }
         }
-        let csv = writer.into_inner().map_err(|error| RenderError::write(error.to_string()))?;
-        Ok(Artifact { name: batch.file_name("zip"), bytes: zipped("GlInterface.csv", &csv)? })
+        let csv = writer
+            .into_inner()
+            .map_err(|error| RenderError::write(error.to_string()))?;
+        Ok(Artifact {
+            name: batch.file_name("zip"),
+            bytes: zipped("GlInterface.csv", &csv)?,
+        })
     }
 }
 
@@ -89,7 +97,10 @@ struct Row(Vec<String>);
 
 impl Row {
     fn set(&mut self, position: usize, value: impl Into<String>) {
-        if let Some(column) = position.checked_sub(1).and_then(|index| self.0.get_mut(index)) {
+        if let Some(column) = position
+            .checked_sub(1)
+            .and_then(|index| self.0.get_mut(index))
+        {
             *column = value.into();
         }
     }
@@ -104,11 +115,15 @@ impl OracleFusion {
         line: &Line,
     ) -> Result<Row, RenderError> {
         let header = item.entry.header();
-        let ledger = self.config.ledgers.get(&header.entity).ok_or_else(|| RenderError::Unknown {
-            what: "entity",
-            name: header.entity.clone(),
-            option: "ledgers",
-        })?;
+        let ledger =
+            self.config
+                .ledgers
+                .get(&header.entity)
+                .ok_or_else(|| RenderError::Unknown {
+                    what: "entity",
+                    name: header.entity.clone(),
+                    option: "ledgers",
+                })?;
         let day = |date: chrono::NaiveDate| date.format("%Y/%m/%d").to_string();
         let mut row = Row(vec![String::new(); COLUMNS]);
         row.set(1, "NEW");
@@ -119,7 +134,10 @@ impl OracleFusion {
         row.set(7, day(batch.created_at.date_naive()));
         row.set(8, "A");
         for (index, template) in self.config.segments.iter().enumerate().take(30) {
-            row.set(9 + index, self.segment(batch, header.entity.as_str(), line, template)?);
+            row.set(
+                9 + index,
+                self.segment(batch, header.entity.as_str(), line, template)?,
+            );
         }
         amounts(&mut row, (39, 40), line.side, line.amount);
         row.set(43, format!("Tieout {}", batch.id));
@@ -147,8 +165,15 @@ impl OracleFusion {
         line: &Line,
         template: &str,
     ) -> Result<String, RenderError> {
-        let unknown = |what, name: &str, option| RenderError::Unknown { what, name: name.to_owned(), option };
-        let Some(name) = template.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+        let unknown = |what, name: &str, option| RenderError::Unknown {
+            what,
+            name: name.to_owned(),
+            option,
+        };
+        let Some(name) = template
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'))
+        else {
             return Ok(template.to_owned());
         };
         match name.strip_prefix("dimension.") {
@@ -187,7 +212,9 @@ fn zipped(name: &str, bytes: &[u8]) -> Result<Vec<u8>, RenderError> {
     let options = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated)
         .last_modified_time(zip::DateTime::default());
-    writer.start_file(name, options).map_err(RenderError::write)?;
+    writer
+        .start_file(name, options)
+        .map_err(RenderError::write)?;
     writer.write_all(bytes).map_err(RenderError::write)?;
     Ok(writer.finish().map_err(RenderError::write)?.into_inner())
 }

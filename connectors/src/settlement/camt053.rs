@@ -34,7 +34,11 @@ impl SettlementFormat for Camt053 {
 
     fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
         let reader = quick_xml::Reader::from_reader(bytes);
-        let mut walk = Walk { reader, bytes, counted: Cell::new((0, 1)) };
+        let mut walk = Walk {
+            reader,
+            bytes,
+            counted: Cell::new((0, 1)),
+        };
         let mut statements = Vec::new();
         let mut depth = 0usize;
         let mut current: Option<Draft> = None;
@@ -67,7 +71,10 @@ impl SettlementFormat for Camt053 {
             }
         }
         if statements.is_empty() {
-            return Err(ParseError::new(0, "the document holds no statement (`Stmt`)"));
+            return Err(ParseError::new(
+                0,
+                "the document holds no statement (`Stmt`)",
+            ));
         }
         Ok(statements)
     }
@@ -83,11 +90,17 @@ struct Element {
 
 impl Element {
     fn child(&self, name: &str) -> Option<&Self> {
-        self.children.iter().find(|(own, _)| own == name).map(|(_, child)| child)
+        self.children
+            .iter()
+            .find(|(own, _)| own == name)
+            .map(|(_, child)| child)
     }
 
     fn all<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e Self> {
-        self.children.iter().filter(move |(own, _)| own == name).map(|(_, child)| child)
+        self.children
+            .iter()
+            .filter(move |(own, _)| own == name)
+            .map(|(_, child)| child)
     }
 
     fn at(&self, path: &[&str]) -> Option<&Self> {
@@ -95,7 +108,9 @@ impl Element {
     }
 
     fn text_at(&self, path: &[&str]) -> Option<&str> {
-        self.at(path).map(|element| element.text.trim()).filter(|text| !text.is_empty())
+        self.at(path)
+            .map(|element| element.text.trim())
+            .filter(|text| !text.is_empty())
     }
 }
 
@@ -138,7 +153,10 @@ impl<'b> Walk<'b> {
             .try_get_attribute("Ccy")
             .map_err(|error| self.error(&error.to_string()))?
             .map(|attribute| attribute.value.into_owned());
-        let mut element = Element { currency, ..Element::default() };
+        let mut element = Element {
+            currency,
+            ..Element::default()
+        };
         loop {
             match self.next()? {
                 Event::Start(start) => {
@@ -211,7 +229,9 @@ impl Draft {
         match name {
             "Id" => element.text.trim().clone_into(&mut self.identity),
             "Acct" => {
-                let id = element.text_at(&["Id", "IBAN"]).or_else(|| element.text_at(&["Id", "Othr", "Id"]));
+                let id = element
+                    .text_at(&["Id", "IBAN"])
+                    .or_else(|| element.text_at(&["Id", "Othr", "Id"]));
                 let id = id.or_else(|| element.text_at(&["Id", "PrtryAcct", "Id"]));
                 id.unwrap_or("unnamed").clone_into(&mut self.account);
                 self.currency = element.text_at(&["Ccy"]).map(str::to_owned);
@@ -233,7 +253,10 @@ impl Draft {
         let code = self
             .currency
             .clone()
-            .or_else(|| self.balance(&["OPBD", "CLBD", "PRCD"]).map(|b| b.currency.clone()))
+            .or_else(|| {
+                self.balance(&["OPBD", "CLBD", "PRCD"])
+                    .map(|b| b.currency.clone())
+            })
             .or_else(|| self.entries.first()?.element.child("Amt")?.currency.clone())
             .ok_or_else(|| ParseError::new(end, "the statement names no currency"))?;
         let currency =
@@ -248,8 +271,9 @@ impl Draft {
             match entry.line(currency, position, &mut repeats)? {
                 Found::Line(line) => lines.push(*line),
                 Found::NotBooked => {}
-                Found::OtherCurrency(other) => contradictions
-                    .push(format!("entry {position} is in {other}, the account in {currency}")),
+                Found::OtherCurrency(other) => contradictions.push(format!(
+                    "entry {position} is in {other}, the account in {currency}"
+                )),
             }
         }
         let (from, to) = self.days(&lines, end)?;
@@ -268,7 +292,9 @@ impl Draft {
     }
 
     fn balance(&self, codes: &[&str]) -> Option<&Balance> {
-        codes.iter().find_map(|code| self.balances.iter().find(|balance| balance.code == *code))
+        codes
+            .iter()
+            .find_map(|code| self.balances.iter().find(|balance| balance.code == *code))
     }
 
     fn money(
@@ -277,7 +303,9 @@ impl Draft {
         currency: Currency,
         contradictions: &mut Vec<String>,
     ) -> Result<Option<Money>, ParseError> {
-        let Some(balance) = self.balance(codes) else { return Ok(None) };
+        let Some(balance) = self.balance(codes) else {
+            return Ok(None);
+        };
         if balance.currency != currency.code() {
             contradictions.push(format!(
                 "the balance {} is in {}, the account in {currency}",
@@ -288,7 +316,11 @@ impl Draft {
         signed(&balance.amount, currency, balance.negative, balance.line).map(Some)
     }
 
-    fn days(&self, lines: &[SettlementLine], end: u64) -> Result<(NaiveDate, NaiveDate), ParseError> {
+    fn days(
+        &self,
+        lines: &[SettlementLine],
+        end: u64,
+    ) -> Result<(NaiveDate, NaiveDate), ParseError> {
         let first = lines.iter().map(|line| line.booked_on).min();
         let last = lines.iter().map(|line| line.booked_on).max();
         let balance_days = || self.balances.iter().filter_map(|balance| balance.on);
@@ -315,11 +347,15 @@ impl Entry {
         repeats: &mut BTreeMap<String, u32>,
     ) -> Result<Found, ParseError> {
         let entry = &self.element;
-        let status = entry.text_at(&["Sts", "Cd"]).or_else(|| entry.text_at(&["Sts"]));
+        let status = entry
+            .text_at(&["Sts", "Cd"])
+            .or_else(|| entry.text_at(&["Sts"]));
         if status != Some("BOOK") {
             return Ok(Found::NotBooked);
         }
-        let amount = entry.child("Amt").ok_or_else(|| ParseError::new(self.line, "an entry has no `Amt`"))?;
+        let amount = entry
+            .child("Amt")
+            .ok_or_else(|| ParseError::new(self.line, "an entry has no `Amt`"))?;
         let own = amount.currency.as_deref().unwrap_or(currency.code());
         if own != currency.code() {
             return Ok(Found::OtherCurrency(own.to_owned()));
@@ -332,7 +368,9 @@ impl Entry {
             .and_then(day_of)
             .ok_or_else(|| ParseError::new(self.line, "an entry has no booking date"))?;
         let description = self.description();
-        let bank_reference = entry.text_at(&["AcctSvcrRef"]).or_else(|| entry.text_at(&["NtryRef"]));
+        let bank_reference = entry
+            .text_at(&["AcctSvcrRef"])
+            .or_else(|| entry.text_at(&["NtryRef"]));
         let identity = identity(bank_reference, money, booked_on, &description, repeats);
         Ok(Found::Line(Box::new(SettlementLine {
             identity,
@@ -345,27 +383,37 @@ impl Entry {
             net: money,
             booked_on,
             paid_on: None,
-            raw: format!("{} {money} {booked_on} {description}", bank_reference.unwrap_or("-")),
+            raw: format!(
+                "{} {money} {booked_on} {description}",
+                bank_reference.unwrap_or("-")
+            ),
             description,
         })))
     }
 
     /// The reference of the entry's only transaction; a batch of several has none of its own.
     fn reference(&self) -> Option<&str> {
-        let mut details =
-            self.element.all("NtryDtls").flat_map(|details| details.all("TxDtls"));
+        let mut details = self
+            .element
+            .all("NtryDtls")
+            .flat_map(|details| details.all("TxDtls"));
         let (first, second) = (details.next()?, details.next());
         if second.is_some() {
             return None;
         }
         let reference = first.text_at(&["RmtInf", "Strd", "CdtrRefInf", "Ref"]);
         reference.or_else(|| {
-            first.text_at(&["Refs", "EndToEndId"]).filter(|id| *id != "NOTPROVIDED")
+            first
+                .text_at(&["Refs", "EndToEndId"])
+                .filter(|id| *id != "NOTPROVIDED")
         })
     }
 
     fn description(&self) -> String {
-        let details = self.element.all("NtryDtls").flat_map(|details| details.all("TxDtls"));
+        let details = self
+            .element
+            .all("NtryDtls")
+            .flat_map(|details| details.all("TxDtls"));
         let mut parts: Vec<&str> = details
             .filter_map(|transaction| transaction.child("RmtInf"))
             .flat_map(|info| info.all("Ustrd"))
@@ -396,18 +444,26 @@ fn identity(
     };
     let count = repeats.entry(base.clone()).or_default();
     *count += 1;
-    if *count == 1 { base } else { format!("{base}.{count}") }
+    if *count == 1 {
+        base
+    } else {
+        format!("{base}.{count}")
+    }
 }
 
 fn balance(element: &Element, line: u64) -> Result<Balance, ParseError> {
-    let amount =
-        element.child("Amt").ok_or_else(|| ParseError::new(line, "a balance has no `Amt`"))?;
+    let amount = element
+        .child("Amt")
+        .ok_or_else(|| ParseError::new(line, "a balance has no `Amt`"))?;
     let date = element.child("Dt");
     let on = date
         .and_then(|date| date.text_at(&["Dt"]).or_else(|| date.text_at(&["DtTm"])))
         .and_then(day_of);
     Ok(Balance {
-        code: element.text_at(&["Tp", "CdOrPrtry", "Cd"]).unwrap_or_default().to_owned(),
+        code: element
+            .text_at(&["Tp", "CdOrPrtry", "Cd"])
+            .unwrap_or_default()
+            .to_owned(),
         amount: amount.text.trim().to_owned(),
         currency: amount.currency.clone().unwrap_or_default(),
         negative: element.text_at(&["CdtDbtInd"]) == Some("DBIT"),
@@ -419,7 +475,11 @@ fn balance(element: &Element, line: u64) -> Result<Balance, ParseError> {
 fn signed(text: &str, currency: Currency, negative: bool, line: u64) -> Result<Money, ParseError> {
     let money =
         Money::parse(text, currency).map_err(|error| ParseError::money(line, "Amt", &error))?;
-    Ok(if negative { Money::minor(-money.amount(), currency) } else { money })
+    Ok(if negative {
+        Money::minor(-money.amount(), currency)
+    } else {
+        money
+    })
 }
 
 fn day_of(text: &str) -> Option<NaiveDate> {

@@ -31,7 +31,11 @@ impl SettlementFormat for Stripe {
         let first = text.lines().next().unwrap_or_default();
         ["balance_transaction_id", "reporting_category", "gross"]
             .iter()
-            .all(|column| first.split(',').any(|found| found.trim_matches(['"', '\u{feff}']) == *column))
+            .all(|column| {
+                first
+                    .split(',')
+                    .any(|found| found.trim_matches(['"', '\u{feff}']) == *column)
+            })
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
@@ -52,7 +56,10 @@ impl SettlementFormat for Stripe {
                 group.lines.push(line);
             }
         }
-        groups.into_iter().map(|((payout, currency), group)| group.close(&payout, currency)).collect()
+        groups
+            .into_iter()
+            .map(|((payout, currency), group)| group.close(&payout, currency))
+            .collect()
     }
 }
 
@@ -87,7 +94,11 @@ impl Group {
         Ok(Statement {
             origin: Origin::Processor,
             account: ACCOUNT.to_owned(),
-            identity: if payout.is_empty() { "not paid out yet".into() } else { payout.into() },
+            identity: if payout.is_empty() {
+                "not paid out yet".into()
+            } else {
+                payout.into()
+            },
             currency,
             opening: signed.map(|_| zero),
             closing: signed.map(|paid| Money::minor(paid, currency)),
@@ -100,7 +111,10 @@ impl Group {
 }
 
 fn broken(error: &csv::Error) -> ParseError {
-    ParseError::new(error.position().map_or(0, csv::Position::line), error.to_string())
+    ParseError::new(
+        error.position().map_or(0, csv::Position::line),
+        error.to_string(),
+    )
 }
 
 /// Where the columns stand.
@@ -123,7 +137,10 @@ impl Columns {
         let at = |name: &str| header.iter().position(|column| column.trim() == name);
         let need = |name: &str| {
             at(name).ok_or_else(|| {
-                ParseError::new(1, format!("the column `{name}` is missing; add it to the report"))
+                ParseError::new(
+                    1,
+                    format!("the column `{name}` is missing; add it to the report"),
+                )
             })
         };
         let created = at("created_utc").or_else(|| at("created"));
@@ -156,7 +173,11 @@ impl Columns {
             Money::parse(field(at), currency).map_err(|error| ParseError::money(line, name, &error))
         };
         let effective = optional(self.effective);
-        let paid_on = if effective.is_empty() { None } else { Some(day(effective, line)?) };
+        let paid_on = if effective.is_empty() {
+            None
+        } else {
+            Some(day(effective, line)?)
+        };
         Ok(SettlementLine {
             identity: identity.to_owned(),
             position: i64::try_from(line).unwrap_or(0),
@@ -176,7 +197,10 @@ impl Columns {
 
 fn day(text: &str, line: u64) -> Result<NaiveDate, ParseError> {
     let first = text.get(..10).unwrap_or(text);
-    first
-        .parse()
-        .map_err(|_bad| ParseError::new(line, format!("`{text}` is no time; expected 2026-01-31 10:00:00")))
+    first.parse().map_err(|_bad| {
+        ParseError::new(
+            line,
+            format!("`{text}` is no time; expected 2026-01-31 10:00:00"),
+        )
+    })
 }

@@ -48,7 +48,14 @@ impl FileSource {
         let reader = decompressed(path, file).map_err(unavailable)?;
         let partition = format!("{name}@{hash}");
         let path = path.to_owned();
-        Ok(Self { path, partition, reader, position: 0, started: false, limit })
+        Ok(Self {
+            path,
+            partition,
+            reader,
+            position: 0,
+            started: false,
+            limit,
+        })
     }
 
     /// Standard input as a source, read to its end before the first event.
@@ -58,10 +65,19 @@ impl FileSource {
     pub fn from_reader(mut input: impl Read, limit: BatchLimit) -> Result<Self, SourceError> {
         let path = PathBuf::from("-");
         let mut bytes = Vec::new();
-        input.read_to_end(&mut bytes).map_err(|source| unavailable(&path, source))?;
+        input
+            .read_to_end(&mut bytes)
+            .map_err(|source| unavailable(&path, source))?;
         let partition = format!("stdin@{}", short_hash(&Sha256::digest(&bytes)));
         let reader = Box::new(BufReader::new(io::Cursor::new(bytes)));
-        Ok(Self { path, partition, reader, position: 0, started: false, limit })
+        Ok(Self {
+            path,
+            partition,
+            reader,
+            position: 0,
+            started: false,
+            limit,
+        })
     }
 
     /// The partition that this file is.
@@ -95,20 +111,32 @@ impl FileSource {
             }
             let position = self.position;
             self.position += i64::try_from(read).unwrap_or(0);
-            while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+            while line
+                .last()
+                .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
+            {
                 line.pop();
             }
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
             bytes += line.len();
-            events.push(RawEvent { position, payload: line, problem: None });
+            events.push(RawEvent {
+                position,
+                payload: line,
+                problem: None,
+            });
         }
         if self.position == from {
             return Ok(None);
         }
         let partition = self.partition.clone();
-        Ok(Some(EventBatch { partition, from, through: self.position, events }))
+        Ok(Some(EventBatch {
+            partition,
+            from,
+            through: self.position,
+            events,
+        }))
     }
 }
 
@@ -120,10 +148,12 @@ impl EventSource for FileSource {
     ) -> Result<Option<EventBatch>, SourceError> {
         if !self.started {
             let position = checkpoints.position(&self.partition).await?;
-            self.skip_to(position).map_err(|source| unavailable(&self.path, source))?;
+            self.skip_to(position)
+                .map_err(|source| unavailable(&self.path, source))?;
             self.started = true;
         }
-        self.next_batch().map_err(|source| unavailable(&self.path, source))
+        self.next_batch()
+            .map_err(|source| unavailable(&self.path, source))
     }
 
     async fn release(&mut self, _partition: &str, _through: i64) -> Result<(), SourceError> {
@@ -132,7 +162,10 @@ impl EventSource for FileSource {
 }
 
 fn unavailable(path: &Path, source: io::Error) -> SourceError {
-    SourceError::Unavailable { name: path.display().to_string(), source: Box::new(source) }
+    SourceError::Unavailable {
+        name: path.display().to_string(),
+        source: Box::new(source),
+    }
 }
 
 fn hash_of(path: &Path) -> io::Result<String> {
@@ -155,7 +188,11 @@ fn short_hash(hash: &[u8]) -> String {
 }
 
 fn decompressed(path: &Path, file: File) -> io::Result<Box<dyn BufRead + Send>> {
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let ending = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
     Ok(match ending.as_str() {
         "gz" => Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(file))),
         "zst" => Box::new(BufReader::new(zstd::Decoder::new(file)?)),
@@ -176,13 +213,19 @@ mod tests {
         }
     }
 
-    const LIMIT: BatchLimit = BatchLimit { events: 2, bytes: 1 << 20 };
+    const LIMIT: BatchLimit = BatchLimit {
+        events: 2,
+        bytes: 1 << 20,
+    };
 
     async fn all(source: &mut FileSource, from: i64) -> Vec<(i64, String)> {
         let mut events = Vec::new();
         while let Some(batch) = source.poll(&At(from)).await.unwrap() {
             events.extend(
-                batch.events.into_iter().map(|e| (e.position, String::from_utf8(e.payload).unwrap())),
+                batch
+                    .events
+                    .into_iter()
+                    .map(|e| (e.position, String::from_utf8(e.payload).unwrap())),
             );
         }
         events
@@ -193,8 +236,12 @@ mod tests {
         let text = "{\"a\":1}\n\n{\"b\":2}\r\nnot json\n{\"c\":3}";
         let mut source = FileSource::from_reader(text.as_bytes(), LIMIT).unwrap();
         let whole = all(&mut source, 0).await;
-        let expected =
-            [(0, "{\"a\":1}"), (9, "{\"b\":2}"), (18, "not json"), (27, "{\"c\":3}")];
+        let expected = [
+            (0, "{\"a\":1}"),
+            (9, "{\"b\":2}"),
+            (18, "not json"),
+            (27, "{\"c\":3}"),
+        ];
         assert_eq!(whole, expected.map(|(at, text)| (at, text.to_owned())));
         let mut again = FileSource::from_reader(text.as_bytes(), LIMIT).unwrap();
         assert_eq!(all(&mut again, 18).await, whole[2..]);
@@ -202,7 +249,8 @@ mod tests {
 
     #[tokio::test]
     async fn compressed_files_read_the_same() {
-        let folder = std::env::temp_dir().join(format!("tieout-file-source-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("tieout-file-source-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let text = b"{\"a\":1}\n{\"b\":2}\n";
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -46,7 +46,10 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { first: Duration::from_millis(500), next: Duration::from_millis(20) }
+        Self {
+            first: Duration::from_millis(500),
+            next: Duration::from_millis(20),
+        }
     }
 }
 
@@ -97,9 +100,18 @@ impl KafkaSource {
         }
         let unavailable = |error| unavailable(&config.topic, error);
         let consumer: StreamConsumer = client.create().map_err(unavailable)?;
-        consumer.subscribe(&[config.topic.as_str()]).map_err(unavailable)?;
+        consumer
+            .subscribe(&[config.topic.as_str()])
+            .map_err(unavailable)?;
         let topic = config.topic.clone();
-        Ok(Self { topic, consumer, limit, patience, wanted: BTreeMap::new(), held: None })
+        Ok(Self {
+            topic,
+            consumer,
+            limit,
+            patience,
+            wanted: BTreeMap::new(),
+            held: None,
+        })
     }
 
     fn partition_name(&self, partition: i32) -> String {
@@ -125,7 +137,9 @@ impl KafkaSource {
         let wanted = match self.wanted.get(&partition) {
             Some(wanted) => *wanted,
             None => {
-                let position = checkpoints.position(&self.partition_name(partition)).await?;
+                let position = checkpoints
+                    .position(&self.partition_name(partition))
+                    .await?;
                 self.wanted.insert(partition, position);
                 position
             }
@@ -147,7 +161,12 @@ impl KafkaSource {
                 });
             }
             self.consumer
-                .seek(&self.topic, partition, Offset::Offset(wanted), Duration::from_secs(10))
+                .seek(
+                    &self.topic,
+                    partition,
+                    Offset::Offset(wanted),
+                    Duration::from_secs(10),
+                )
                 .map_err(|error| unavailable(&self.topic, error))?;
         }
         Ok(false)
@@ -163,12 +182,18 @@ impl EventSource for KafkaSource {
         let mut batch: Option<(i32, EventBatch)> = None;
         let mut bytes = 0;
         loop {
-            let patience = if batch.is_some() { self.patience.next } else { self.patience.first };
+            let patience = if batch.is_some() {
+                self.patience.next
+            } else {
+                self.patience.first
+            };
             let next = match self.held.take() {
                 Some(held) => Some(held),
                 None => self.receive(patience).await?,
             };
-            let Some((partition, event)) = next else { break };
+            let Some((partition, event)) = next else {
+                break;
+            };
             if let Some((own, _)) = &batch
                 && *own != partition
             {
@@ -178,13 +203,25 @@ impl EventSource for KafkaSource {
             if !self.wanted(partition, &event, checkpoints).await? {
                 continue;
             }
-            let from = self.wanted.get(&partition).copied().unwrap_or(event.position);
+            let from = self
+                .wanted
+                .get(&partition)
+                .copied()
+                .unwrap_or(event.position);
             let through = event.position + 1;
             self.wanted.insert(partition, through);
             bytes += event.payload.len();
             let name = self.partition_name(partition);
             let (_, batch) = batch.get_or_insert_with(|| {
-                (partition, EventBatch { partition: name, from, through, events: Vec::new() })
+                (
+                    partition,
+                    EventBatch {
+                        partition: name,
+                        from,
+                        through,
+                        events: Vec::new(),
+                    },
+                )
             });
             batch.through = through;
             batch.events.push(event);
@@ -196,7 +233,10 @@ impl EventSource for KafkaSource {
     }
 
     async fn release(&mut self, partition: &str, through: i64) -> Result<(), SourceError> {
-        let number = partition.rsplit('/').next().and_then(|number| number.parse().ok());
+        let number = partition
+            .rsplit('/')
+            .next()
+            .and_then(|number| number.parse().ok());
         let Some(number) = number else { return Ok(()) };
         let mut offsets = TopicPartitionList::new();
         offsets
@@ -207,7 +247,10 @@ impl EventSource for KafkaSource {
 }
 
 fn unavailable(topic: &str, error: rdkafka::error::KafkaError) -> SourceError {
-    SourceError::Unavailable { name: topic.to_owned(), source: Box::new(error) }
+    SourceError::Unavailable {
+        name: topic.to_owned(),
+        source: Box::new(error),
+    }
 }
 
 fn raw_event(message: &BorrowedMessage<'_>) -> RawEvent {
@@ -217,7 +260,10 @@ fn raw_event(message: &BorrowedMessage<'_>) -> RawEvent {
             headers
                 .iter()
                 .map(|header| {
-                    (header.key.to_owned(), header.value.map(<[u8]>::to_vec).unwrap_or_default())
+                    (
+                        header.key.to_owned(),
+                        header.value.map(<[u8]>::to_vec).unwrap_or_default(),
+                    )
                 })
                 .collect()
         })
@@ -235,14 +281,30 @@ pub fn decode(position: i64, headers: &[(String, Vec<u8>)], value: &[u8]) -> Raw
             .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
     };
     let content_type = text("content-type").unwrap_or_default();
-    let structured = content_type.to_ascii_lowercase().starts_with("application/cloudevents");
-    let binary = headers.iter().any(|(key, _)| key.to_ascii_lowercase().starts_with("ce_"));
+    let structured = content_type
+        .to_ascii_lowercase()
+        .starts_with("application/cloudevents");
+    let binary = headers
+        .iter()
+        .any(|(key, _)| key.to_ascii_lowercase().starts_with("ce_"));
     if structured || !binary {
-        return RawEvent { position, payload: value.to_vec(), problem: None };
+        return RawEvent {
+            position,
+            payload: value.to_vec(),
+            problem: None,
+        };
     }
     match assemble(headers, &content_type, value) {
-        Ok(payload) => RawEvent { position, payload, problem: None },
-        Err(problem) => RawEvent { position, payload: value.to_vec(), problem: Some(problem) },
+        Ok(payload) => RawEvent {
+            position,
+            payload,
+            problem: None,
+        },
+        Err(problem) => RawEvent {
+            position,
+            payload: value.to_vec(),
+            problem: Some(problem),
+        },
     }
 }
 
@@ -254,13 +316,18 @@ fn assemble(
     let mut event = Map::new();
     for (key, value) in headers {
         let key = key.to_ascii_lowercase();
-        let Some(name) = key.strip_prefix("ce_") else { continue };
+        let Some(name) = key.strip_prefix("ce_") else {
+            continue;
+        };
         let text = std::str::from_utf8(value)
             .map_err(|_bad| format!("the header `{key}` is not UTF-8"))?;
         event.insert(name.to_owned(), Value::String(text.to_owned()));
     }
     if !content_type.is_empty() {
-        event.insert("datacontenttype".to_owned(), Value::String(content_type.to_owned()));
+        event.insert(
+            "datacontenttype".to_owned(),
+            Value::String(content_type.to_owned()),
+        );
     }
     if !value.is_empty() {
         let data = serde_json::from_slice(value)
@@ -275,13 +342,22 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec()))
+            .collect()
     }
 
     #[test]
     fn the_content_type_tells_the_modes_apart() {
-        let structured = headers(&[("Content-Type", "application/cloudevents+json; charset=UTF-8")]);
-        assert_eq!(decode(7, &structured, b"{\"id\":\"1\"}").payload, b"{\"id\":\"1\"}");
+        let structured = headers(&[(
+            "Content-Type",
+            "application/cloudevents+json; charset=UTF-8",
+        )]);
+        assert_eq!(
+            decode(7, &structured, b"{\"id\":\"1\"}").payload,
+            b"{\"id\":\"1\"}"
+        );
         let binary = headers(&[
             ("content-type", "application/json"),
             ("ce_id", "1"),
@@ -289,7 +365,8 @@ mod tests {
             ("ce_specversion", "1.0"),
             ("ce_type", "t"),
         ]);
-        let event: Value = serde_json::from_slice(&decode(7, &binary, b"{\"a\":1.10}").payload).unwrap();
+        let event: Value =
+            serde_json::from_slice(&decode(7, &binary, b"{\"a\":1.10}").payload).unwrap();
         assert_eq!(event["data"]["a"].to_string(), "1.10");
         assert_eq!(event["source"], "s");
         assert_eq!(event["datacontenttype"], "application/json");

@@ -23,7 +23,9 @@ pub struct Folder {
 impl Folder {
     /// A folder; a relative path is taken from `base`.
     pub fn new(config: &Config, base: &Path) -> Self {
-        Self { path: base.join(&config.path) }
+        Self {
+            path: base.join(&config.path),
+        }
     }
 
     fn place(&self, name: &str, bytes: &[u8]) -> io::Result<Placed> {
@@ -52,14 +54,19 @@ impl Folder {
 
     fn unreachable(&self, what: &str, source: io::Error) -> TransportError {
         let what = what.to_owned();
-        TransportError::Unreachable { peer: self.peer(), what, source: Box::new(source) }
+        TransportError::Unreachable {
+            peer: self.peer(),
+            what,
+            source: Box::new(source),
+        }
     }
 }
 
 #[async_trait]
 impl FileDrop for Folder {
     async fn put(&self, name: &str, bytes: &[u8]) -> Result<Placed, TransportError> {
-        self.place(name, bytes).map_err(|source| self.unreachable(&format!("writing `{name}`"), source))
+        self.place(name, bytes)
+            .map_err(|source| self.unreachable(&format!("writing `{name}`"), source))
     }
 
     async fn check(&self) -> Result<(), TransportError> {

@@ -65,7 +65,11 @@ impl Sftp {
     pub fn new(config: Config, base: &Path) -> Result<Self, TransportError> {
         let password = config.password.as_ref().map(SecretRef::read).transpose()?;
         let key_file = config.key_file.as_ref().map(|path| base.join(path));
-        Ok(Self { config, key_file, password })
+        Ok(Self {
+            config,
+            key_file,
+            password,
+        })
     }
 
     fn failed(
@@ -73,7 +77,11 @@ impl Sftp {
         what: &str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> TransportError {
-        TransportError::Unreachable { peer: self.peer(), what: what.to_owned(), source: source.into() }
+        TransportError::Unreachable {
+            peer: self.peer(),
+            what: what.to_owned(),
+            source: source.into(),
+        }
     }
 
     fn connect(&self) -> Result<Session, TransportError> {
@@ -88,15 +96,22 @@ impl Sftp {
         let mut session = Session::new().map_err(|error| self.failed("starting libssh2", error))?;
         session.set_timeout(self.config.timeout_seconds.saturating_mul(1000));
         session.set_tcp_stream(stream);
-        session.handshake().map_err(|error| self.failed("the SSH handshake", error))?;
+        session
+            .handshake()
+            .map_err(|error| self.failed("the SSH handshake", error))?;
         self.check_host(&session)?;
         self.authenticate(&session)?;
         Ok(session)
     }
 
     fn check_host(&self, session: &Session) -> Result<(), TransportError> {
-        let mut known = session.known_hosts().map_err(|error| self.failed("reading host keys", error))?;
-        let line = format!("[{}]:{} {}", self.config.host, self.config.port, self.config.host_key);
+        let mut known = session
+            .known_hosts()
+            .map_err(|error| self.failed("reading host keys", error))?;
+        let line = format!(
+            "[{}]:{} {}",
+            self.config.host, self.config.port, self.config.host_key
+        );
         known
             .read_str(&line, KnownHostFileKind::OpenSSH)
             .map_err(|error| self.failed("reading `host_key` of the configuration", error))?;
@@ -109,7 +124,10 @@ impl Sftp {
             return Ok(());
         }
         let shown = shown.map_or_else(|| "none".to_owned(), |(_, kind)| format!("{kind:?}"));
-        Err(TransportError::HostKey { peer: self.peer(), shown })
+        Err(TransportError::HostKey {
+            peer: self.peer(),
+            shown,
+        })
     }
 
     fn authenticate(&self, session: &Session) -> Result<(), TransportError> {
@@ -128,25 +146,44 @@ impl Sftp {
 
     fn place(&self, name: &str, bytes: &[u8]) -> Result<Placed, TransportError> {
         let session = self.connect()?;
-        let sftp = session.sftp().map_err(|error| self.failed("opening SFTP", error))?;
+        let sftp = session
+            .sftp()
+            .map_err(|error| self.failed("opening SFTP", error))?;
         let folder = Path::new(&self.config.folder);
         let final_path = folder.join(name);
         if let Some(found) = self.existing(&sftp, &final_path)? {
-            return Ok(if found == bytes { Placed::Already } else { Placed::Occupied });
+            return Ok(if found == bytes {
+                Placed::Already
+            } else {
+                Placed::Occupied
+            });
         }
         let partial = folder.join(format!(".{name}.part"));
-        let mut file = sftp.create(&partial).map_err(|error| self.failed("creating the upload", error))?;
-        file.write_all(bytes).map_err(|error| self.failed("uploading", error))?;
+        let mut file = sftp
+            .create(&partial)
+            .map_err(|error| self.failed("creating the upload", error))?;
+        file.write_all(bytes)
+            .map_err(|error| self.failed("uploading", error))?;
         // Not every server knows fsync; the size check below is what counts.
         if file.fsync().is_err() {
             tracing::debug!(peer = %self.peer(), "the server does not know fsync");
         }
         drop(file);
-        let stat = sftp.stat(&partial).map_err(|error| self.failed("checking the upload", error))?;
-        let (found, expected) = (stat.size.unwrap_or(0), u64::try_from(bytes.len()).unwrap_or(0));
+        let stat = sftp
+            .stat(&partial)
+            .map_err(|error| self.failed("checking the upload", error))?;
+        let (found, expected) = (
+            stat.size.unwrap_or(0),
+            u64::try_from(bytes.len()).unwrap_or(0),
+        );
         if found != expected {
             let name = name.to_owned();
-            return Err(TransportError::Size { peer: self.peer(), name, expected, found });
+            return Err(TransportError::Size {
+                peer: self.peer(),
+                name,
+                expected,
+                found,
+            });
         }
         sftp.rename(&partial, &final_path, Some(RenameFlags::empty()))
             .map_err(|error| self.failed("renaming the upload", error))?;
@@ -180,7 +217,9 @@ impl FileDrop for Sftp {
         let own = self.clone();
         tokio::task::spawn_blocking(move || {
             let session = own.connect()?;
-            let sftp = session.sftp().map_err(|error| own.failed("opening SFTP", error))?;
+            let sftp = session
+                .sftp()
+                .map_err(|error| own.failed("opening SFTP", error))?;
             sftp.stat(Path::new(&own.config.folder))
                 .map(|_| ())
                 .map_err(|error| own.failed(&format!("looking for `{}`", own.config.folder), error))
@@ -190,6 +229,9 @@ impl FileDrop for Sftp {
     }
 
     fn peer(&self) -> String {
-        format!("sftp://{}@{}:{}", self.config.user, self.config.host, self.config.port)
+        format!(
+            "sftp://{}@{}:{}",
+            self.config.user, self.config.host, self.config.port
+        )
     }
 }

@@ -82,8 +82,13 @@ pub enum AccountType {
 
 impl AccountType {
     /// All types, in the order of a trial balance.
-    pub const ALL: [Self; 5] =
-        [Self::Asset, Self::Liability, Self::Equity, Self::Revenue, Self::Expense];
+    pub const ALL: [Self; 5] = [
+        Self::Asset,
+        Self::Liability,
+        Self::Equity,
+        Self::Revenue,
+        Self::Expense,
+    ];
 
     /// The side on which the account usually stands.
     pub const fn normal_side(self) -> Side {
@@ -171,12 +176,18 @@ impl Chart {
         for account in accounts {
             let name = account.account.clone();
             let well_formed = !name.is_empty()
-                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
             if !well_formed {
                 return Err(ChartError::BadName(name));
             }
             if let Some(first) = by_code.insert(account.code.clone(), name.clone()) {
-                return Err(ChartError::DuplicateCode { code: account.code, first, second: name });
+                return Err(ChartError::DuplicateCode {
+                    code: account.code,
+                    first,
+                    second: name,
+                });
             }
             if by_name.insert(name.clone(), account).is_some() {
                 return Err(ChartError::DuplicateName(name));
@@ -217,7 +228,9 @@ fn distance(a: &str, b: &str) -> usize {
         for (j, y) in b.chars().enumerate() {
             let above = row.get(j + 1).copied().unwrap_or(usize::MAX);
             let left = row.get(j).copied().unwrap_or(usize::MAX);
-            let value = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
+            let value = (diagonal + usize::from(x != y))
+                .min(above + 1)
+                .min(left + 1);
             diagonal = above;
             if let Some(cell) = row.get_mut(j + 1) {
                 *cell = value;
@@ -246,7 +259,10 @@ mod tests {
         let twice = Chart::new(vec![account("bank", "1"), account("bank", "2")]);
         assert_eq!(twice.unwrap_err(), ChartError::DuplicateName("bank".into()));
         let code = Chart::new(vec![account("bank", "1"), account("cash", "1")]);
-        assert!(matches!(code.unwrap_err(), ChartError::DuplicateCode { .. }));
+        assert!(matches!(
+            code.unwrap_err(),
+            ChartError::DuplicateCode { .. }
+        ));
         assert!(Chart::new(vec![account("Bank", "1")]).is_err());
     }
 

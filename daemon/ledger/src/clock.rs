@@ -42,7 +42,10 @@ pub struct SequentialIds {
 impl SequentialIds {
     /// Ids that differ between seeds and are the same for one.
     pub const fn new(seed: u64) -> Self {
-        Self { seed, next: AtomicU64::new(0) }
+        Self {
+            seed,
+            next: AtomicU64::new(0),
+        }
     }
 }
 

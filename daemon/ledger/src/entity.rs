@@ -96,7 +96,10 @@ impl Calendar {
         }
         match self {
             Self::Monthly { first_month } => monthly(first_month, date),
-            Self::FourFourFive { last_month, weekday } => weekly(last_month, weekday, date),
+            Self::FourFourFive {
+                last_month,
+                weekday,
+            } => weekly(last_month, weekday, date),
         }
         .ok_or(out_of_range)
     }
@@ -110,11 +113,20 @@ fn monthly(first_month: u32, date: NaiveDate) -> Option<FiscalPeriod> {
         date.year()
     };
     let start = date.with_day(1)?;
-    Some(FiscalPeriod { year, number, start, end: end_of_month(date.year(), date.month())? })
+    Some(FiscalPeriod {
+        year,
+        number,
+        start,
+        end: end_of_month(date.year(), date.month())?,
+    })
 }
 
 fn end_of_month(year: i32, month: u32) -> Option<NaiveDate> {
-    let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    let next = if month == 12 {
+        (year + 1, 1)
+    } else {
+        (year, month + 1)
+    };
     NaiveDate::from_ymd_opt(next.0, next.1, 1)?.pred_opt()
 }
 
@@ -146,7 +158,12 @@ fn weekly(last_month: u32, weekday: Weekday, date: NaiveDate) -> Option<FiscalPe
     } else {
         start + Duration::weeks(weeks) - Duration::days(1)
     };
-    Some(FiscalPeriod { year, number, start, end })
+    Some(FiscalPeriod {
+        year,
+        number,
+        start,
+        end,
+    })
 }
 
 #[cfg(test)]
@@ -158,15 +175,36 @@ mod tests {
         text.parse().unwrap()
     }
 
-    const RETAIL: Calendar = Calendar::FourFourFive { last_month: 12, weekday: Weekday::Sat };
+    const RETAIL: Calendar = Calendar::FourFourFive {
+        last_month: 12,
+        weekday: Weekday::Sat,
+    };
 
     #[test]
     fn periods_of_three_calendars() {
         let table = [
             // calendar, date, period, start, end
-            (Calendar::Monthly { first_month: 1 }, "2026-02-14", "2026-02", "2026-02-01", "2026-02-28"),
-            (Calendar::Monthly { first_month: 4 }, "2026-03-31", "2026-12", "2026-03-01", "2026-03-31"),
-            (Calendar::Monthly { first_month: 4 }, "2026-04-01", "2027-01", "2026-04-01", "2026-04-30"),
+            (
+                Calendar::Monthly { first_month: 1 },
+                "2026-02-14",
+                "2026-02",
+                "2026-02-01",
+                "2026-02-28",
+            ),
+            (
+                Calendar::Monthly { first_month: 4 },
+                "2026-03-31",
+                "2026-12",
+                "2026-03-01",
+                "2026-03-31",
+            ),
+            (
+                Calendar::Monthly { first_month: 4 },
+                "2026-04-01",
+                "2027-01",
+                "2026-04-01",
+                "2026-04-30",
+            ),
             (RETAIL, "2025-12-28", "2026-01", "2025-12-28", "2026-01-24"),
             (RETAIL, "2026-01-25", "2026-02", "2026-01-25", "2026-02-21"),
             (RETAIL, "2026-03-28", "2026-03", "2026-02-22", "2026-03-28"),

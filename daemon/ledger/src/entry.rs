@@ -29,8 +29,13 @@ pub enum EntryKind {
 
 impl EntryKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 5] =
-        [Self::Original, Self::Reversal, Self::Adjustment, Self::Recognition, Self::Revaluation];
+    pub const ALL: [Self; 5] = [
+        Self::Original,
+        Self::Reversal,
+        Self::Adjustment,
+        Self::Recognition,
+        Self::Revaluation,
+    ];
 
     /// The word in YAML, SQL views and exports.
     pub const fn name(self) -> &'static str {
@@ -131,7 +136,9 @@ impl JournalEntry {
     /// # Errors
     /// [`EntryError`] naming the line or the currency that does not hold.
     pub fn new(header: EntryHeader, lines: Vec<Line>) -> Result<Self, EntryError> {
-        let [first, _, ..] = lines.as_slice() else { return Err(EntryError::TooFewLines) };
+        let [first, _, ..] = lines.as_slice() else {
+            return Err(EntryError::TooFewLines);
+        };
         let functional = first.functional.currency();
         let mut by_currency = BTreeMap::<Currency, i128>::new();
         let mut functional_sum = 0i128;
@@ -140,7 +147,10 @@ impl JournalEntry {
                 return Err(EntryError::NotPositive(index + 1));
             }
             if line.functional.currency() != functional {
-                return Err(EntryError::MixedFunctional(functional, line.functional.currency()));
+                return Err(EntryError::MixedFunctional(
+                    functional,
+                    line.functional.currency(),
+                ));
             }
             let sum = by_currency.entry(line.amount.currency()).or_default();
             *sum += line.side.signed(line.amount.amount());
@@ -178,7 +188,12 @@ impl JournalEntry {
         encoder.bytes(header.event.as_bytes());
         encoder.bytes(header.rule.mapping.as_bytes());
         encoder.text(&header.rule.rule);
-        encoder.text(&header.rate.map(|rate| rate.normalize().to_string()).unwrap_or_default());
+        encoder.text(
+            &header
+                .rate
+                .map(|rate| rate.normalize().to_string())
+                .unwrap_or_default(),
+        );
         encoder.value(self.lines.len());
         for line in &self.lines {
             encoder.text(&line.account);
@@ -201,7 +216,11 @@ fn balanced(currency: Currency, difference: i128, functional: bool) -> Result<()
     }
     let difference =
         Decimal::try_from_i128_with_scale(difference, currency.exponent()).unwrap_or_default();
-    Err(EntryError::Unbalanced { currency, difference, functional })
+    Err(EntryError::Unbalanced {
+        currency,
+        difference,
+        functional,
+    })
 }
 
 #[cfg(test)]
@@ -221,52 +240,99 @@ mod tests {
             reference: "INV-1".into(),
             description: "invoice".into(),
             event: EventKey::new("billing", "1"),
-            rule: RuleRef { mapping: Hash::ZERO, rule: "invoice".into() },
+            rule: RuleRef {
+                mapping: Hash::ZERO,
+                rule: "invoice".into(),
+            },
             rate: None,
         }
     }
 
     fn line(account: &str, side: Side, amount: Money) -> Line {
-        Line { account: account.into(), side, amount, functional: amount, dimensions: Dimensions::new() }
+        Line {
+            account: account.into(),
+            side,
+            amount,
+            functional: amount,
+            dimensions: Dimensions::new(),
+        }
     }
 
     #[test]
     fn what_does_not_balance_cannot_exist() {
         let table = [
-            (vec![line("a", Side::Debit, eur(100))], "an entry needs at least two lines"),
             (
-                vec![line("a", Side::Debit, eur(100)), line("b", Side::Credit, eur(99))],
+                vec![line("a", Side::Debit, eur(100))],
+                "an entry needs at least two lines",
+            ),
+            (
+                vec![
+                    line("a", Side::Debit, eur(100)),
+                    line("b", Side::Credit, eur(99)),
+                ],
                 "debits and credits differ by 0.01 EUR",
             ),
             (
-                vec![line("a", Side::Debit, eur(0)), line("b", Side::Credit, eur(0))],
+                vec![
+                    line("a", Side::Debit, eur(0)),
+                    line("b", Side::Credit, eur(0)),
+                ],
                 "line 1 is not positive",
             ),
             (
                 vec![
                     line("a", Side::Debit, eur(100)),
-                    Line { functional: eur(101), ..line("b", Side::Credit, eur(100)) },
+                    Line {
+                        functional: eur(101),
+                        ..line("b", Side::Credit, eur(100))
+                    },
                 ],
                 "debits and credits differ by -0.01 EUR in the functional currency",
             ),
         ];
         for (lines, message) in table {
-            assert_eq!(JournalEntry::new(header(), lines).unwrap_err().to_string(), message);
+            assert_eq!(
+                JournalEntry::new(header(), lines).unwrap_err().to_string(),
+                message
+            );
         }
     }
 
     #[test]
     fn the_hash_sees_every_field() {
         let build = |header: EntryHeader, account: &str, amount| {
-            let lines = vec![line(account, Side::Debit, amount), line("b", Side::Credit, amount)];
+            let lines = vec![
+                line(account, Side::Debit, amount),
+                line("b", Side::Credit, amount),
+            ];
             JournalEntry::new(header, lines).unwrap().hash()
         };
         let base = build(header(), "a", eur(100));
         assert_eq!(base, build(header(), "a", eur(100)));
         assert_ne!(base, build(header(), "c", eur(100)));
         assert_ne!(base, build(header(), "a", eur(101)));
-        assert_ne!(base, build(EntryHeader { entity: "us".into(), ..header() }, "a", eur(100)));
-        assert_ne!(base, build(EntryHeader { rate: Some(Decimal::ONE), ..header() }, "a", eur(100)));
+        assert_ne!(
+            base,
+            build(
+                EntryHeader {
+                    entity: "us".into(),
+                    ..header()
+                },
+                "a",
+                eur(100)
+            )
+        );
+        assert_ne!(
+            base,
+            build(
+                EntryHeader {
+                    rate: Some(Decimal::ONE),
+                    ..header()
+                },
+                "a",
+                eur(100)
+            )
+        );
     }
 
     proptest! {

@@ -20,5 +20,5 @@ pub use clock::{Clock, FixedClock, IdGen, SequentialIds};
 pub use entity::{Calendar, CalendarError, Entity, FiscalPeriod};
 pub use entry::{Dimensions, EntryError, EntryHeader, EntryKind, JournalEntry, Line, RuleRef};
 pub use hash::{EventKey, Hash};
-pub use posting::{Decision, Deferral, Posting};
 pub use money::{Currency, MinorUnits, Money, MoneyError, Rounding, allocate};
+pub use posting::{Decision, Deferral, Posting};

@@ -56,7 +56,11 @@ impl Currency {
 
     fn from_iso(iso: iso_currency::Currency) -> Option<Self> {
         let exponent = u8::try_from(iso.exponent()?).ok()?;
-        Some(Self { code: iso.code(), numeric: iso.numeric(), exponent })
+        Some(Self {
+            code: iso.code(),
+            numeric: iso.numeric(),
+            exponent,
+        })
     }
 
     /// The alphabetic code, `EUR`.
@@ -158,14 +162,21 @@ impl Money {
 
     /// Shorthand for [`Money::new`] over a bare count of minor units.
     pub const fn minor(amount: i64, currency: Currency) -> Self {
-        Self { amount: MinorUnits(amount), currency }
+        Self {
+            amount: MinorUnits(amount),
+            currency,
+        }
     }
 
     /// Rounds a decimal to the currency's minor unit, in the way that the caller names.
     ///
     /// # Errors
     /// [`MoneyError::OutOfRange`] beyond 64 bits.
-    pub fn round(value: Decimal, currency: Currency, rounding: Rounding) -> Result<Self, MoneyError> {
+    pub fn round(
+        value: Decimal,
+        currency: Currency,
+        rounding: Rounding,
+    ) -> Result<Self, MoneyError> {
         let places = currency.exponent();
         let rounded = value.round_dp_with_strategy(places, rounding.strategy());
         Self::exact(rounded, currency)
@@ -184,9 +195,13 @@ impl Money {
         if scaled.scale() != currency.exponent() {
             return Err(MoneyError::OutOfRange(value));
         }
-        let amount =
-            i64::try_from(scaled.mantissa()).ok().ok_or(MoneyError::OutOfRange(value))?;
-        Ok(Self { amount: MinorUnits(amount), currency })
+        let amount = i64::try_from(scaled.mantissa())
+            .ok()
+            .ok_or(MoneyError::OutOfRange(value))?;
+        Ok(Self {
+            amount: MinorUnits(amount),
+            currency,
+        })
     }
 
     /// Reads decimal text in major units, `-1234.50`, as settlement files write it.
@@ -253,7 +268,11 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
 pub fn allocate(total: i64, weights: &[i64]) -> Vec<i64> {
     let sum: i128 = weights.iter().map(|w| i128::from((*w).max(0))).sum();
     if sum == 0 {
-        return weights.iter().enumerate().map(|(i, _)| if i == 0 { total } else { 0 }).collect();
+        return weights
+            .iter()
+            .enumerate()
+            .map(|(i, _)| if i == 0 { total } else { 0 })
+            .collect();
     }
     let whole = i128::from(total);
     let mut parts: Vec<(usize, i128, i128)> = weights
@@ -271,7 +290,10 @@ pub fn allocate(total: i64, weights: &[i64]) -> Vec<i64> {
         part.1 += 1;
     }
     parts.sort_by_key(|part| part.0);
-    parts.into_iter().map(|(_, share, _)| i64::try_from(share).unwrap_or(0)).collect()
+    parts
+        .into_iter()
+        .map(|(_, share, _)| i64::try_from(share).unwrap_or(0))
+        .collect()
 }
 
 #[cfg(test)]
@@ -316,7 +338,10 @@ mod tests {
             refused("92233720368547758.08"),
             "92233720368547758.08 does not fit the journal's 64-bit minor units"
         );
-        assert_eq!(refused("1,00"), "`1,00` is not a decimal number of at most 28 digits");
+        assert_eq!(
+            refused("1,00"),
+            "`1,00` is not a decimal number of at most 28 digits"
+        );
         assert!(Money::parse("92233720368547758.07", eur).is_ok());
         assert!(Currency::from_code("XAU").is_err());
         assert!(Currency::from_code("eur").is_err());

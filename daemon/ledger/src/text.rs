@@ -29,7 +29,11 @@ pub fn entry(entry: &JournalEntry, account: impl Fn(&Line) -> String) -> String 
     }
     text.push('\n');
     let names: Vec<String> = entry.lines().iter().map(account).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let width = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0);
     for (line, name) in entry.lines().iter().zip(&names) {
         posting(&mut text, line, name, width);
     }
@@ -37,15 +41,22 @@ pub fn entry(entry: &JournalEntry, account: impl Fn(&Line) -> String) -> String 
 }
 
 fn posting(text: &mut String, line: &Line, name: &str, width: usize) {
-    let sign = if line.side == crate::account::Side::Credit { "-" } else { "" };
+    let sign = if line.side == crate::account::Side::Credit {
+        "-"
+    } else {
+        ""
+    };
     let amount = format!("{sign}{}", line.amount);
     push(text, format_args!("    {name:width$}  {amount:>16}"));
     if line.functional.currency() != line.amount.currency() {
         push(text, format_args!(" @@ {}", line.functional));
     }
     if !line.dimensions.is_empty() {
-        let tags: Vec<String> =
-            line.dimensions.iter().map(|(k, v)| format!("{k}: {}", plain(v))).collect();
+        let tags: Vec<String> = line
+            .dimensions
+            .iter()
+            .map(|(k, v)| format!("{k}: {}", plain(v)))
+            .collect();
         push(text, format_args!("  ; {}", tags.join(", ")));
     }
     text.push('\n');
@@ -59,6 +70,12 @@ fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 /// Text without the characters that end a field of a ledger file.
 pub fn plain(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() || matches!(c, ';' | '|' | '(' | ')' | ',') { ' ' } else { c })
+        .map(|c| {
+            if c.is_control() || matches!(c, ';' | '|' | '(' | ')' | ',') {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect()
 }

@@ -78,18 +78,42 @@ pub struct Totals {
 pub(crate) fn conclude(plan: &Plan, input: &Input, mut board: Board<'_>) -> Findings {
     let as_of = input.right_until.max(input.left_until);
     board.ambiguous.retain(|pair| {
-        pair.left.iter().all(|index| board.open_left.contains(index))
-            && pair.right.iter().all(|index| board.open_right.contains(index))
+        pair.left
+            .iter()
+            .all(|index| board.open_left.contains(index))
+            && pair
+                .right
+                .iter()
+                .all(|index| board.open_right.contains(index))
     });
-    let mut court = Court { plan, input, board: &board, as_of, breaks: Vec::new(), pending_left: BTreeSet::new(), pending_right: BTreeSet::new() };
-    let matches = board.pairs.iter().map(|pair| court.judge_match(pair)).collect();
+    let mut court = Court {
+        plan,
+        input,
+        board: &board,
+        as_of,
+        breaks: Vec::new(),
+        pending_left: BTreeSet::new(),
+        pending_right: BTreeSet::new(),
+    };
+    let matches = board
+        .pairs
+        .iter()
+        .map(|pair| court.judge_match(pair))
+        .collect();
     let told = court.ambiguities();
     court.leftovers(&told);
     let mut breaks = court.breaks;
     let (pending_left, pending_right) = (court.pending_left, court.pending_right);
-    breaks.sort_by(|a, b| (&a.kind, a.since, &a.reference, &a.id).cmp(&(&b.kind, b.since, &b.reference, &b.id)));
+    breaks.sort_by(|a, b| {
+        (&a.kind, a.since, &a.reference, &a.id).cmp(&(&b.kind, b.since, &b.reference, &b.id))
+    });
     let totals = totals(&board, &breaks, &pending_left, &pending_right);
-    Findings { matches, breaks, totals, as_of }
+    Findings {
+        matches,
+        breaks,
+        totals,
+        as_of,
+    }
 }
 
 struct Court<'c, 'i> {
@@ -115,8 +139,16 @@ struct Finding<'f> {
 
 impl<'i> Court<'_, 'i> {
     fn items(&self, pair: &Pair) -> (Vec<&'i Item>, Vec<&'i Item>) {
-        let left = pair.left.iter().filter_map(|index| self.board.left(*index)).collect();
-        let right = pair.right.iter().filter_map(|index| self.board.right(*index)).collect();
+        let left = pair
+            .left
+            .iter()
+            .filter_map(|index| self.board.left(*index))
+            .collect();
+        let right = pair
+            .right
+            .iter()
+            .filter_map(|index| self.board.right(*index))
+            .collect();
         (left, right)
     }
 
@@ -129,10 +161,17 @@ impl<'i> Court<'_, 'i> {
         let mut encoder = Encoder::new("tieout.break.v1");
         encoder.text(&self.plan.reconciliation);
         encoder.text(&finding.kind);
-        identities.iter().for_each(|identity| encoder.text(identity));
+        identities
+            .iter()
+            .for_each(|identity| encoder.text(identity));
         let id: String = encoder.finish().short().chars().take(10).collect();
         let since = all().map(|item| item.on).min().unwrap_or(first.on);
-        let named = finding.left.first().or(finding.right.first()).copied().unwrap_or(first);
+        let named = finding
+            .left
+            .first()
+            .or(finding.right.first())
+            .copied()
+            .unwrap_or(first);
         self.breaks.push(Break {
             id: format!("BRK-{id}"),
             kind: finding.kind.clone(),
@@ -164,9 +203,17 @@ impl<'i> Court<'_, 'i> {
         if let Some((kind, status)) = unusual {
             let kind = kind.to_owned();
             let detail = explanation.clone();
-            self.add(&Finding { kind, status, left: &left, right: &right, detail, lasting: true });
+            self.add(&Finding {
+                kind,
+                status,
+                left: &left,
+                right: &right,
+                detail,
+                lasting: true,
+            });
         }
-        if let (Some(limit), Some(l), Some(r)) = (self.plan.late_after_days, left.first(), right.first())
+        if let (Some(limit), Some(l), Some(r)) =
+            (self.plan.late_after_days, left.first(), right.first())
             && (r.on - l.on).num_days() > limit
         {
             let detail = format!(
@@ -177,12 +224,25 @@ impl<'i> Court<'_, 'i> {
             );
             let kind = "late".to_owned();
             let status = BreakStatus::Explained;
-            self.add(&Finding { kind, status, left: &left, right: &right, detail, lasting: true });
+            self.add(&Finding {
+                kind,
+                status,
+                left: &left,
+                right: &right,
+                detail,
+                lasting: true,
+            });
         }
         let amounts = |items: &[&Item]| {
-            items.iter().map(|item| (item.item.clone(), item.amount)).collect()
+            items
+                .iter()
+                .map(|item| (item.item.clone(), item.amount))
+                .collect()
         };
-        let currency = left.first().or(right.first()).map_or_else(any_currency, |item| item.currency);
+        let currency = left
+            .first()
+            .or(right.first())
+            .map_or_else(any_currency, |item| item.currency);
         Match {
             pass: pass.map(|pass| pass.pass.clone()).unwrap_or_default(),
             currency,
@@ -194,9 +254,16 @@ impl<'i> Court<'_, 'i> {
 
     fn explain(&self, left: &[&Item], right: &[&Item], on: Option<On>) -> String {
         let names = |items: &[&Item]| {
-            items.iter().map(|item| money(item)).collect::<Vec<_>>().join(" + ")
+            items
+                .iter()
+                .map(|item| money(item))
+                .collect::<Vec<_>>()
+                .join(" + ")
         };
-        let reference = left.first().map(|item| item.reference.as_str()).unwrap_or_default();
+        let reference = left
+            .first()
+            .map(|item| item.reference.as_str())
+            .unwrap_or_default();
         match on {
             Some(On::Reference) => format!("reference `{reference}` and amount agree"),
             Some(On::NetOfFee) => format!(
@@ -205,11 +272,18 @@ impl<'i> Court<'_, 'i> {
                 names(left),
                 self.plan.right.name(),
                 names(right),
-                right.first().map(|item| Money::minor(item.fee, item.currency).to_string()).unwrap_or_default()
+                right
+                    .first()
+                    .map(|item| Money::minor(item.fee, item.currency).to_string())
+                    .unwrap_or_default()
             ),
-            Some(On::ReferenceInText) => format!("`{reference}` stands in the text, and the amount agrees"),
+            Some(On::ReferenceInText) => {
+                format!("`{reference}` stands in the text, and the amount agrees")
+            }
             Some(On::Amount) => "the only ones of this amount within the window".to_owned(),
-            Some(On::ManyRight) => format!("`{reference}` of {} came as {}", names(left), names(right)),
+            Some(On::ManyRight) => {
+                format!("`{reference}` of {} came as {}", names(left), names(right))
+            }
             Some(On::ManyLeft) => {
                 let all: Vec<&str> = left.iter().map(|item| item.reference.as_str()).collect();
                 format!("{} came together as {}", all.join(" and "), names(right))
@@ -249,7 +323,14 @@ impl<'i> Court<'_, 'i> {
                 counted(r.len(), self.plan.right.name())
             );
             let status = BreakStatus::Open;
-            self.add(&Finding { kind: "ambiguous".into(), status, left: &l, right: &r, detail, lasting: false });
+            self.add(&Finding {
+                kind: "ambiguous".into(),
+                status,
+                left: &l,
+                right: &r,
+                detail,
+                lasting: false,
+            });
             let [told_left, told_right] = &mut told;
             told_left.extend(left);
             told_right.extend(right);
@@ -259,38 +340,66 @@ impl<'i> Court<'_, 'i> {
 
     fn leftovers(&mut self, told: &[BTreeSet<usize>; 2]) {
         let [told_left, told_right] = told;
-        let mut rights: BTreeSet<usize> =
-            self.board.open_right.difference(told_right).copied().collect();
-        let lefts: Vec<usize> = self.board.open_left.difference(told_left).copied().collect();
+        let mut rights: BTreeSet<usize> = self
+            .board
+            .open_right
+            .difference(told_right)
+            .copied()
+            .collect();
+        let lefts: Vec<usize> = self
+            .board
+            .open_left
+            .difference(told_left)
+            .copied()
+            .collect();
         let left_known = matched_references(&self.board.left, &self.board.open_left);
         let right_known = matched_references(&self.board.right, &self.board.open_right);
         for index in lefts {
-            let Some(left) = self.board.left(index) else { continue };
+            let Some(left) = self.board.left(index) else {
+                continue;
+            };
             let counterpart = rights.iter().copied().find(|right| {
-                self.board.right(*right).is_some_and(|right| same_reference(left, right))
+                self.board
+                    .right(*right)
+                    .is_some_and(|right| same_reference(left, right))
             });
             if let Some(counterpart) = counterpart {
                 rights.remove(&counterpart);
                 let right: Vec<&Item> = self.board.right(counterpart).into_iter().collect();
                 let detail = self.amounts_differ(left, &right);
                 let status = BreakStatus::Open;
-                self.add(&Finding { kind: "amount".into(), status, left: &[left], right: &right, detail, lasting: false });
+                self.add(&Finding {
+                    kind: "amount".into(),
+                    status,
+                    left: &[left],
+                    right: &right,
+                    detail,
+                    lasting: false,
+                });
                 continue;
             }
             let sides = (self.plan.left.name(), self.plan.right.name());
             let twin = right_known.contains(&key_of(left));
             if let Some(finding) = self.alone(left, sides, self.input.right_until, twin) {
-                self.add(&Finding { left: &[left], ..finding });
+                self.add(&Finding {
+                    left: &[left],
+                    ..finding
+                });
             } else {
                 self.pending_left.insert(index);
             }
         }
         for index in rights {
-            let Some(right) = self.board.right(index) else { continue };
+            let Some(right) = self.board.right(index) else {
+                continue;
+            };
             let sides = (self.plan.right.name(), self.plan.left.name());
             let twin = left_known.contains(&key_of(right));
             if let Some(finding) = self.alone(right, sides, self.input.left_until, twin) {
-                self.add(&Finding { right: &[right], ..finding });
+                self.add(&Finding {
+                    right: &[right],
+                    ..finding
+                });
             } else {
                 self.pending_right.insert(index);
             }
@@ -304,7 +413,11 @@ impl<'i> Court<'_, 'i> {
             self.plan.left.name(),
             money(left),
             self.plan.right.name(),
-            right.iter().map(|item| money(item)).collect::<Vec<_>>().join(" + ")
+            right
+                .iter()
+                .map(|item| money(item))
+                .collect::<Vec<_>>()
+                .join(" + ")
         )
     }
 
@@ -318,9 +431,20 @@ impl<'i> Court<'_, 'i> {
     ) -> Option<Finding<'static>> {
         let status = BreakStatus::Open;
         if twin {
-            let detail = format!("`{}` of {} stands twice in {own}", item.reference, money(item));
+            let detail = format!(
+                "`{}` of {} stands twice in {own}",
+                item.reference,
+                money(item)
+            );
             let kind = format!("duplicate-in-{own}");
-            return Some(Finding { kind, status, left: &[], right: &[], detail, lasting: false });
+            return Some(Finding {
+                kind,
+                status,
+                left: &[],
+                right: &[],
+                detail,
+                lasting: false,
+            });
         }
         let waited = other_until.map_or(0, |until| (until - item.on).num_days());
         if waited <= self.plan.overdue_after_days {
@@ -332,7 +456,14 @@ impl<'i> Court<'_, 'i> {
             money(item),
             item.on
         );
-        Some(Finding { kind: format!("missing-in-{other}"), status, left: &[], right: &[], detail, lasting: false })
+        Some(Finding {
+            kind: format!("missing-in-{other}"),
+            status,
+            left: &[],
+            right: &[],
+            detail,
+            lasting: false,
+        })
     }
 }
 
@@ -357,7 +488,11 @@ type ReferenceKey<'k> = (u16, &'k str, i64);
 
 /// Direction belongs to the key: a reversal carries the reference of what it reverses.
 fn key_of(item: &Item) -> ReferenceKey<'_> {
-    (item.currency.numeric(), item.reference.as_str(), item.amount.signum())
+    (
+        item.currency.numeric(),
+        item.reference.as_str(),
+        item.amount.signum(),
+    )
 }
 
 fn same_reference(left: &Item, right: &Item) -> bool {
@@ -387,14 +522,30 @@ fn totals(
     for (index, item) in board.left.iter().enumerate() {
         let totals = all.entry(item.currency).or_default();
         totals.left += item.amount;
-        totals.left_matched += if board.open_left.contains(&index) { 0 } else { item.amount };
-        totals.left_pending += if pending_left.contains(&index) { item.amount } else { 0 };
+        totals.left_matched += if board.open_left.contains(&index) {
+            0
+        } else {
+            item.amount
+        };
+        totals.left_pending += if pending_left.contains(&index) {
+            item.amount
+        } else {
+            0
+        };
     }
     for (index, item) in board.right.iter().enumerate() {
         let totals = all.entry(item.currency).or_default();
         totals.right += item.amount;
-        totals.right_matched += if board.open_right.contains(&index) { 0 } else { item.amount };
-        totals.right_pending += if pending_right.contains(&index) { item.amount } else { 0 };
+        totals.right_matched += if board.open_right.contains(&index) {
+            0
+        } else {
+            item.amount
+        };
+        totals.right_pending += if pending_right.contains(&index) {
+            item.amount
+        } else {
+            0
+        };
     }
     for found in breaks.iter().filter(|found| !found.lasting) {
         all.entry(found.currency).or_default().breaks += found.amount;

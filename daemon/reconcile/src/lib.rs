@@ -109,7 +109,12 @@ pub fn reconcile(plan: &Plan, input: &Input) -> Findings {
     left.sort();
     right.sort();
     let open = |items: &[&Item]| {
-        items.iter().enumerate().filter(|(_, item)| !item.consumed).map(|(index, _)| index).collect()
+        items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| !item.consumed)
+            .map(|(index, _)| index)
+            .collect()
     };
     let mut board = Board {
         open_left: open(&left),

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) fn run(board: &mut Board<'_>, index: usize, pass: &Pass) {
     match pass.on {
-        On::Reference => by_reference(board, index, pass, |left, right| left.amount == right.amount),
+        On::Reference => by_reference(board, index, pass, |left, right| {
+            left.amount == right.amount
+        }),
         On::NetOfFee => by_reference(board, index, pass, |left, right| {
             right.fee != 0 && left.amount == right.amount - right.fee
         }),
@@ -19,13 +21,18 @@ pub(crate) fn run(board: &mut Board<'_>, index: usize, pass: &Pass) {
 
 /// Whether two days are close enough for a pass.
 pub(crate) fn near(left: &Item, right: &Item, pass: &Pass) -> bool {
-    pass.window_days.is_none_or(|window| (right.on - left.on).num_days().abs() <= window)
+    pass.window_days
+        .is_none_or(|window| (right.on - left.on).num_days().abs() <= window)
 }
 
 /// References of both sides as small numbers.
 fn codes<'i>(board: &Board<'i>) -> BTreeMap<&'i str, u32> {
-    let all: BTreeSet<&str> =
-        board.left.iter().chain(&board.right).map(|item| item.reference.as_str()).collect();
+    let all: BTreeSet<&str> = board
+        .left
+        .iter()
+        .chain(&board.right)
+        .map(|item| item.reference.as_str())
+        .collect();
     all.into_iter().zip(0u32..).collect()
 }
 
@@ -39,20 +46,29 @@ fn by_reference(
 ) {
     let codes = codes(board);
     let key = |item: &Item| {
-        let code = codes.get(item.reference.as_str()).copied().unwrap_or(u32::MAX);
+        let code = codes
+            .get(item.reference.as_str())
+            .copied()
+            .unwrap_or(u32::MAX);
         (item.currency.numeric(), code)
     };
     let mut by_key = BTreeMap::<(u16, u32), Vec<usize>>::new();
     for index in &board.open_right {
-        let Some(item) = board.right(*index) else { continue };
+        let Some(item) = board.right(*index) else {
+            continue;
+        };
         if !item.reference.is_empty() {
             by_key.entry(key(item)).or_default().push(*index);
         }
     }
     let mut found = Vec::new();
     for left_index in &board.open_left {
-        let Some(left) = board.left(*left_index) else { continue };
-        let Some(candidates) = by_key.get_mut(&key(left)) else { continue };
+        let Some(left) = board.left(*left_index) else {
+            continue;
+        };
+        let Some(candidates) = by_key.get_mut(&key(left)) else {
+            continue;
+        };
         let hit = candidates.iter().position(|right_index| {
             board
                 .right(*right_index)
@@ -60,7 +76,11 @@ fn by_reference(
         });
         if let Some(hit) = hit {
             let right = candidates.remove(hit);
-            found.push(Pair { pass: pass_index, left: vec![*left_index], right: vec![right] });
+            found.push(Pair {
+                pass: pass_index,
+                left: vec![*left_index],
+                right: vec![right],
+            });
         }
     }
     found.into_iter().for_each(|pair| board.take(pair));
@@ -80,8 +100,13 @@ fn by_text(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
     let mut found = Vec::new();
     let mut used = BTreeSet::new();
     for left_index in &board.open_left {
-        let Some(left) = board.left(*left_index) else { continue };
-        let candidates = words.get(left.reference.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let Some(left) = board.left(*left_index) else {
+            continue;
+        };
+        let candidates = words
+            .get(left.reference.as_str())
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let hit = candidates.iter().find(|index| {
             !used.contains(*index)
                 && board.right(**index).is_some_and(|right| {
@@ -92,7 +117,11 @@ fn by_text(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
         });
         if let Some(hit) = hit {
             used.insert(*hit);
-            found.push(Pair { pass: pass_index, left: vec![*left_index], right: vec![*hit] });
+            found.push(Pair {
+                pass: pass_index,
+                left: vec![*left_index],
+                right: vec![*hit],
+            });
         }
     }
     found.into_iter().for_each(|pair| board.take(pair));
@@ -103,15 +132,25 @@ fn by_text(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
 fn by_amount(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
     let mut rights = BTreeMap::<(u16, i64), Vec<usize>>::new();
     for index in &board.open_right {
-        let Some(item) = board.right(*index) else { continue };
-        rights.entry((item.currency.numeric(), item.amount)).or_default().push(*index);
+        let Some(item) = board.right(*index) else {
+            continue;
+        };
+        rights
+            .entry((item.currency.numeric(), item.amount))
+            .or_default()
+            .push(*index);
     }
     let mut edges = Vec::new();
     for left_index in &board.open_left {
-        let Some(left) = board.left(*left_index) else { continue };
+        let Some(left) = board.left(*left_index) else {
+            continue;
+        };
         let key = (left.currency.numeric(), left.amount);
         for right_index in rights.get(&key).into_iter().flatten() {
-            if board.right(*right_index).is_some_and(|right| near(left, right, pass)) {
+            if board
+                .right(*right_index)
+                .is_some_and(|right| near(left, right, pass))
+            {
                 edges.push((*left_index, *right_index));
             }
         }
@@ -125,7 +164,11 @@ fn by_amount(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
     let mut certain = Vec::new();
     let mut unsure = Vec::new();
     for edge in &edges {
-        let pair = Pair { pass: pass_index, left: vec![edge.0], right: vec![edge.1] };
+        let pair = Pair {
+            pass: pass_index,
+            left: vec![edge.0],
+            right: vec![edge.1],
+        };
         if of_left.get(&edge.0) == Some(&1) && of_right.get(&edge.1) == Some(&1) {
             certain.push(pair);
         } else {

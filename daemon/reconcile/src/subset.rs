@@ -19,7 +19,11 @@ pub(crate) fn one_left(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
         |index| board.right(index),
         pass,
     );
-    settle(board, answers, |one, many| Pair { pass: pass_index, left: vec![one], right: many });
+    settle(board, answers, |one, many| Pair {
+        pass: pass_index,
+        left: vec![one],
+        right: many,
+    });
 }
 
 pub(crate) fn one_right(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
@@ -30,7 +34,11 @@ pub(crate) fn one_right(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
         |index| board.left(index),
         pass,
     );
-    settle(board, answers, |one, many| Pair { pass: pass_index, left: many, right: vec![one] });
+    settle(board, answers, |one, many| Pair {
+        pass: pass_index,
+        left: many,
+        right: vec![one],
+    });
 }
 
 /// Every subset that fits, by the item whose amount it makes up.
@@ -60,7 +68,11 @@ fn answers<'i>(
         if candidates.len() < 2 || candidates.len() > most {
             continue;
         }
-        let mut search = Search { candidates: &candidates, chosen: Vec::new(), fits: Vec::new() };
+        let mut search = Search {
+            candidates: &candidates,
+            chosen: Vec::new(),
+            fits: Vec::new(),
+        };
         search.extend(0, target.amount.abs());
         if !search.fits.is_empty() {
             found.insert(*index, search.fits);
@@ -84,7 +96,9 @@ impl Search<'_> {
             return;
         }
         for at in from..self.candidates.len() {
-            let Some((index, amount)) = self.candidates.get(at).copied() else { return };
+            let Some((index, amount)) = self.candidates.get(at).copied() else {
+                return;
+            };
             if amount > rest || self.fits.len() > 1 {
                 continue;
             }
@@ -106,10 +120,17 @@ fn settle(
     }
     for (one, fits) in answers {
         let alone = fits.len() == 1
-            && fits.iter().flatten().all(|index| wanted.get(index).copied() == Some(1));
+            && fits
+                .iter()
+                .flatten()
+                .all(|index| wanted.get(index).copied() == Some(1));
         for many in fits {
             let pair = pair(one, many);
-            if alone { board.take(pair) } else { board.ambiguous.push(pair) }
+            if alone {
+                board.take(pair)
+            } else {
+                board.ambiguous.push(pair)
+            }
         }
     }
 }

@@ -34,15 +34,28 @@ fn items(side: &str, table: &str) -> Vec<Item> {
 }
 
 fn pass(name: &str, on: On, window_days: Option<i64>) -> Pass {
-    Pass { pass: name.into(), on, window_days, up_to: None }
+    Pass {
+        pass: name.into(),
+        on,
+        window_days,
+        up_to: None,
+    }
 }
 
 fn payments() -> Plan {
     Plan {
         reconciliation: "payments".into(),
-        left: Source::Ledger { account: "psp-clearing".into(), events: Vec::new() },
-        right: Source::Settlement { processor: "stripe".into() },
-        passes: vec![pass("reference", On::Reference, None), pass("net of fee", On::NetOfFee, None)],
+        left: Source::Ledger {
+            account: "psp-clearing".into(),
+            events: Vec::new(),
+        },
+        right: Source::Settlement {
+            processor: "stripe".into(),
+        },
+        passes: vec![
+            pass("reference", On::Reference, None),
+            pass("net of fee", On::NetOfFee, None),
+        ],
         overdue_after_days: 5,
         late_after_days: None,
     }
@@ -51,8 +64,12 @@ fn payments() -> Plan {
 fn payouts() -> Plan {
     Plan {
         reconciliation: "payouts".into(),
-        left: Source::Payouts { processor: "stripe".into() },
-        right: Source::Bank { text: "stripe".into() },
+        left: Source::Payouts {
+            processor: "stripe".into(),
+        },
+        right: Source::Bank {
+            text: "stripe".into(),
+        },
         passes: vec![
             pass("payout id", On::ReferenceInText, None),
             pass("amount", On::Amount, Some(5)),
@@ -84,13 +101,21 @@ fn run(plan: &Plan, left: &str, right: &str) -> Findings {
         let mut shuffled = input.clone();
         rng.shuffle(&mut shuffled.left);
         rng.shuffle(&mut shuffled.right);
-        assert_eq!(reconcile(plan, &shuffled), findings, "the order of the input decided");
+        assert_eq!(
+            reconcile(plan, &shuffled),
+            findings,
+            "the order of the input decided"
+        );
     }
     findings
 }
 
 fn kinds(findings: &Findings) -> Vec<(&str, &str, i64)> {
-    findings.breaks.iter().map(|b| (b.kind.as_str(), b.reference.as_str(), b.amount)).collect()
+    findings
+        .breaks
+        .iter()
+        .map(|b| (b.kind.as_str(), b.reference.as_str(), b.amount))
+        .collect()
 }
 
 #[test]
@@ -195,5 +220,8 @@ fn a_break_keeps_its_name_and_consumed_items_stay_consumed() {
     input.right[0].consumed = true;
     let findings = reconcile(&payments(), &input);
     assert!(findings.matches.is_empty());
-    assert_eq!(kinds(&findings), [("duplicate-in-settlement", "ch_1", -1000)]);
+    assert_eq!(
+        kinds(&findings),
+        [("duplicate-in-settlement", "ch_1", -1000)]
+    );
 }

@@ -12,7 +12,11 @@ pub(crate) enum Command {
     List,
 }
 
-pub(crate) async fn run(company: &Company, command: &Command, output: Output) -> anyhow::Result<bool> {
+pub(crate) async fn run(
+    company: &Company,
+    command: &Command,
+    output: Output,
+) -> anyhow::Result<bool> {
     let Command::List = command;
     let breaks = company.store.breaks().await?;
     output.result(&breaks, &table(&breaks).to_string())?;

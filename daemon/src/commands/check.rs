@@ -14,10 +14,16 @@ pub(crate) fn run(path: &Path, output: Output) -> anyhow::Result<bool> {
     let (_, program) = company::compile(&base.join(&config.mapping))?;
     let mut problems = Vec::new();
     for (name, target) in &config.targets {
-        let opened = target.drop.open(base).map_err(anyhow::Error::from).and_then(|drop| {
-            let kind = ErpKind::find(&target.kind);
-            kind.map(|kind| kind.open(target.options.clone(), &Host { drop })).transpose().map_err(anyhow::Error::from)
-        });
+        let opened = target
+            .drop
+            .open(base)
+            .map_err(anyhow::Error::from)
+            .and_then(|drop| {
+                let kind = ErpKind::find(&target.kind);
+                kind.map(|kind| kind.open(target.options.clone(), &Host { drop }))
+                    .transpose()
+                    .map_err(anyhow::Error::from)
+            });
         if let Err(error) = opened {
             problems.push(format!("target `{name}`: {error:#}"));
         }
@@ -34,7 +40,9 @@ pub(crate) fn run(path: &Path, output: Output) -> anyhow::Result<bool> {
     }
     for (job, cron) in &config.schedule {
         if let Err(error) = tokio_cron_scheduler::Job::new(cron.as_str(), |_, _| {}) {
-            problems.push(format!("schedule of `{job}`: `{cron}` is no schedule ({error}); six fields, seconds first"));
+            problems.push(format!(
+                "schedule of `{job}`: `{cron}` is no schedule ({error}); six fields, seconds first"
+            ));
         }
     }
     let result = json!({

@@ -24,7 +24,11 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn run(company: &Company, command: &Command, output: Output) -> anyhow::Result<bool> {
+pub(crate) async fn run(
+    company: &Company,
+    command: &Command,
+    output: Output,
+) -> anyhow::Result<bool> {
     match command {
         Command::List => list(output),
         Command::Describe { kind } => describe(kind, output),
@@ -37,15 +41,25 @@ fn list(output: Output) -> anyhow::Result<bool> {
     for kind in KINDS {
         table.row(vec![kind.id.to_owned(), kind.title.to_owned()]);
     }
-    let kinds: Vec<_> = KINDS.iter().map(|kind| json!({ "kind": kind.id, "title": kind.title })).collect();
+    let kinds: Vec<_> = KINDS
+        .iter()
+        .map(|kind| json!({ "kind": kind.id, "title": kind.title }))
+        .collect();
     output.result(&kinds, &table.to_string())?;
     Ok(true)
 }
 
 fn describe(id: &str, output: Output) -> anyhow::Result<bool> {
-    let kind = ErpKind::find(id).with_context(|| format!("there is no kind `{id}`; see `tieout connectors list`"))?;
-    let text = format!("{} ({})\n\noptions, by example:\n\n{}", kind.title, kind.id, kind.example);
-    output.result(&json!({ "kind": kind.id, "title": kind.title, "options": kind.example }), &text)?;
+    let kind = ErpKind::find(id)
+        .with_context(|| format!("there is no kind `{id}`; see `tieout connectors list`"))?;
+    let text = format!(
+        "{} ({})\n\noptions, by example:\n\n{}",
+        kind.title, kind.id, kind.example
+    );
+    output.result(
+        &json!({ "kind": kind.id, "title": kind.title, "options": kind.example }),
+        &text,
+    )?;
     Ok(true)
 }
 
@@ -56,8 +70,15 @@ async fn test(company: &Company, name: &str, output: Output) -> anyhow::Result<b
         .get(name)
         .with_context(|| format!("there is no target `{name}` in the configuration"))?;
     let answer = export::open(company, name, target)?.check().await;
-    let problem = answer.err().map(|error| format!("{:#}", anyhow::Error::from(error)));
-    let text = problem.clone().unwrap_or_else(|| format!("`{name}` can be reached"));
-    output.result(&json!({ "target": name, "reachable": problem.is_none(), "problem": problem }), &text)?;
+    let problem = answer
+        .err()
+        .map(|error| format!("{:#}", anyhow::Error::from(error)));
+    let text = problem
+        .clone()
+        .unwrap_or_else(|| format!("`{name}` can be reached"));
+    output.result(
+        &json!({ "target": name, "reachable": problem.is_none(), "problem": problem }),
+        &text,
+    )?;
     Ok(problem.is_none())
 }

@@ -7,7 +7,11 @@ use std::path::Path;
 
 pub(crate) fn run(dir: &Path, output: Output) -> anyhow::Result<bool> {
     let config = dir.join("tieout.yaml");
-    anyhow::ensure!(!config.exists(), "`{}` is there already; nothing was changed", config.display());
+    anyhow::ensure!(
+        !config.exists(),
+        "`{}` is there already; nothing was changed",
+        config.display()
+    );
     starter::write(dir)?;
     let text = format!(
         "a starter company lies in {}\nnext: put events into {}, then `tieout -c {} ingest`",

@@ -34,12 +34,20 @@ pub(crate) fn run(path: &Path, command: &Command, output: Output) -> anyhow::Res
         return Ok(true);
     };
     let entities = config.entities()?;
-    let context = Context { entities: entities.into_iter().map(|e| (e.code.clone(), e)).collect() };
+    let context = Context {
+        entities: entities.into_iter().map(|e| (e.code.clone(), e)).collect(),
+    };
     let cases = golden::run(&pack, &program, &context);
     let mut text = String::new();
     for case in &cases {
         if *update && !case.passed() {
-            std::fs::write(folder.join("tests").join(&case.name).join("expected.journal"), &case.found)?;
+            std::fs::write(
+                folder
+                    .join("tests")
+                    .join(&case.name)
+                    .join("expected.journal"),
+                &case.found,
+            )?;
         }
         let mark = match (case.passed(), *update) {
             (true, _) => "ok",

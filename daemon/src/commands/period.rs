@@ -25,7 +25,11 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn run(company: &Company, command: &Command, output: Output) -> anyhow::Result<bool> {
+pub(crate) async fn run(
+    company: &Company,
+    command: &Command,
+    output: Output,
+) -> anyhow::Result<bool> {
     match command {
         Command::List => list(company, output).await,
         Command::Close { entity, period } => set(company, entity, period, true, output).await,
@@ -56,7 +60,11 @@ async fn set(
     closed: bool,
     output: Output,
 ) -> anyhow::Result<bool> {
-    let job = if closed { "period close" } else { "period reopen" };
+    let job = if closed {
+        "period close"
+    } else {
+        "period reopen"
+    };
     let started = company.stamp();
     let mut tx = company.store.begin().await?;
     let changed = tx.set_period_state(entity, period, closed).await?;
@@ -67,7 +75,9 @@ async fn set(
     let text = if changed {
         format!("{period} of `{entity}` is {state}")
     } else {
-        format!("nothing changed: {period} of `{entity}` is {state} already, or was never posted to")
+        format!(
+            "nothing changed: {period} of `{entity}` is {state} already, or was never posted to"
+        )
     };
     output.result(&done, &text)?;
     Ok(changed)

@@ -49,7 +49,9 @@ pub(crate) async fn run(company: &Company, id: &str, output: Output) -> anyhow::
         && reached.payouts.is_empty()
         && reached.value.is_empty();
     if nothing {
-        anyhow::bail!("nothing is called `{id}`: no event, entry, reference, batch, payout, settlement line or break");
+        anyhow::bail!(
+            "nothing is called `{id}`: no event, entry, reference, batch, payout, settlement line or break"
+        );
     }
     for event in reached.events.clone() {
         tell_event(company, event, &mut reached).await?;
@@ -67,31 +69,54 @@ pub(crate) async fn run(company: &Company, id: &str, output: Output) -> anyhow::
 /// Whatever the id may mean.
 async fn find(company: &Company, id: &str, reached: &mut Reached) -> anyhow::Result<()> {
     let store = &company.store;
-    let number = id.strip_prefix("entry:").unwrap_or(id).split('/').next().unwrap_or_default();
+    let number = id
+        .strip_prefix("entry:")
+        .unwrap_or(id)
+        .split('/')
+        .next()
+        .unwrap_or_default();
     if let Ok(number) = number.parse::<i64>()
         && !store.entries(number - 1, number).await?.is_empty()
     {
         reached.entries.insert(number);
     }
     reached.events.extend(store.events_named(id).await?);
-    reached.entries.extend(store.entries_by_reference(id).await?);
+    reached
+        .entries
+        .extend(store.entries_by_reference(id).await?);
     for line in store.settlement_lines_named(id).await? {
         if line.payout == id {
             reached.payouts.insert(line.payout.clone());
         } else {
-            reached.items.insert(format!("{}:{}", if line.origin == "bank" { "bank" } else { "settlement" }, line.id));
+            reached.items.insert(format!(
+                "{}:{}",
+                if line.origin == "bank" {
+                    "bank"
+                } else {
+                    "settlement"
+                },
+                line.id
+            ));
         }
     }
     for found in store.breaks().await? {
         if found.id == id {
-            reached.items.extend(found.items.split(' ').map(str::to_owned));
+            reached
+                .items
+                .extend(found.items.split(' ').map(str::to_owned));
         }
     }
     if let Some(batch) = store.batch_by_uuid(id).await? {
         let details = format!(
             "number {} of target {}, entries {} to {} ({} entries, {} lines)\nartifact {} sha256 {}",
-            batch.number, batch.target, batch.first_entry, batch.last_entry, batch.entries, batch.lines,
-            batch.artifact_name, hex(&batch.artifact_hash)
+            batch.number,
+            batch.target,
+            batch.first_entry,
+            batch.last_entry,
+            batch.entries,
+            batch.lines,
+            batch.artifact_name,
+            hex(&batch.artifact_hash)
         );
         let value = json!({ "batch": id, "target": batch.target, "first_entry": batch.first_entry, "last_entry": batch.last_entry });
         reached.tell(&format!("batch {id}"), &details, value);
@@ -100,22 +125,29 @@ async fn find(company: &Company, id: &str, reached: &mut Reached) -> anyhow::Res
 }
 
 /// From entries to matched items, from settlement lines to payouts, from payouts to the bank.
-async fn follow(
-    company: &Company,
-    lines: &[LineRow],
-    reached: &mut Reached,
-) -> anyhow::Result<()> {
+async fn follow(company: &Company, lines: &[LineRow], reached: &mut Reached) -> anyhow::Result<()> {
     let store = &company.store;
     for item in reached.items.clone() {
-        if let Some(entry) = item.strip_prefix("entry:").and_then(|rest| rest.split('/').next()) {
-            reached.entries.insert(entry.parse().context("a stored item names no entry")?);
+        if let Some(entry) = item
+            .strip_prefix("entry:")
+            .and_then(|rest| rest.split('/').next())
+        {
+            reached
+                .entries
+                .insert(entry.parse().context("a stored item names no entry")?);
         }
         if let Some(payout) = item.strip_prefix("payout:") {
             reached.payouts.insert(payout.to_owned());
         }
         for related in store.related_items(&item).await? {
-            if let Some(entry) = related.item.strip_prefix("entry:").and_then(|rest| rest.split('/').next()) {
-                reached.entries.insert(entry.parse().context("a stored item names no entry")?);
+            if let Some(entry) = related
+                .item
+                .strip_prefix("entry:")
+                .and_then(|rest| rest.split('/').next())
+            {
+                reached
+                    .entries
+                    .insert(entry.parse().context("a stored item names no entry")?);
             }
             reached.items.insert(related.item);
         }
@@ -128,7 +160,10 @@ async fn follow(
             reached.events.insert(stored.event_id);
             let count = stored.entry.as_ref().map_or(0, |entry| entry.lines().len());
             for line_no in 1..=count {
-                for related in store.related_items(&format!("entry:{entry}/{line_no}")).await? {
+                for related in store
+                    .related_items(&format!("entry:{entry}/{line_no}"))
+                    .await?
+                {
                     reached.items.insert(related.item);
                 }
             }
@@ -153,14 +188,20 @@ async fn follow(
 }
 
 async fn tell_event(company: &Company, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
-    let Some(event) = company.store.event(id).await? else { return Ok(()) };
+    let Some(event) = company.store.event(id).await? else {
+        return Ok(());
+    };
     let outcome = match event.outcome {
         1 => "posted",
         2 => "ignored",
         _ => "suspended",
     };
     let payload: Value = serde_json::from_slice(&event.payload).unwrap_or(Value::Null);
-    let name = payload.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = payload
+        .get("id")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     let mut details = format!(
         "{} from {}, {}\nbrought by source `{}`, {} at {}\n{outcome}",
         event.event_type,
@@ -196,14 +237,31 @@ async fn tell_entry(company: &Company, id: i64, reached: &mut Reached) -> anyhow
             ),
             Err(error) => format!("cannot be read: {error}"),
         };
-        let value = json!({ "entry": id, "period": stored.period, "hash": stored.stored_hash.to_string() });
-        reached.tell(&format!("entry {id}, period {}", stored.period), &details, value);
+        let value =
+            json!({ "entry": id, "period": stored.period, "hash": stored.stored_hash.to_string() });
+        reached.tell(
+            &format!("entry {id}, period {}", stored.period),
+            &details,
+            value,
+        );
     }
     for batch in company.store.batches_of_entry(id).await? {
         let state = DeliveryKind::name_of(batch.state);
-        let details = format!("batch {}\n{} {}", batch.uuid, batch.artifact_name, batch.message.clone().unwrap_or_default());
+        let details = format!(
+            "batch {}\n{} {}",
+            batch.uuid,
+            batch.artifact_name,
+            batch.message.clone().unwrap_or_default()
+        );
         let value = json!({ "target": batch.target, "batch": batch.uuid, "number": batch.number, "state": state });
-        reached.tell(&format!("entry {id} in batch {} of {}: {state}", batch.number, batch.target), &details, value);
+        reached.tell(
+            &format!(
+                "entry {id} in batch {} of {}: {state}",
+                batch.number, batch.target
+            ),
+            &details,
+            value,
+        );
     }
     Ok(())
 }
@@ -223,7 +281,11 @@ fn tell_lines(lines: &[LineRow], bank: &[LineRow], reached: &mut Reached) {
                 line.position
             );
             let value = json!({ "settlement_line": line.identity, "kind": line.kind, "reference": line.reference, "payout": line.payout, "file": line.file, "position": line.position });
-            reached.tell(&format!("settlement line {}", line.identity), &details, value);
+            reached.tell(
+                &format!("settlement line {}", line.identity),
+                &details,
+                value,
+            );
         }
     }
     for payout in reached.payouts.clone() {
@@ -231,7 +293,11 @@ fn tell_lines(lines: &[LineRow], bank: &[LineRow], reached: &mut Reached) {
         let Some(first) = own.first() else { continue };
         let net: i64 = own.iter().map(|line| line.net).sum();
         let paid = first.paid_on.map(|day| day.to_string()).unwrap_or_default();
-        let details = format!("{} lines, net {}, paid on {paid}", own.len(), amount(net, first.currency_id));
+        let details = format!(
+            "{} lines, net {}, paid on {paid}",
+            own.len(),
+            amount(net, first.currency_id)
+        );
         let value = json!({ "payout": payout, "lines": own.len(), "paid_on": paid });
         reached.tell(&format!("payout {payout}"), &details, value);
     }
@@ -254,9 +320,17 @@ fn tell_lines(lines: &[LineRow], bank: &[LineRow], reached: &mut Reached) {
 
 async fn tell_breaks(company: &Company, reached: &mut Reached) -> anyhow::Result<()> {
     for found in company.store.breaks().await? {
-        if found.items.split(' ').any(|item| reached.items.contains(item)) {
+        if found
+            .items
+            .split(' ')
+            .any(|item| reached.items.contains(item))
+        {
             let details = format!("{} ({}): {}", found.kind, found.status, found.detail);
-            reached.tell(&format!("break {}", found.id), &details, serde_json::to_value(&found)?);
+            reached.tell(
+                &format!("break {}", found.id),
+                &details,
+                serde_json::to_value(&found)?,
+            );
         }
     }
     Ok(())

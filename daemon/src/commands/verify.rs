@@ -90,7 +90,9 @@ async fn events(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
     let mut after = 0;
     loop {
         let page = company.store.event_bytes(after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
         after = last.id;
         for row in &page {
             found.events += 1;
@@ -99,7 +101,10 @@ async fn events(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
                     && event.content_hash().as_bytes().as_slice() == row.content_hash
             });
             if !sound {
-                found.failures.push(format!("event {}: its bytes are not those that were received", row.id));
+                found.failures.push(format!(
+                    "event {}: its bytes are not those that were received",
+                    row.id
+                ));
             }
         }
     }
@@ -127,7 +132,11 @@ async fn entries(
                 }
             };
             if stored.entry.is_ok() && hash != stored.stored_hash {
-                let reference = stored.entry.as_ref().map(|e| e.header().reference.clone()).unwrap_or_default();
+                let reference = stored
+                    .entry
+                    .as_ref()
+                    .map(|e| e.header().reference.clone())
+                    .unwrap_or_default();
                 found.failures.push(format!(
                     "entry {} ({reference}) is not what was posted: its rows hash to {}, posted was {}",
                     stored.id,
@@ -167,7 +176,9 @@ async fn chain(
             None
         };
         if let Some(problem) = problem {
-            found.failures.push(format!("posting batch {}: {problem}", link.batch));
+            found
+                .failures
+                .push(format!("posting batch {}: {problem}", link.batch));
         }
         previous = stored.hash;
         next_entry = link.first_entry + link.entries;
@@ -185,13 +196,19 @@ async fn files(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
     for row in company.store.artifacts().await? {
         found.artifacts += 1;
         if Hash::of(&row.artifact).as_bytes().as_slice() != row.artifact_hash {
-            found.failures.push(format!("artifact `{}` is not what was rendered", row.artifact_name));
+            found.failures.push(format!(
+                "artifact `{}` is not what was rendered",
+                row.artifact_name
+            ));
         }
     }
     for row in company.store.settlement_files().await? {
         found.files += 1;
         if Hash::of(&row.raw).as_bytes().as_slice() != row.hash {
-            found.failures.push(format!("settlement file `{}` is not what was received", row.name));
+            found.failures.push(format!(
+                "settlement file `{}` is not what was received",
+                row.name
+            ));
         }
     }
     Ok(())

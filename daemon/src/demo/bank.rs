@@ -28,29 +28,73 @@ struct Plants {
 }
 
 const PLANTS: [Plants; 4] = [
-    Plants { late: &[2], split: &[5], merged: &[8], missing: &[] },
-    Plants { late: &[], split: &[], merged: &[], missing: &[] },
-    Plants { late: &[], split: &[], merged: &[4], missing: &[] },
-    Plants { late: &[3], split: &[6], merged: &[], missing: &[9] },
+    Plants {
+        late: &[2],
+        split: &[5],
+        merged: &[8],
+        missing: &[],
+    },
+    Plants {
+        late: &[],
+        split: &[],
+        merged: &[],
+        missing: &[],
+    },
+    Plants {
+        late: &[],
+        split: &[],
+        merged: &[4],
+        missing: &[],
+    },
+    Plants {
+        late: &[3],
+        split: &[6],
+        merged: &[],
+        missing: &[9],
+    },
 ];
 
 /// Writes a statement per account, and one that overlaps another.
 pub(super) fn write(folder: &Path, payouts: &[Payout], month: &mut Month) -> anyhow::Result<()> {
     for ((index, market), plants) in MARKETS.iter().enumerate().zip(&PLANTS) {
-        let own: Vec<&Payout> = payouts.iter().filter(|payout| payout.market == index).collect();
+        let own: Vec<&Payout> = payouts
+            .iter()
+            .filter(|payout| payout.market == index)
+            .collect();
         let mut lines = deposits(market, &own, plants, month)?;
         lines.extend(others(market, month));
         lines.retain(|line| line.on <= day(31));
         lines.sort();
         let opening = market.fee_free_balance();
-        let whole = Span { from: day(1), to: day(31) };
+        let whole = Span {
+            from: day(1),
+            to: day(31),
+        };
         let version = if market.entity == "eu" { 2 } else { 8 };
-        let name = format!("bank-{}-{}-2026-01.xml", market.entity, market.currency.to_lowercase());
-        std::fs::write(folder.join(name), document(market, version, &lines, opening, whole)?)?;
+        let name = format!(
+            "bank-{}-{}-2026-01.xml",
+            market.entity,
+            market.currency.to_lowercase()
+        );
+        std::fs::write(
+            folder.join(name),
+            document(market, version, &lines, opening, whole)?,
+        )?;
         if market.entity == "eu" {
-            let last_week = Span { from: day(26), to: day(31) };
-            let before: i64 = lines.iter().filter(|line| line.on < last_week.from).map(|line| line.amount).sum();
-            let again: Vec<BankLine> = lines.iter().filter(|line| line.on >= last_week.from).cloned().collect();
+            let last_week = Span {
+                from: day(26),
+                to: day(31),
+            };
+            let before: i64 = lines
+                .iter()
+                .filter(|line| line.on < last_week.from)
+                .map(|line| line.amount)
+                .sum();
+            let again: Vec<BankLine> = lines
+                .iter()
+                .filter(|line| line.on >= last_week.from)
+                .cloned()
+                .collect();
             let text = document(market, version, &again, opening + before, last_week)?;
             std::fs::write(folder.join("bank-eu-eur-2026-01-week5.xml"), text)?;
         }
@@ -61,7 +105,11 @@ pub(super) fn write(folder: &Path, payouts: &[Payout], month: &mut Month) -> any
 impl Market {
     /// What is on the bank account when the month begins.
     fn fee_free_balance(&self) -> i64 {
-        if self.currency == "JPY" { 48_250_000 } else { 125_430_77 }
+        if self.currency == "JPY" {
+            48_250_000
+        } else {
+            125_430_77
+        }
     }
 }
 
@@ -76,7 +124,9 @@ fn deposits(
     for (index, payout) in payouts.iter().enumerate() {
         let on = next_business_day(payout.on);
         if plants.missing.contains(&index) {
-            month.planted.push(Planted::new("missing-in-bank", &payout.id));
+            month
+                .planted
+                .push(Planted::new("missing-in-bank", &payout.id));
         } else if plants.late.contains(&index) {
             month.planted.push(Planted::new("late", &payout.id));
             let late = next_business_day(payout.on + Duration::days(9));
@@ -85,7 +135,13 @@ fn deposits(
             month.planted.push(Planted::new("split", &payout.id));
             let part = (payout.net * 37).div_euclid(100);
             lines.push(deposit(market, on, part, Some(&payout.id), month));
-            lines.push(deposit(market, on, payout.net - part, Some(&payout.id), month));
+            lines.push(deposit(
+                market,
+                on,
+                payout.net - part,
+                Some(&payout.id),
+                month,
+            ));
         } else if plants.merged.contains(&index) {
             month.planted.push(Planted::new("merged", &payout.id));
             carried = Some(payout);
@@ -95,32 +151,65 @@ fn deposits(
             lines.push(deposit(market, on, payout.net, Some(&payout.id), month));
         }
     }
-    let wanted = plants.late.iter().chain(plants.split).chain(plants.merged).chain(plants.missing);
+    let wanted = plants
+        .late
+        .iter()
+        .chain(plants.split)
+        .chain(plants.merged)
+        .chain(plants.missing);
     let last = wanted.max().map_or(0, |place| place + 2);
-    anyhow::ensure!(payouts.len() >= last, "too few payouts in {} to plant defects in; ask for more events", market.currency);
+    anyhow::ensure!(
+        payouts.len() >= last,
+        "too few payouts in {} to plant defects in; ask for more events",
+        market.currency
+    );
     Ok(lines)
 }
 
 /// American banks show who paid and nothing more; the others show the payout.
-fn deposit(market: &Market, on: NaiveDate, amount: i64, payout: Option<&str>, month: &mut Month) -> BankLine {
+fn deposit(
+    market: &Market,
+    on: NaiveDate,
+    amount: i64,
+    payout: Option<&str>,
+    month: &mut Month,
+) -> BankLine {
     let text = match payout {
         Some(payout) if market.entity != "us" => format!("STRIPE PAYMENTS {payout}"),
         _ => "ACH CREDIT STRIPE TRANSFER".to_owned(),
     };
-    BankLine { on, reference: month.token("B").to_uppercase(), amount, text }
+    BankLine {
+        on,
+        reference: month.token("B").to_uppercase(),
+        amount,
+        text,
+    }
 }
 
 /// Rent, payroll and a supplier: movements that are nobody's payout.
 fn others(market: &Market, month: &mut Month) -> Vec<BankLine> {
-    let unit = if market.currency == "JPY" { 100 } else { 100_00 };
+    let unit = if market.currency == "JPY" {
+        100
+    } else {
+        100_00
+    };
     let mut lines = Vec::new();
-    for (number, text, size) in [(5, "RENT NORTHERN PROPERTIES", 42), (15, "FIBRE SUPPLIER & SONS", 61), (28, "PAYROLL", 187)] {
+    for (number, text, size) in [
+        (5, "RENT NORTHERN PROPERTIES", 42),
+        (15, "FIBRE SUPPLIER & SONS", 61),
+        (28, "PAYROLL", 187),
+    ] {
         let mut on = day(number);
         while !is_business_day(on) {
             on += Duration::days(1);
         }
         let reference = month.token("B").to_uppercase();
-        lines.push(BankLine { on, reference, amount: -unit * size, text: text.to_owned() });
+        lines.push(BankLine {
+            on,
+            reference,
+            amount: -unit * size,
+            text: text.to_owned(),
+        });
     }
     lines
 }
@@ -145,7 +234,12 @@ fn document(
         format!("<IBAN>{}</IBAN>", market.bank_account)
     };
     let closing = opening + lines.iter().map(|line| line.amount).sum::<i64>();
-    let id = format!("{}-{}-{}", market.entity.to_uppercase(), market.currency, span.to);
+    let id = format!(
+        "{}-{}-{}",
+        market.entity.to_uppercase(),
+        market.currency,
+        span.to
+    );
     let mut xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.{version:02}\">\n<BkToCstmrStmt>\n<GrpHdr><MsgId>{id}</MsgId><CreDtTm>2026-02-01T05:00:00</CreDtTm></GrpHdr>\n<Stmt>\n<Id>{id}</Id><CreDtTm>2026-02-01T05:00:00</CreDtTm>\n<FrToDt><FrDtTm>{}T00:00:00</FrDtTm><ToDtTm>{}T23:59:59</ToDtTm></FrToDt>\n<Acct><Id>{account}</Id><Ccy>{}</Ccy></Acct>\n",
         span.from, span.to, market.currency
@@ -169,13 +263,21 @@ fn document(
 
 fn entry(xml: &mut String, market: &Market, version: u8, line: &BankLine) -> anyhow::Result<()> {
     let (money, side) = unsigned(market, line.amount)?;
-    let status = if version == 2 { "BOOK".to_owned() } else { "<Cd>BOOK</Cd>".to_owned() };
+    let status = if version == 2 {
+        "BOOK".to_owned()
+    } else {
+        "<Cd>BOOK</Cd>".to_owned()
+    };
     let text = line.text.replace('&', "&amp;").replace('<', "&lt;");
     let detail = if version == 2 {
         "<TxDtls><RmtInf>".to_owned()
     } else {
         // From .03 on a transaction carries its own amount and side.
-        format!("<TxDtls><Amt Ccy=\"{}\">{}</Amt><CdtDbtInd>{side}</CdtDbtInd><RmtInf>", market.currency, money.to_decimal())
+        format!(
+            "<TxDtls><Amt Ccy=\"{}\">{}</Amt><CdtDbtInd>{side}</CdtDbtInd><RmtInf>",
+            market.currency,
+            money.to_decimal()
+        )
     };
     writeln!(
         xml,

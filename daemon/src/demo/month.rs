@@ -27,10 +27,46 @@ pub(super) struct Market {
 }
 
 pub(super) const MARKETS: [Market; 4] = [
-    Market { entity: "us", currency: "USD", region: "amer", bank_account: "US-4417-0031-USD", share: 40, tax: 80, fee: (290, 30), price: 100 },
-    Market { entity: "us", currency: "JPY", region: "apac", bank_account: "US-4417-0032-JPY", share: 10, tax: 100, fee: (360, 0), price: 120 },
-    Market { entity: "uk", currency: "GBP", region: "emea", bank_account: "GB29NWBK60161331926819", share: 22, tax: 200, fee: (150, 20), price: 90 },
-    Market { entity: "eu", currency: "EUR", region: "emea", bank_account: "DE89370400440532013000", share: 28, tax: 190, fee: (140, 25), price: 95 },
+    Market {
+        entity: "us",
+        currency: "USD",
+        region: "amer",
+        bank_account: "US-4417-0031-USD",
+        share: 40,
+        tax: 80,
+        fee: (290, 30),
+        price: 100,
+    },
+    Market {
+        entity: "us",
+        currency: "JPY",
+        region: "apac",
+        bank_account: "US-4417-0032-JPY",
+        share: 10,
+        tax: 100,
+        fee: (360, 0),
+        price: 120,
+    },
+    Market {
+        entity: "uk",
+        currency: "GBP",
+        region: "emea",
+        bank_account: "GB29NWBK60161331926819",
+        share: 22,
+        tax: 200,
+        fee: (150, 20),
+        price: 90,
+    },
+    Market {
+        entity: "eu",
+        currency: "EUR",
+        region: "emea",
+        bank_account: "DE89370400440532013000",
+        share: 28,
+        tax: 190,
+        fee: (140, 25),
+        price: 95,
+    },
 ];
 
 impl Market {
@@ -147,8 +183,9 @@ impl Month {
     /// A token as processors make them.
     pub(super) fn token(&mut self, prefix: &str) -> String {
         let alphabet: Vec<char> = ('a'..='z').chain('0'..='9').collect();
-        let tail: String =
-            (0..14).filter_map(|_| alphabet.get(self.rng.usize(..alphabet.len()))).collect();
+        let tail: String = (0..14)
+            .filter_map(|_| alphabet.get(self.rng.usize(..alphabet.len())))
+            .collect();
         format!("{prefix}_{tail}")
     }
 
@@ -174,27 +211,49 @@ impl Month {
                 hit
             })
             .unwrap_or(0);
-        let Some(place) = MARKETS.get(market) else { return 0 };
+        let Some(place) = MARKETS.get(market) else {
+            return 0;
+        };
         let day = day(self.rng.u32(1..=28));
         let minute = self.minute();
         let id = customer_id(index);
-        let plan = if self.rng.u8(0..3) == 0 { "business" } else { "starter" };
+        let plan = if self.rng.u8(0..3) == 0 {
+            "business"
+        } else {
+            "starter"
+        };
         self.emit(at(day, minute), "billing.customer.onboarded.v1", json!({
             "customer_id": id, "entity": place.entity, "region": place.region, "currency": place.currency,
         }));
-        self.emit(at(day, minute + 4), "billing.subscription.created.v1", json!({
-            "customer_id": id, "subscription_id": format!("S-{:05}", index + 1), "plan": plan,
-        }));
-        self.emit(at(day, minute + 95), "billing.provisioning.completed.v1", json!({
-            "customer_id": id, "circuit": format!("HN-{:06}", 100_000 + index),
-        }));
+        self.emit(
+            at(day, minute + 4),
+            "billing.subscription.created.v1",
+            json!({
+                "customer_id": id, "subscription_id": format!("S-{:05}", index + 1), "plan": plan,
+            }),
+        );
+        self.emit(
+            at(day, minute + 95),
+            "billing.provisioning.completed.v1",
+            json!({
+                "customer_id": id, "circuit": format!("HN-{:06}", 100_000 + index),
+            }),
+        );
         match self.rng.u8(0..10) {
-            0 => drop(self.emit(at(day, minute + 1500), "billing.subscription.changed.v1", json!({
-                "customer_id": id, "plan": "enterprise",
-            }))),
-            1 => drop(self.emit(at(day, minute + 2900), "billing.subscription.cancelled.v1", json!({
-                "customer_id": id, "reason": "moved",
-            }))),
+            0 => drop(self.emit(
+                at(day, minute + 1500),
+                "billing.subscription.changed.v1",
+                json!({
+                    "customer_id": id, "plan": "enterprise",
+                }),
+            )),
+            1 => drop(self.emit(
+                at(day, minute + 2900),
+                "billing.subscription.cancelled.v1",
+                json!({
+                    "customer_id": id, "reason": "moved",
+                }),
+            )),
             _ => {}
         }
         market
@@ -218,7 +277,11 @@ impl Month {
                 "period_start": "2026-01-01", "period_end": "2026-01-31",
             }));
         }
-        let usage = if self.rng.bool() { place.price * self.rng.i64(1..20) + self.rng.i64(0..place.price) } else { 0 };
+        let usage = if self.rng.bool() {
+            place.price * self.rng.i64(1..20) + self.rng.i64(0..place.price)
+        } else {
+            0
+        };
         let tax = ((net + usage) * place.tax + 500).div_euclid(1_000);
         let total = net + usage + tax;
         let invoice = Invoice {
@@ -233,14 +296,26 @@ impl Month {
             "currency": place.currency, "region": place.region, "lines": lines,
             "usage": money(usage)?, "tax": money(tax)?, "total": money(total)?,
         });
-        self.emit(at(date, minute), "billing.invoice.created.v1", json!({ "invoice_id": invoice.id, "customer_id": invoice.customer }));
+        self.emit(
+            at(date, minute),
+            "billing.invoice.created.v1",
+            json!({ "invoice_id": invoice.id, "customer_id": invoice.customer }),
+        );
         let finalized = at(date, minute + 60);
-        self.emit(finalized, "billing.invoice.finalized.v1", with(body.clone(), "finalized_at", finalized));
+        self.emit(
+            finalized,
+            "billing.invoice.finalized.v1",
+            with(body.clone(), "finalized_at", finalized),
+        );
         match self.rng.u8(0..100) {
             0..=4 => {
                 if self.rng.u8(0..4) == 0 {
                     let voided = finalized + Duration::hours(20);
-                    self.emit(voided, "billing.invoice.voided.v1", with(body, "voided_at", voided));
+                    self.emit(
+                        voided,
+                        "billing.invoice.voided.v1",
+                        with(body, "voided_at", voided),
+                    );
                 }
             }
             5..=9 => {
@@ -272,7 +347,12 @@ impl Month {
         }), "succeeded_at", at));
         let fee = place.fee_on(total);
         self.movements.push(Movement {
-            market: invoice.market, at, kind: "charge", source: reference.clone(), gross: total, fee,
+            market: invoice.market,
+            at,
+            kind: "charge",
+            source: reference.clone(),
+            gross: total,
+            fee,
         });
         match self.rng.u8(0..100) {
             0..=1 => self.refund(invoice, at)?,
@@ -303,9 +383,18 @@ impl Month {
             "net": number(place.money(net)?), "tax": number(place.money(total - net)?), "total": number(place.money(total)?),
         }), "issued_at", at));
         let refunded = at + Duration::minutes(3);
-        self.emit(refunded, "billing.refund.succeeded.v1", with(self_payment(invoice, &reference)?, "succeeded_at", refunded));
+        self.emit(
+            refunded,
+            "billing.refund.succeeded.v1",
+            with(self_payment(invoice, &reference)?, "succeeded_at", refunded),
+        );
         self.movements.push(Movement {
-            market: invoice.market, at: refunded, kind: "refund", source: reference, gross: -total, fee: 0,
+            market: invoice.market,
+            at: refunded,
+            kind: "refund",
+            source: reference,
+            gross: -total,
+            fee: 0,
         });
         Ok(())
     }
@@ -317,39 +406,70 @@ impl Month {
         }
         let reference = self.token("dp");
         let body = self_payment(invoice, &reference)?;
-        self.emit(opened, "billing.chargeback.opened.v1", with(body.clone(), "opened_at", opened));
+        self.emit(
+            opened,
+            "billing.chargeback.opened.v1",
+            with(body.clone(), "opened_at", opened),
+        );
         self.movements.push(Movement {
-            market: invoice.market, at: opened, kind: "dispute", source: reference.clone(), gross: -invoice.total, fee: 1_500,
+            market: invoice.market,
+            at: opened,
+            kind: "dispute",
+            source: reference.clone(),
+            gross: -invoice.total,
+            fee: 1_500,
         });
         let closed = opened + Duration::hours(self.rng.i64(90..200));
         if closed.date_naive() > day(31) {
             return Ok(());
         }
         if self.rng.bool() {
-            self.emit(closed, "billing.chargeback.won.v1", with(body, "closed_at", closed));
+            self.emit(
+                closed,
+                "billing.chargeback.won.v1",
+                with(body, "closed_at", closed),
+            );
             self.movements.push(Movement {
-                market: invoice.market, at: closed, kind: "dispute_reversal", source: reference, gross: invoice.total, fee: 0,
+                market: invoice.market,
+                at: closed,
+                kind: "dispute_reversal",
+                source: reference,
+                gross: invoice.total,
+                fee: 0,
             });
         } else {
-            self.emit(closed, "billing.chargeback.lost.v1", with(body, "closed_at", closed));
+            self.emit(
+                closed,
+                "billing.chargeback.lost.v1",
+                with(body, "closed_at", closed),
+            );
         }
         Ok(())
     }
 
     /// Plants what reconciliation of payments must find, each in another payment of the first half.
     fn plant_payments(&mut self) -> anyhow::Result<()> {
-        let mut candidates: Vec<Clean> = self.clean.drain(..).filter(|clean| clean.day <= 16).collect();
+        let mut candidates: Vec<Clean> = self
+            .clean
+            .drain(..)
+            .filter(|clean| clean.day <= 16)
+            .collect();
         self.rng.shuffle(&mut candidates);
-        anyhow::ensure!(candidates.len() >= 11, "too few payments to plant defects in; ask for more events");
+        anyhow::ensure!(
+            candidates.len() >= 11,
+            "too few payments to plant defects in; ask for more events"
+        );
         let mut candidates = candidates.into_iter();
         let (mut lost_events, mut lost_movements) = (Vec::new(), Vec::new());
         for clean in candidates.by_ref().take(3) {
             lost_events.push(clean.event);
-            self.planted.push(Planted::new("missing-in-billing", clean.reference));
+            self.planted
+                .push(Planted::new("missing-in-billing", clean.reference));
         }
         for clean in candidates.by_ref().take(3) {
             lost_movements.push(clean.movement);
-            self.planted.push(Planted::new("missing-in-settlement", clean.reference));
+            self.planted
+                .push(Planted::new("missing-in-settlement", clean.reference));
         }
         for clean in candidates.by_ref().take(3) {
             let place = MARKETS.get(clean.market).copied().unwrap_or(MARKETS[0]);
@@ -363,12 +483,19 @@ impl Month {
             if let Some(movement) = self.movements.get(clean.movement).cloned() {
                 self.movements.push(movement);
             }
-            self.planted.push(Planted::new("duplicate-in-settlement", clean.reference));
+            self.planted
+                .push(Planted::new("duplicate-in-settlement", clean.reference));
         }
         let mut index = 0;
-        self.events.retain(|_| { index += 1; !lost_events.contains(&(index - 1)) });
+        self.events.retain(|_| {
+            index += 1;
+            !lost_events.contains(&(index - 1))
+        });
         let mut index = 0;
-        self.movements.retain(|_| { index += 1; !lost_movements.contains(&(index - 1)) });
+        self.movements.retain(|_| {
+            index += 1;
+            !lost_movements.contains(&(index - 1))
+        });
         Ok(())
     }
 }
@@ -396,7 +523,11 @@ fn self_payment(invoice: &Invoice, reference: &str) -> anyhow::Result<Value> {
 
 /// An object with one more time in it.
 fn with(object: Value, name: &str, at: DateTime<Utc>) -> Value {
-    with_value(object, name, json!(at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)))
+    with_value(
+        object,
+        name,
+        json!(at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
+    )
 }
 
 fn with_value(mut object: Value, name: &str, value: Value) -> Value {

@@ -33,15 +33,22 @@ pub(super) fn settle(month: &mut Month) -> anyhow::Result<Vec<Payout>> {
     let mut payouts = Vec::new();
     for (market, place) in MARKETS.iter().enumerate() {
         let mut waiting: Vec<ReportLine> = Vec::new();
-        let mut coming = movements.iter().filter(|movement| movement.market == market).peekable();
+        let mut coming = movements
+            .iter()
+            .filter(|movement| movement.market == market)
+            .peekable();
         for on in (2..=31).map(day).filter(|date| is_business_day(*date)) {
             while let Some(movement) =
                 coming.next_if(|movement| movement.at.date_naive() + Duration::days(2) <= on)
             {
                 let id = month.token("txn");
                 waiting.push(ReportLine {
-                    id, at: movement.at, kind: movement.kind, source: movement.source.clone(),
-                    gross: movement.gross, fee: movement.fee,
+                    id,
+                    at: movement.at,
+                    kind: movement.kind,
+                    source: movement.source.clone(),
+                    gross: movement.gross,
+                    fee: movement.fee,
                 });
             }
             let gross: i64 = waiting.iter().map(|line| line.gross).sum();
@@ -56,16 +63,34 @@ pub(super) fn settle(month: &mut Month) -> anyhow::Result<Vec<Payout>> {
                 "gross": number(place.money(gross)?), "fees": number(place.money(fees)?),
                 "net": number(place.money(gross - fees)?), "paid_on": on.to_string(),
             }));
-            payouts.push(Payout { id, market, on, net: gross - fees, lines: std::mem::take(&mut waiting) });
+            payouts.push(Payout {
+                id,
+                market,
+                on,
+                net: gross - fees,
+                lines: std::mem::take(&mut waiting),
+            });
         }
     }
     Ok(payouts)
 }
 
 const HEADER: [&str; 16] = [
-    "automatic_payout_id", "automatic_payout_effective_at", "balance_transaction_id", "created_utc",
-    "created", "available_on_utc", "available_on", "currency", "gross", "fee", "net",
-    "reporting_category", "source_id", "description", "customer_facing_amount",
+    "automatic_payout_id",
+    "automatic_payout_effective_at",
+    "balance_transaction_id",
+    "created_utc",
+    "created",
+    "available_on_utc",
+    "available_on",
+    "currency",
+    "gross",
+    "fee",
+    "net",
+    "reporting_category",
+    "source_id",
+    "description",
+    "customer_facing_amount",
     "customer_facing_currency",
 ];
 
@@ -76,7 +101,10 @@ pub(super) fn write(folder: &Path, payouts: &[Payout]) -> anyhow::Result<()> {
         let mut writer = csv::Writer::from_path(path)?;
         writer.write_record(HEADER)?;
         for payout in payouts {
-            let Some(place) = MARKETS.get(payout.market).filter(|place| place.entity == entity) else {
+            let Some(place) = MARKETS
+                .get(payout.market)
+                .filter(|place| place.entity == entity)
+            else {
                 continue;
             };
             let paid = ReportLine {
@@ -89,7 +117,11 @@ pub(super) fn write(folder: &Path, payouts: &[Payout]) -> anyhow::Result<()> {
             };
             for line in payout.lines.iter().chain([&paid]) {
                 let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
-                let amount = |amount| place.money(amount).map(|money| money.to_decimal().to_string());
+                let amount = |amount| {
+                    place
+                        .money(amount)
+                        .map(|money| money.to_decimal().to_string())
+                };
                 writer.write_record([
                     payout.id.as_str(),
                     &time(at(payout.on, 0)),
@@ -104,7 +136,11 @@ pub(super) fn write(folder: &Path, payouts: &[Payout]) -> anyhow::Result<()> {
                     &amount(line.gross - line.fee)?,
                     line.kind,
                     &line.source,
-                    if line.kind == "charge" { "Payment for invoice" } else { "" },
+                    if line.kind == "charge" {
+                        "Payment for invoice"
+                    } else {
+                        ""
+                    },
                     "",
                     "",
                 ])?;

@@ -7,12 +7,30 @@ pub(crate) const CONFIG: &str = include_str!("tieout.yaml");
 
 /// The files of the pack, without its tests.
 const PACK: &[(&str, &str)] = &[
-    ("chart.yaml", include_str!("../../../mappings/packs/billing/chart.yaml")),
-    ("customer.yaml", include_str!("../../../mappings/packs/billing/customer.yaml")),
-    ("invoice.yaml", include_str!("../../../mappings/packs/billing/invoice.yaml")),
-    ("payment.yaml", include_str!("../../../mappings/packs/billing/payment.yaml")),
-    ("usage.yaml", include_str!("../../../mappings/packs/billing/usage.yaml")),
-    ("tables/rates.csv", include_str!("../../../mappings/packs/billing/tables/rates.csv")),
+    (
+        "chart.yaml",
+        include_str!("../../../mappings/packs/billing/chart.yaml"),
+    ),
+    (
+        "customer.yaml",
+        include_str!("../../../mappings/packs/billing/customer.yaml"),
+    ),
+    (
+        "invoice.yaml",
+        include_str!("../../../mappings/packs/billing/invoice.yaml"),
+    ),
+    (
+        "payment.yaml",
+        include_str!("../../../mappings/packs/billing/payment.yaml"),
+    ),
+    (
+        "usage.yaml",
+        include_str!("../../../mappings/packs/billing/usage.yaml"),
+    ),
+    (
+        "tables/rates.csv",
+        include_str!("../../../mappings/packs/billing/tables/rates.csv"),
+    ),
     (
         "tables/revenue-account.csv",
         include_str!("../../../mappings/packs/billing/tables/revenue-account.csv"),

@@ -17,7 +17,10 @@ pub(crate) struct Planted {
 
 impl Planted {
     pub(crate) fn new(kind: &str, name: impl Into<String>) -> Self {
-        Self { kind: kind.to_owned(), name: name.into() }
+        Self {
+            kind: kind.to_owned(),
+            name: name.into(),
+        }
     }
 }
 
@@ -26,18 +29,28 @@ pub(crate) async fn found(company: &Company) -> anyhow::Result<Vec<Planted>> {
     let store = &company.store;
     let mut found = Vec::new();
     for row in store.repetitions().await? {
-        let kind = if row.kind == 1 { "duplicate" } else { "conflict" };
+        let kind = if row.kind == 1 {
+            "duplicate"
+        } else {
+            "conflict"
+        };
         found.push(Planted::new(kind, event_id(&row.payload)));
     }
     for row in store.quarantined().await? {
         let file = row.partition_name.split('@').next().unwrap_or_default();
-        found.push(Planted::new("quarantined", format!("{file}:{}", row.position)));
+        found.push(Planted::new(
+            "quarantined",
+            format!("{file}:{}", row.position),
+        ));
     }
     for row in store.suspended().await? {
         found.push(Planted::new("suspended", event_id(&row.payload)));
     }
     for row in store.breaks().await? {
-        found.push(Planted { kind: row.kind, name: row.reference });
+        found.push(Planted {
+            kind: row.kind,
+            name: row.reference,
+        });
     }
     for statement in store.statements().await? {
         if statement.verdict.starts_with("does not close") {
@@ -82,7 +95,11 @@ pub(crate) fn compare(planted: &[Planted], found: &[Planted]) -> Verdicts {
             Err(_) => missed.push(defect.clone()),
         }
     }
-    Verdicts { counts, missed, unexpected }
+    Verdicts {
+        counts,
+        missed,
+        unexpected,
+    }
 }
 
 impl Verdicts {
@@ -100,10 +117,18 @@ impl Verdicts {
             table.row(vec![kind.clone(), planted.to_string(), found.to_string()]);
         }
         for defect in &self.missed {
-            table.row(vec![format!("missed: {} {}", defect.kind, defect.name), "1".into(), "0".into()]);
+            table.row(vec![
+                format!("missed: {} {}", defect.kind, defect.name),
+                "1".into(),
+                "0".into(),
+            ]);
         }
         for defect in &self.unexpected {
-            table.row(vec![format!("unexpected: {} {}", defect.kind, defect.name), "0".into(), "1".into()]);
+            table.row(vec![
+                format!("unexpected: {} {}", defect.kind, defect.name),
+                "0".into(),
+                "1".into(),
+            ]);
         }
         table
     }

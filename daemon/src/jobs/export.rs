@@ -34,23 +34,33 @@ pub(crate) fn open(
 ) -> anyhow::Result<Box<dyn ErpConnector>> {
     let kind = ErpKind::find(&target.kind).context("the kind is unknown")?;
     let drop = target.drop.open(&company.base)?;
-    kind.open(target.options.clone(), &Host { drop }).with_context(|| format!("target `{name}`"))
+    kind.open(target.options.clone(), &Host { drop })
+        .with_context(|| format!("target `{name}`"))
 }
 
 /// Exports to all targets, or to one.
-pub(crate) async fn run(company: &Company, only: Option<&str>) -> anyhow::Result<Vec<TargetSummary>> {
+pub(crate) async fn run(
+    company: &Company,
+    only: Option<&str>,
+) -> anyhow::Result<Vec<TargetSummary>> {
     if let Some(name) = only
         && !company.config.targets.contains_key(name)
     {
         let known: Vec<&str> = company.config.targets.keys().map(String::as_str).collect();
-        anyhow::bail!("there is no target `{name}`; there are {}", known.join(", "));
+        anyhow::bail!(
+            "there is no target `{name}`; there are {}",
+            known.join(", ")
+        );
     }
     let mut all = Vec::new();
     for (name, target) in &company.config.targets {
         if only.is_some_and(|only| only != name) {
             continue;
         }
-        let mut summary = TargetSummary { target: name.clone(), ..TargetSummary::default() };
+        let mut summary = TargetSummary {
+            target: name.clone(),
+            ..TargetSummary::default()
+        };
         if let Err(error) = export(company, name, target, &mut summary).await {
             tracing::error!(target.name = %name, error = %format!("{error:#}"), "the export stopped");
             summary.problem = Some(format!("{error:#}"));
@@ -71,11 +81,20 @@ async fn export(
     let target_id = tx.target_id(name, &target.kind).await?;
     tx.commit().await?;
     loop {
-        let pending = company.store.pending_entries(target_id, target.batch_entries).await?;
+        let pending = company
+            .store
+            .pending_entries(target_id, target.batch_entries)
+            .await?;
         if pending.is_empty() {
             break;
         }
-        let maker = Maker { company, name, target, target_id, connector: connector.as_ref() };
+        let maker = Maker {
+            company,
+            name,
+            target,
+            target_id,
+            connector: connector.as_ref(),
+        };
         maker.batch(&pending).await?;
         summary.batches += 1;
         summary.entries += i64::try_from(pending.len()).unwrap_or(0);
@@ -142,9 +161,16 @@ impl Maker<'_> {
             .filter(|entry| wanted.binary_search(&entry.id).is_ok())
             .map(|stored| {
                 let entry = stored.entry.map_err(|error| {
-                    anyhow::anyhow!("entry {} cannot leave: {error}; run `tieout verify`", stored.id)
+                    anyhow::anyhow!(
+                        "entry {} cannot leave: {error}; run `tieout verify`",
+                        stored.id
+                    )
                 })?;
-                Ok(ExportEntry { id: stored.id, period: stored.period, entry })
+                Ok(ExportEntry {
+                    id: stored.id,
+                    period: stored.period,
+                    entry,
+                })
             })
             .collect()
     }
@@ -197,17 +223,24 @@ async fn deliver(
         "the stored artifact `{}` is not what was rendered; it is not sent; run `tieout verify`",
         batch.artifact_name
     );
-    let artifact = Artifact { name: batch.artifact_name.clone(), bytes: batch.artifact.clone() };
+    let artifact = Artifact {
+        name: batch.artifact_name.clone(),
+        bytes: batch.artifact.clone(),
+    };
     let (kind, message) = match connector.deliver(&artifact, &batch.manifest).await {
         Ok(Delivery::Accepted(receipt)) => (DeliveryKind::Delivered, receipt),
         Ok(Delivery::Rejected { reason }) => (DeliveryKind::Rejected, reason),
-        Err(error) => (DeliveryKind::Unknown, format!("{:#}", anyhow::Error::from(error))),
+        Err(error) => (
+            DeliveryKind::Unknown,
+            format!("{:#}", anyhow::Error::from(error)),
+        ),
     };
     let result = DeliveryKind::name_of(Some(kind.number()));
     metric::delivery(target, result);
     tracing::info!(batch.id = %batch.uuid, artifact = %artifact.name, result, "a batch was sent");
     let mut tx = company.store.begin().await?;
-    tx.insert_delivery(batch.id, kind, &message, &company.stamp()).await?;
+    tx.insert_delivery(batch.id, kind, &message, &company.stamp())
+        .await?;
     tx.commit().await?;
     Ok(kind)
 }

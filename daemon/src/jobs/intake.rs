@@ -45,7 +45,9 @@ pub(crate) struct SourceName<'s> {
 pub(crate) async fn ingest_folders(company: &Company) -> anyhow::Result<IntakeSummary> {
     let mut total = IntakeSummary::default();
     for (name, source) in &company.config.sources {
-        let SourceConfig::File(folder) = source else { continue };
+        let SourceConfig::File(folder) = source else {
+            continue;
+        };
         for path in event_files(&company.path(&folder.folder))? {
             let from = SourceName { name, kind: "file" };
             total.add(&ingest_file(company, from, &path, &ProgressBar::hidden()).await?);
@@ -62,7 +64,11 @@ pub(crate) fn event_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for item in std::fs::read_dir(folder)? {
         let path = item?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_ascii_lowercase();
         let plain = name.trim_end_matches(".gz").trim_end_matches(".zst");
         // A leading dot marks a file that its sender has not finished.
         if !name.starts_with('.') && (plain.ends_with(".ndjson") || plain.ends_with(".jsonl")) {
@@ -91,7 +97,10 @@ pub(crate) async fn drain(
     source: &mut dyn EventSource,
     bar: &ProgressBar,
 ) -> anyhow::Result<IntakeSummary> {
-    let checkpoints = StoredCheckpoints { store: &company.store, source: from.name };
+    let checkpoints = StoredCheckpoints {
+        store: &company.store,
+        source: from.name,
+    };
     let mut total = IntakeSummary::default();
     while let Some(batch) = source.poll(&checkpoints).await? {
         let (partition, through) = (batch.partition.clone(), batch.through);
@@ -152,7 +161,10 @@ fn decide_all(
             .map(|chunk| {
                 scope.spawn(move || {
                     let mut evaluator = Evaluator::new(program, context);
-                    chunk.iter().map(|raw| decide(&mut evaluator, raw, now)).collect::<Vec<_>>()
+                    chunk
+                        .iter()
+                        .map(|raw| decide(&mut evaluator, raw, now))
+                        .collect::<Vec<_>>()
                 })
             })
             .collect();
@@ -170,7 +182,10 @@ fn decide(evaluator: &mut Evaluator<'_>, raw: &RawEvent, now: DateTime<Utc>) -> 
     let position = raw.position;
     let unreadable = |reason: String| IntakeItem {
         position,
-        content: IntakeContent::Unreadable { raw: raw.payload.clone(), reason },
+        content: IntakeContent::Unreadable {
+            raw: raw.payload.clone(),
+            reason,
+        },
     };
     if let Some(problem) = &raw.problem {
         return unreadable(problem.clone());

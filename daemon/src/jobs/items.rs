@@ -12,7 +12,12 @@ pub(crate) async fn load(company: &Company, plan: &Plan) -> anyhow::Result<Input
     let consumed = company.store.consumed(&plan.reconciliation).await?;
     let (left, left_until) = side(company, &plan.left, "left", &consumed).await?;
     let (right, right_until) = side(company, &plan.right, "right", &consumed).await?;
-    Ok(Input { left, right, left_until, right_until })
+    Ok(Input {
+        left,
+        right,
+        left_until,
+        right_until,
+    })
 }
 
 type Consumed = BTreeSet<(String, String)>;
@@ -38,9 +43,14 @@ async fn side(
             let wanted = text.to_lowercase();
             let lines = company.store.settlement_lines("bank").await?;
             let own = lines.iter().filter(|line| {
-                format!("{} {}", line.description, line.reference).to_lowercase().contains(&wanted)
+                format!("{} {}", line.description, line.reference)
+                    .to_lowercase()
+                    .contains(&wanted)
             });
-            (own.filter_map(bank_item).collect(), covered(company, "bank").await?)
+            (
+                own.filter_map(bank_item).collect(),
+                covered(company, "bank").await?,
+            )
         }
     };
     tell_apart(&mut items);
@@ -117,7 +127,9 @@ fn bank_item(line: &LineRow) -> Option<Item> {
 fn payouts(lines: &[LineRow]) -> Vec<Item> {
     let mut sums = BTreeMap::<(i64, &str), (i64, Option<NaiveDate>, &str)>::new();
     for line in lines.iter().filter(|line| !line.payout.is_empty()) {
-        let sum = sums.entry((line.currency_id, &line.payout)).or_insert((0, None, &line.account));
+        let sum = sums
+            .entry((line.currency_id, &line.payout))
+            .or_insert((0, None, &line.account));
         sum.0 += line.net;
         sum.1 = sum.1.max(line.paid_on.or(Some(line.booked_on)));
     }
@@ -142,7 +154,11 @@ fn payouts(lines: &[LineRow]) -> Vec<Item> {
 /// How far the files of a kind reach: the account that lags decides.
 async fn covered(company: &Company, origin: &str) -> anyhow::Result<Option<NaiveDate>> {
     let rows = company.store.coverage().await?;
-    Ok(rows.iter().filter(|row| row.origin == origin).map(|row| row.covered_on).min())
+    Ok(rows
+        .iter()
+        .filter(|row| row.origin == origin)
+        .map(|row| row.covered_on)
+        .min())
 }
 
 /// Gives items with one identity a number each, in an order that does not depend on the store's.

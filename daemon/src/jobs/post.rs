@@ -13,11 +13,15 @@ pub(crate) async fn run(company: &Company) -> anyhow::Result<IntakeSummary> {
     let mut after = 0;
     loop {
         let page = company.store.suspended_after(after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(total) };
+        let Some(last) = page.last() else {
+            return Ok(total);
+        };
         after = last.id;
         let decisions = decide_again(company, &page);
         let mut tx = company.store.begin().await?;
-        let summary = tx.redecide(&decisions, company.program.version, &company.stamp()).await?;
+        let summary = tx
+            .redecide(&decisions, company.program.version, &company.stamp())
+            .await?;
         tx.commit().await?;
         total.add(&summary);
     }
@@ -29,7 +33,10 @@ fn decide_again(company: &Company, page: &[SuspendedEvent]) -> Vec<(i64, Decisio
         .map(|suspended| {
             let decision = match Event::parse(&suspended.payload) {
                 Ok(event) => evaluator.decide(&event),
-                Err(error) => Decision::Suspended { rule: None, reason: error.to_string() },
+                Err(error) => Decision::Suspended {
+                    rule: None,
+                    reason: error.to_string(),
+                },
             };
             (suspended.id, decision)
         })

@@ -25,11 +25,20 @@ pub(crate) async fn run(company: &Company, only: Option<&str>) -> anyhow::Result
     if let Some(name) = only
         && !plans.iter().any(|plan| plan.reconciliation == name)
     {
-        let known: Vec<&str> = plans.iter().map(|plan| plan.reconciliation.as_str()).collect();
-        anyhow::bail!("there is no reconciliation `{name}`; there are {}", known.join(", "));
+        let known: Vec<&str> = plans
+            .iter()
+            .map(|plan| plan.reconciliation.as_str())
+            .collect();
+        anyhow::bail!(
+            "there is no reconciliation `{name}`; there are {}",
+            known.join(", ")
+        );
     }
     let mut all = Vec::new();
-    for plan in plans.iter().filter(|plan| only.is_none_or(|only| plan.reconciliation == only)) {
+    for plan in plans
+        .iter()
+        .filter(|plan| only.is_none_or(|only| plan.reconciliation == only))
+    {
         let input = items::load(company, plan).await?;
         let findings = tokio::task::block_in_place(|| reconcile::reconcile(plan, &input));
         write(company, plan, &findings).await?;
@@ -54,11 +63,21 @@ async fn write(company: &Company, plan: &Plan, findings: &Findings) -> anyhow::R
             explanation: found.explanation.clone(),
         })
         .collect();
-    let breaks: Vec<BreakRow> =
-        findings.breaks.iter().map(|found| break_row(plan, found)).collect();
+    let breaks: Vec<BreakRow> = findings
+        .breaks
+        .iter()
+        .map(|found| break_row(plan, found))
+        .collect();
     let states = state_rows(plan, findings);
     let mut tx = company.store.begin().await?;
-    tx.write_findings(&plan.reconciliation, &matches, &breaks, &states, &company.stamp()).await?;
+    tx.write_findings(
+        &plan.reconciliation,
+        &matches,
+        &breaks,
+        &states,
+        &company.stamp(),
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }
@@ -82,7 +101,9 @@ fn break_row(plan: &Plan, found: &reconcile::Break) -> BreakRow {
 }
 
 fn state_rows(plan: &Plan, findings: &Findings) -> Vec<StateRow> {
-    let Some(as_of_on) = findings.as_of else { return Vec::new() };
+    let Some(as_of_on) = findings.as_of else {
+        return Vec::new();
+    };
     findings
         .totals
         .iter()
@@ -124,7 +145,9 @@ pub(crate) async fn examine(company: &Company) -> anyhow::Result<Examination> {
         }
         found.cash.extend(cash_rows(plan, &input, &findings));
         if let Source::Ledger { account, .. } = &plan.left {
-            found.clearing.extend(clearing_rows(company, plan, account).await?);
+            found
+                .clearing
+                .extend(clearing_rows(company, plan, account).await?);
         }
     }
     Ok(found)
@@ -178,11 +201,25 @@ async fn clearing_rows(
     for line in company.store.account_items(account).await? {
         let item = format!("entry:{}/{}", line.entry_id, line.line_no);
         let group = payouts.get(&item).cloned().unwrap_or(line.reference);
-        let amount = if line.side == ledger::Side::Credit.number() { -line.amount } else { line.amount };
-        *groups.entry((line.entity, line.currency_id)).or_default().entry(group).or_default() += amount;
+        let amount = if line.side == ledger::Side::Credit.number() {
+            -line.amount
+        } else {
+            line.amount
+        };
+        *groups
+            .entry((line.entity, line.currency_id))
+            .or_default()
+            .entry(group)
+            .or_default() += amount;
     }
     let mut balances = BTreeMap::<(String, i64), i64>::new();
-    for row in company.store.balances().await?.into_iter().filter(|row| row.account == account) {
+    for row in company
+        .store
+        .balances()
+        .await?
+        .into_iter()
+        .filter(|row| row.account == account)
+    {
         *balances.entry((row.entity, row.currency_id)).or_default() += row.debit - row.credit;
     }
     Ok(groups

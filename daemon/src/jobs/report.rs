@@ -21,12 +21,17 @@ pub(crate) async fn control(company: &Company) -> anyhow::Result<Control> {
 
 /// What the reports speak of.
 pub(crate) fn subject(company: &Company) -> Subject {
-    Subject { company: company.config.company.clone(), now: company.clock.now() }
+    Subject {
+        company: company.config.company.clone(),
+        now: company.clock.now(),
+    }
 }
 
 /// Writes all reports; says which files.
 pub(crate) async fn run(company: &Company) -> anyhow::Result<Vec<PathBuf>> {
-    let Some(folder) = &company.config.reports else { return Ok(Vec::new()) };
+    let Some(folder) = &company.config.reports else {
+        return Ok(Vec::new());
+    };
     let folder = company.path(&folder.folder);
     std::fs::create_dir_all(&folder)?;
     let (control, subject) = (control(company).await?, subject(company));

@@ -17,13 +17,17 @@ pub(crate) struct Summary {
 
 /// Takes every file of the configured folder.
 pub(crate) async fn run(company: &Company) -> anyhow::Result<Summary> {
-    let Some(folder) = &company.config.settlement else { return Ok(Summary::default()) };
+    let Some(folder) = &company.config.settlement else {
+        return Ok(Summary::default());
+    };
     let folder = company.path(&folder.folder);
     let mut files = Vec::new();
     if folder.is_dir() {
         for item in std::fs::read_dir(&folder)? {
             let path = item?.path();
-            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            let hidden = path
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with('.'));
             if path.is_file() && !hidden {
                 files.push(path);
             }
@@ -65,14 +69,29 @@ pub(crate) async fn take_files(
 fn read(path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile> {
     let at = || path.display().to_string();
     let raw = std::fs::read(path).with_context(at)?;
-    let kind = format.or_else(|| SettlementKind::recognise(&raw)).with_context(|| {
-        let known: Vec<&str> = KINDS.iter().map(|kind| kind.id).collect();
-        format!("{}: no format recognises it; name one with --format: {}", at(), known.join(", "))
-    })?;
+    let kind = format
+        .or_else(|| SettlementKind::recognise(&raw))
+        .with_context(|| {
+            let known: Vec<&str> = KINDS.iter().map(|kind| kind.id).collect();
+            format!(
+                "{}: no format recognises it; name one with --format: {}",
+                at(),
+                known.join(", ")
+            )
+        })?;
     let statements = kind.parse(&raw).with_context(at)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let statements = statements.iter().map(statement).collect();
-    Ok(NewFile { name, format: kind.id.to_owned(), raw, statements })
+    Ok(NewFile {
+        name,
+        format: kind.id.to_owned(),
+        raw,
+        statements,
+    })
 }
 
 fn statement(statement: &Statement) -> NewStatement {

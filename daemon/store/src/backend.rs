@@ -42,7 +42,9 @@ pub enum StoreError {
     #[error("`{0}` is neither `sqlite:FILE` nor `postgres://…`")]
     Url(String),
     /// Somebody else moved the checkpoint: nothing of this batch was written.
-    #[error("the checkpoint of `{partition}` stands at {found}, not at {expected}: another instance took over; read again from there")]
+    #[error(
+        "the checkpoint of `{partition}` stands at {found}, not at {expected}: another instance took over; read again from there"
+    )]
     CheckpointMoved {
         /// The partition.
         partition: String,
@@ -52,7 +54,9 @@ pub enum StoreError {
         found: i64,
     },
     /// A name that the books do not know.
-    #[error("the books know no {what} `{name}`; `tieout check` compares them with the configuration")]
+    #[error(
+        "the books know no {what} `{name}`; `tieout check` compares them with the configuration"
+    )]
     Unknown {
         /// The kind of thing.
         what: &'static str,
@@ -143,7 +147,12 @@ impl Store {
             if let Some(password) = password {
                 options = options.password(password);
             }
-            Self::Postgres(PgPoolOptions::new().max_connections(8).connect_with(options).await?)
+            Self::Postgres(
+                PgPoolOptions::new()
+                    .max_connections(8)
+                    .connect_with(options)
+                    .await?,
+            )
         } else {
             return Err(StoreError::Url(url.to_owned()));
         };
@@ -158,9 +167,14 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(30));
-        let write =
-            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options)
+            .await?;
         Ok(Self::Sqlite { write, read })
     }
 
@@ -170,7 +184,9 @@ impl Store {
                 sqlx::migrate!("../../migrations/sqlite").run(write).await?;
             }
             Self::Postgres(pool) => {
-                sqlx::migrate!("../../migrations/postgres").run(pool).await?;
+                sqlx::migrate!("../../migrations/postgres")
+                    .run(pool)
+                    .await?;
             }
         }
         Ok(())

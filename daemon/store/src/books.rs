@@ -144,7 +144,9 @@ impl Tx {
         let entities: Vec<EntityRow> = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("books/entities")).fetch_all(db).await?);
         for row in entities {
-            dictionary.entities.insert(row.code, (row.id, row.functional_id));
+            dictionary
+                .entities
+                .insert(row.code, (row.id, row.functional_id));
         }
         let accounts: Vec<NamedId> = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("books/accounts")).fetch_all(db).await?);
@@ -170,8 +172,10 @@ impl Tx {
         if let Some(id) = known.rules.get(&key) {
             return Ok(*id);
         }
-        let missing =
-            || StoreError::Unknown { what: "mapping version", name: mapping.to_string() };
+        let missing = || StoreError::Unknown {
+            what: "mapping version",
+            name: mapping.to_string(),
+        };
         let mapping_id: Option<i64> = on_tx!(&mut *self, db =>
             sqlx::query_scalar(sql!("books/mapping_id")).bind(mapping.as_bytes().as_slice())
                 .fetch_optional(db).await?);

@@ -156,8 +156,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn batches_of_entry(&self, entry: i64) -> Result<Vec<BatchOfEntry>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("export/batches_of_entry"))
-            .bind(entry).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("export/batches_of_entry"))
+            .bind(entry).fetch_all(db).await)?,
+        )
     }
 
     /// The batch with this outside name.
@@ -165,8 +167,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn batch_by_uuid(&self, uuid: &str) -> Result<Option<BatchRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("export/batch_by_uuid"))
-            .bind(uuid).fetch_optional(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("export/batch_by_uuid"))
+            .bind(uuid).fetch_optional(db).await)?,
+        )
     }
 
     /// Entries that no batch of the target holds.
@@ -174,8 +178,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn pending_entries(&self, target: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_scalar(sql!("export/pending"))
-            .bind(target).bind(limit).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_scalar(sql!("export/pending"))
+            .bind(target).bind(limit).fetch_all(db).await)?,
+        )
     }
 
     /// Batches that have neither been delivered nor refused.
@@ -183,8 +189,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn undelivered(&self, target: i64) -> Result<Vec<PendingBatch>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("export/undelivered"))
-            .bind(target).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("export/undelivered"))
+            .bind(target).fetch_all(db).await)?,
+        )
     }
 
     /// All artifacts.
@@ -204,8 +212,10 @@ impl Tx {
     pub async fn target_id(&mut self, name: &str, kind: &str) -> Result<i64, StoreError> {
         on_tx!(&mut *self, db => sqlx::query(sql!("export/upsert_target"))
             .bind(name).bind(kind).execute(db).await?.rows_affected());
-        Ok(on_tx!(&mut *self, db => sqlx::query_scalar(sql!("export/target_id"))
-            .bind(name).fetch_one(db).await)?)
+        Ok(
+            on_tx!(&mut *self, db => sqlx::query_scalar(sql!("export/target_id"))
+            .bind(name).fetch_one(db).await)?,
+        )
     }
 
     /// The next batch id, and the next number within the target.
@@ -213,15 +223,21 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn next_batch(&mut self, target: i64) -> Result<(i64, i64), StoreError> {
-        Ok(on_tx!(&mut *self, db => sqlx::query_as(sql!("export/next_batch"))
-            .bind(target).fetch_one(db).await)?)
+        Ok(
+            on_tx!(&mut *self, db => sqlx::query_as(sql!("export/next_batch"))
+            .bind(target).fetch_one(db).await)?,
+        )
     }
 
     /// Writes a batch, its artifact and what it consumes.
     ///
     /// # Errors
     /// [`StoreError::Database`], also when an entry already is in a batch of this target.
-    pub async fn insert_batch(&mut self, batch: &NewBatch, stamp: &Stamp) -> Result<(), StoreError> {
+    pub async fn insert_batch(
+        &mut self,
+        batch: &NewBatch,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
         let hash = Hash::of(&batch.artifact);
         let entries = i64::try_from(batch.entries.len()).unwrap_or(i64::MAX);
         on_tx!(&mut *self, db => sqlx::query(sql!("export/insert_batch"))

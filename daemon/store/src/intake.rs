@@ -235,8 +235,10 @@ impl crate::Store {
         after: i64,
         limit: i64,
     ) -> Result<Vec<SuspendedEvent>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("intake/suspended"))
-            .bind(after).bind(limit).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("intake/suspended"))
+            .bind(after).bind(limit).fetch_all(db).await)?,
+        )
     }
 }
 
@@ -256,8 +258,10 @@ impl Tx {
         let mut last = self.last_ids().await?;
         let mut dictionary = self.dictionary().await?;
         let mut seen = known;
-        let mut summary =
-            IntakeSummary { received: count(batch.items.len()), ..IntakeSummary::default() };
+        let mut summary = IntakeSummary {
+            received: count(batch.items.len()),
+            ..IntakeSummary::default()
+        };
         let (mut events, mut outcomes) = (Vec::new(), Vec::new());
         let (mut repetitions, mut quarantine) = (Vec::new(), Vec::new());
         let mut journal = JournalRows::default();
@@ -267,7 +271,12 @@ impl Tx {
                 IntakeContent::Unreadable { raw, reason } => {
                     last.quarantine += 1;
                     summary.quarantined += 1;
-                    quarantine.push(QuarantineRow { id: last.quarantine, position, raw, reason });
+                    quarantine.push(QuarantineRow {
+                        id: last.quarantine,
+                        position,
+                        raw,
+                        reason,
+                    });
                 }
                 IntakeContent::Event(event) => {
                     if let Some((event_id, content)) = seen.get(&event.key) {
@@ -277,17 +286,40 @@ impl Tx {
                         last.repetition += 1;
                         let id = last.repetition;
                         let event_id = *event_id;
-                        repetitions.push(RepetitionRow { id, event_id, kind, position, event });
+                        repetitions.push(RepetitionRow {
+                            id,
+                            event_id,
+                            kind,
+                            position,
+                            event,
+                        });
                         continue;
                     }
                     last.event += 1;
                     seen.insert(event.key, (last.event, event.content));
                     let origin_id = self.origin_id(&mut dictionary, &event.origin).await?;
-                    let type_id = self.event_type_id(&mut dictionary, &event.event_type).await?;
-                    events.push(EventRow { id: last.event, origin_id, type_id, position, event });
-                    let to = Destination { event_id: last.event, mapping: batch.mapping };
+                    let type_id = self
+                        .event_type_id(&mut dictionary, &event.event_type)
+                        .await?;
+                    events.push(EventRow {
+                        id: last.event,
+                        origin_id,
+                        type_id,
+                        position,
+                        event,
+                    });
+                    let to = Destination {
+                        event_id: last.event,
+                        mapping: batch.mapping,
+                    };
                     let outcome = self
-                        .decide(&mut dictionary, &mut journal, &mut last, &to, &event.decision)
+                        .decide(
+                            &mut dictionary,
+                            &mut journal,
+                            &mut last,
+                            &to,
+                            &event.decision,
+                        )
                         .await?;
                     tally(&mut summary, outcome.kind);
                     outcomes.push(outcome);
@@ -297,8 +329,10 @@ impl Tx {
         summary.entries = count(journal.entries.len());
         self.insert_events(partition_id, &events, stamp).await?;
         self.insert_outcomes(&outcomes, stamp).await?;
-        self.insert_repetitions(partition_id, &repetitions, stamp).await?;
-        self.insert_quarantine(partition_id, &quarantine, stamp).await?;
+        self.insert_repetitions(partition_id, &repetitions, stamp)
+            .await?;
+        self.insert_quarantine(partition_id, &quarantine, stamp)
+            .await?;
         self.write_journal(&journal, last.batch, stamp).await?;
         self.advance(partition_id, batch).await?;
         Ok(summary)
@@ -317,12 +351,18 @@ impl Tx {
         let mut last = self.last_ids().await?;
         let mut dictionary = self.dictionary().await?;
         let mut journal = JournalRows::default();
-        let mut summary =
-            IntakeSummary { received: count(decisions.len()), ..IntakeSummary::default() };
+        let mut summary = IntakeSummary {
+            received: count(decisions.len()),
+            ..IntakeSummary::default()
+        };
         for (event_id, decision) in decisions {
-            let to = Destination { event_id: *event_id, mapping };
-            let outcome =
-                self.decide(&mut dictionary, &mut journal, &mut last, &to, decision).await?;
+            let to = Destination {
+                event_id: *event_id,
+                mapping,
+            };
+            let outcome = self
+                .decide(&mut dictionary, &mut journal, &mut last, &to, decision)
+                .await?;
             tally(&mut summary, outcome.kind);
             on_tx!(&mut *self, db => sqlx::query(sql!("intake/redecide"))
                 .bind(outcome.event_id).bind(outcome.kind).bind(outcome.rule_id)
@@ -363,8 +403,8 @@ impl Tx {
                 IntakeContent::Unreadable { .. } => None,
             })
             .collect();
-        let keys = serde_json::to_string(&keys)
-            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let keys =
+            serde_json::to_string(&keys).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let statement = sql_of!(&*self, "intake/known");
         let rows: Vec<KnownRow> = on_tx!(&mut *self, db =>
             sqlx::query_as(statement).bind(&keys).fetch_all(db).await?);
@@ -397,27 +437,51 @@ impl Tx {
         match decision {
             Decision::Ignored { rule, .. } => {
                 let rule_id = Some(self.rule_id(known, to.mapping, rule).await?);
-                Ok(OutcomeRow { event_id, kind: 2, rule_id, reason: None })
+                Ok(OutcomeRow {
+                    event_id,
+                    kind: 2,
+                    rule_id,
+                    reason: None,
+                })
             }
             Decision::Suspended { rule, reason } => {
                 let rule_id = match rule {
                     Some(rule) => Some(self.rule_id(known, to.mapping, rule).await?),
                     None => None,
                 };
-                Ok(OutcomeRow { event_id, kind: 3, rule_id, reason: Some(reason.clone()) })
+                Ok(OutcomeRow {
+                    event_id,
+                    kind: 3,
+                    rule_id,
+                    reason: Some(reason.clone()),
+                })
             }
             Decision::Posted { rule, postings } => {
                 let rule_id = self.rule_id(known, to.mapping, rule).await?;
                 if let Some(reason) = self.closed_period(known, postings).await? {
                     let reason = Some(reason);
-                    return Ok(OutcomeRow { event_id, kind: 3, rule_id: Some(rule_id), reason });
+                    return Ok(OutcomeRow {
+                        event_id,
+                        kind: 3,
+                        rule_id: Some(rule_id),
+                        reason,
+                    });
                 }
                 for posting in postings {
                     last.entry += 1;
-                    let ids = EntryIds { entry_id: last.entry, event_id, rule_id };
+                    let ids = EntryIds {
+                        entry_id: last.entry,
+                        event_id,
+                        rule_id,
+                    };
                     self.entry_rows(known, journal, &ids, posting).await?;
                 }
-                Ok(OutcomeRow { event_id, kind: 1, rule_id: Some(rule_id), reason: None })
+                Ok(OutcomeRow {
+                    event_id,
+                    kind: 1,
+                    rule_id: Some(rule_id),
+                    reason: None,
+                })
             }
         }
     }
@@ -461,8 +525,10 @@ impl Tx {
             let currency_id = i64::from(currency.numeric());
             let dimension_set_id = self.dimension_set_id(known, &line.dimensions).await?;
             let (amount, functional) = (line.amount.amount(), line.functional.amount());
-            let sums =
-                journal.balances.entry((entity_id, period_id, account_id, currency_id)).or_default();
+            let sums = journal
+                .balances
+                .entry((entity_id, period_id, account_id, currency_id))
+                .or_default();
             let (side, functional_side) = match line.side {
                 Side::Debit => (0, 2),
                 Side::Credit => (1, 3),
@@ -484,7 +550,12 @@ impl Tx {
         for deferral in &posting.deferrals {
             let account_id = account_id(known, &deferral.release_account)?;
             let line_no = count(deferral.line_no);
-            journal.schedules.push(ScheduleRow { entry_id, line_no, account_id, deferral });
+            journal.schedules.push(ScheduleRow {
+                entry_id,
+                line_no,
+                account_id,
+                deferral,
+            });
         }
         journal.entries.push(EntryRow {
             id: entry_id,
@@ -641,7 +712,10 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let previous: Option<Vec<u8>> = on_tx!(&mut *self, db =>
             sqlx::query_scalar(sql!("intake/last_link")).bind(last_batch).fetch_optional(db).await?);
-        let previous = previous.as_deref().and_then(Hash::from_slice).unwrap_or(Hash::ZERO);
+        let previous = previous
+            .as_deref()
+            .and_then(Hash::from_slice)
+            .unwrap_or(Hash::ZERO);
         let leaves: Vec<Hash> = entries.iter().map(|row| row.hash).collect();
         let link = Link {
             batch: last_batch + 1,
@@ -708,7 +782,10 @@ fn entity_ids(known: &Dictionary, code: &str) -> Result<(i64, i64), StoreError> 
         .entities
         .get(code)
         .copied()
-        .ok_or_else(|| StoreError::Unknown { what: "entity", name: code.to_owned() })
+        .ok_or_else(|| StoreError::Unknown {
+            what: "entity",
+            name: code.to_owned(),
+        })
 }
 
 fn account_id(known: &Dictionary, name: &str) -> Result<i64, StoreError> {
@@ -716,5 +793,8 @@ fn account_id(known: &Dictionary, name: &str) -> Result<i64, StoreError> {
         .accounts
         .get(name)
         .copied()
-        .ok_or_else(|| StoreError::Unknown { what: "account", name: name.to_owned() })
+        .ok_or_else(|| StoreError::Unknown {
+            what: "account",
+            name: name.to_owned(),
+        })
 }

@@ -20,7 +20,10 @@ pub fn kind_number(kind: EntryKind) -> i64 {
 }
 
 fn kind_from_number(number: i64) -> Option<EntryKind> {
-    usize::try_from(number).ok().and_then(|n| EntryKind::ALL.get(n.checked_sub(1)?)).copied()
+    usize::try_from(number)
+        .ok()
+        .and_then(|n| EntryKind::ALL.get(n.checked_sub(1)?))
+        .copied()
 }
 
 /// An entry as it stands in the books.
@@ -317,8 +320,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn account_items(&self, account: &str) -> Result<Vec<AccountItem>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("journal/account_items"))
-            .bind(account).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("journal/account_items"))
+            .bind(account).fetch_all(db).await)?,
+        )
     }
 
     /// An event with its outcome.
@@ -335,8 +340,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn event_bytes(&self, after: i64, limit: i64) -> Result<Vec<EventBytes>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("journal/event_bytes"))
-            .bind(after).bind(limit).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("journal/event_bytes"))
+            .bind(after).bind(limit).fetch_all(db).await)?,
+        )
     }
 
     /// The number of the event with this id, whichever source named it.
@@ -362,8 +369,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn entries_of_event(&self, event: i64) -> Result<Vec<i64>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_scalar(sql!("journal/entries_of_event"))
-            .bind(event).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_scalar(sql!("journal/entries_of_event"))
+            .bind(event).fetch_all(db).await)?,
+        )
     }
 
     /// The entries with a reference.
@@ -371,8 +380,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn entries_by_reference(&self, reference: &str) -> Result<Vec<i64>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_scalar(sql!("journal/entries_by_reference"))
-            .bind(reference).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_scalar(sql!("journal/entries_by_reference"))
+            .bind(reference).fetch_all(db).await)?,
+        )
     }
 
     /// Everything that waits for a cure.
@@ -417,11 +428,17 @@ fn rebuild(head: EntryRow, lines: Vec<LineRow>) -> Result<JournalEntry, String> 
             rule: head.rule,
         },
         rate: match head.rate {
-            Some(text) => Some(text.parse().map_err(|_bad| format!("its rate `{text}` is no number"))?),
+            Some(text) => Some(
+                text.parse()
+                    .map_err(|_bad| format!("its rate `{text}` is no number"))?,
+            ),
             None => None,
         },
     };
-    let lines = lines.into_iter().map(|row| rebuild_line(row, functional)).collect::<Result<_, _>>()?;
+    let lines = lines
+        .into_iter()
+        .map(|row| rebuild_line(row, functional))
+        .collect::<Result<_, _>>()?;
     JournalEntry::new(header, lines).map_err(|error| error.to_string())
 }
 

@@ -148,8 +148,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn matches(&self, reconciliation: &str) -> Result<Vec<MatchRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("reconciliation/matches"))
-            .bind(reconciliation).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("reconciliation/matches"))
+            .bind(reconciliation).fetch_all(db).await)?,
+        )
     }
 
     /// All that a reconciliation's matches consumed.
@@ -157,8 +159,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn match_items(&self, reconciliation: &str) -> Result<Vec<MatchItemRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("reconciliation/match_items"))
-            .bind(reconciliation).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("reconciliation/match_items"))
+            .bind(reconciliation).fetch_all(db).await)?,
+        )
     }
 
     /// All items that share a match with this one, itself included.
@@ -166,8 +170,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn related_items(&self, item: &str) -> Result<Vec<RelatedItem>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("reconciliation/matches_of_item"))
-            .bind(item).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("reconciliation/matches_of_item"))
+            .bind(item).fetch_all(db).await)?,
+        )
     }
 
     /// All breaks that are not cleared.
@@ -233,9 +239,18 @@ impl Tx {
         let mut items: Vec<(&str, &str, i64, i64)> = Vec::new();
         let mut rows = Vec::new();
         for (id, found) in (first..).zip(matches) {
-            items.extend(found.left.iter().map(|(item, amount)| ("left", item.as_str(), id, *amount)));
-            items
-                .extend(found.right.iter().map(|(item, amount)| ("right", item.as_str(), id, *amount)));
+            items.extend(
+                found
+                    .left
+                    .iter()
+                    .map(|(item, amount)| ("left", item.as_str(), id, *amount)),
+            );
+            items.extend(
+                found
+                    .right
+                    .iter()
+                    .map(|(item, amount)| ("right", item.as_str(), id, *amount)),
+            );
             rows.push((id, found));
         }
         const HEAD: &str = "INSERT INTO reconciliation_match (id, reconciliation, pass, currency_id, left_amount, right_amount, explanation, matched_at) ";

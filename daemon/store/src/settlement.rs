@@ -208,8 +208,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn settlement_lines(&self, origin: &str) -> Result<Vec<LineRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("settlement/lines"))
-            .bind(origin).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("settlement/lines"))
+            .bind(origin).fetch_all(db).await)?,
+        )
     }
 
     /// Lines with this identity, reference or payout.
@@ -217,8 +219,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn settlement_lines_named(&self, text: &str) -> Result<Vec<LineRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("settlement/lines_by_text"))
-            .bind(text).fetch_all(db).await)?)
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("settlement/lines_by_text"))
+            .bind(text).fetch_all(db).await)?,
+        )
     }
 
     /// All statements.
@@ -261,7 +265,10 @@ impl Tx {
         let seen: Option<i64> = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("settlement/file_id"))
             .bind(hash.as_bytes().as_slice()).fetch_optional(db).await?);
         if seen.is_some() {
-            return Ok(SettleSummary { repeated_files: 1, ..SettleSummary::default() });
+            return Ok(SettleSummary {
+                repeated_files: 1,
+                ..SettleSummary::default()
+            });
         }
         let last: LastIds = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("settlement/next_ids")).fetch_one(db).await?);
@@ -269,13 +276,17 @@ impl Tx {
         on_tx!(&mut *self, db => sqlx::query(sql!("settlement/insert_file"))
             .bind(file_id).bind(hash.as_bytes().as_slice()).bind(&file.name).bind(&file.format)
             .bind(stamp.now).bind(&stamp.actor).bind(file.raw.as_slice()).execute(db).await?.rows_affected());
-        let mut summary = SettleSummary { files: 1, ..SettleSummary::default() };
+        let mut summary = SettleSummary {
+            files: 1,
+            ..SettleSummary::default()
+        };
         let mut known = self.known_lines(file).await?;
         let mut rows = Vec::new();
         let (mut statement_id, mut line_id) = (last.statement, last.line);
         for statement in &file.statements {
             statement_id += 1;
-            self.insert_statement(statement_id, file_id, statement).await?;
+            self.insert_statement(statement_id, file_id, statement)
+                .await?;
             summary.open_statements += i64::from(statement.verdict.starts_with("does not close"));
             for line in &statement.lines {
                 let key = line_key(statement, line);
@@ -285,7 +296,13 @@ impl Tx {
                 }
                 line_id += 1;
                 summary.lines += 1;
-                rows.push(KeyedLine { id: line_id, statement_id, key, line, statement });
+                rows.push(KeyedLine {
+                    id: line_id,
+                    statement_id,
+                    key,
+                    line,
+                    statement,
+                });
             }
         }
         self.insert_settlement_lines(file_id, &rows).await?;
@@ -297,15 +314,21 @@ impl Tx {
             .statements
             .iter()
             .flat_map(|statement| {
-                statement.lines.iter().map(move |line| hex(line_key(statement, line).as_bytes()))
+                statement
+                    .lines
+                    .iter()
+                    .map(move |line| hex(line_key(statement, line).as_bytes()))
             })
             .collect();
-        let keys = serde_json::to_string(&keys)
-            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let keys =
+            serde_json::to_string(&keys).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let statement = sql_of!(&*self, "settlement/known");
         let rows: Vec<Vec<u8>> = on_tx!(&mut *self, db =>
             sqlx::query_scalar(statement).bind(&keys).fetch_all(db).await?);
-        Ok(rows.iter().filter_map(|key| EventKey::from_slice(key)).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|key| EventKey::from_slice(key))
+            .collect())
     }
 
     async fn insert_statement(
@@ -359,5 +382,8 @@ impl Tx {
 }
 
 fn line_key(statement: &NewStatement, line: &NewLine) -> EventKey {
-    EventKey::new(&format!("{}:{}", statement.origin, statement.account), &line.identity)
+    EventKey::new(
+        &format!("{}:{}", statement.origin, statement.account),
+        &line.identity,
+    )
 }

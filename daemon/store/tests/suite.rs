@@ -6,7 +6,9 @@ use ledger::{
     Account, AccountType, Calendar, Currency, Decision, Dimensions, Entity, EntryHeader, EntryKind,
     EventKey, Hash, JournalEntry, Line, Money, Posting, RuleRef, Side,
 };
-use sqlx::{AssertSqlSafe, Connection, Either, Executor, PgConnection, PgPool, SqlitePool, Statement};
+use sqlx::{
+    AssertSqlSafe, Connection, Either, Executor, PgConnection, PgPool, SqlitePool, Statement,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,22 +20,41 @@ use store::{Store, StoreError};
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 async fn sqlite() -> Store {
-    let name = format!("tieout-suite-{}-{}.db", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let name = format!(
+        "tieout-suite-{}-{}.db",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
     let path = std::env::temp_dir().join(name);
     for ending in ["", "-wal", "-shm"] {
         let _absent = std::fs::remove_file(format!("{}{ending}", path.display()));
     }
-    Store::open(&format!("sqlite:{}", path.display()), None).await.unwrap()
+    Store::open(&format!("sqlite:{}", path.display()), None)
+        .await
+        .unwrap()
 }
 
 async fn postgres() -> Store {
     let url = std::env::var("TIEOUT_TEST_POSTGRES")
         .expect("TIEOUT_TEST_POSTGRES is not set; `make test` starts a PostgreSQL and sets it");
-    let name = format!("suite_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let name = format!(
+        "suite_{}_{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).await.unwrap();
-    connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
-    let base = url.rsplit_once('/').map_or(url.as_str(), |(base, _)| base).to_owned();
+    connection
+        .execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
+        .await
+        .unwrap();
+    connection
+        .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .await
+        .unwrap();
+    let base = url
+        .rsplit_once('/')
+        .map_or(url.as_str(), |(base, _)| base)
+        .to_owned();
     Store::open(&format!("{base}/{name}"), None).await.unwrap()
 }
 
@@ -59,7 +80,10 @@ suite!(
 );
 
 fn stamp() -> Stamp {
-    Stamp { now: "2026-01-31T12:00:00.123456Z".parse().unwrap(), actor: "suite".into() }
+    Stamp {
+        now: "2026-01-31T12:00:00.123456Z".parse().unwrap(),
+        actor: "suite".into(),
+    }
 }
 
 fn mapping() -> Hash {
@@ -75,15 +99,23 @@ async fn books(store: &Store) {
         calendar: Calendar::Monthly { first_month: 1 },
     };
     let account = |name: &str, code: &str, kind| Account {
-        account: name.into(), code: code.into(), kind, normal: None, title: name.into(),
+        account: name.into(),
+        code: code.into(),
+        kind,
+        normal: None,
+        title: name.into(),
     };
     let accounts = [
         account("bank", "1000", AccountType::Asset),
         account("revenue", "4000", AccountType::Revenue),
     ];
     let mut tx = store.begin().await.unwrap();
-    tx.set_up(&[entity("eu", "EUR"), entity("jp", "JPY")], accounts.iter()).await.unwrap();
-    tx.activate_mapping("suite", mapping(), stamp().now, "suite").await.unwrap();
+    tx.set_up(&[entity("eu", "EUR"), entity("jp", "JPY")], accounts.iter())
+        .await
+        .unwrap();
+    tx.activate_mapping("suite", mapping(), stamp().now, "suite")
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -91,7 +123,11 @@ fn posting(id: &str, amount: i64, currency: &str) -> Posting {
     let eur = Currency::from_code("EUR").unwrap();
     let amount = Money::minor(amount, Currency::from_code(currency).unwrap());
     let foreign = amount.currency() != eur;
-    let functional = if foreign { Money::minor(77, eur) } else { amount };
+    let functional = if foreign {
+        Money::minor(77, eur)
+    } else {
+        amount
+    };
     let line = |account: &str, side| Line {
         account: account.into(),
         side,
@@ -106,13 +142,22 @@ fn posting(id: &str, amount: i64, currency: &str) -> Posting {
         reference: format!("R-{id}"),
         description: "a sale".into(),
         event: EventKey::new("suite", id),
-        rule: RuleRef { mapping: mapping(), rule: "sale".into() },
+        rule: RuleRef {
+            mapping: mapping(),
+            rule: "sale".into(),
+        },
         rate: foreign.then(|| "0.0061".parse().unwrap()),
     };
     let lines = vec![line("bank", Side::Debit), line("revenue", Side::Credit)];
     let entry = JournalEntry::new(header, lines).unwrap();
-    let period = Calendar::Monthly { first_month: 1 }.period(entry.header().date).unwrap();
-    Posting { entry, period, deferrals: Vec::new() }
+    let period = Calendar::Monthly { first_month: 1 }
+        .period(entry.header().date)
+        .unwrap();
+    Posting {
+        entry,
+        period,
+        deferrals: Vec::new(),
+    }
 }
 
 fn event(id: &str, content: &str, decision: Decision) -> IntakeContent {
@@ -129,12 +174,21 @@ fn event(id: &str, content: &str, decision: Decision) -> IntakeContent {
 
 fn sale(id: &str, amount: i64, currency: &str) -> IntakeContent {
     let postings = vec![posting(id, amount, currency)];
-    event(id, &format!("{id} {amount}"), Decision::Posted { rule: "sale".into(), postings })
+    event(
+        id,
+        &format!("{id} {amount}"),
+        Decision::Posted {
+            rule: "sale".into(),
+            postings,
+        },
+    )
 }
 
 fn batch(from: i64, contents: Vec<IntakeContent>) -> IntakeBatch {
-    let items: Vec<IntakeItem> =
-        (from..).zip(contents).map(|(position, content)| IntakeItem { position, content }).collect();
+    let items: Vec<IntakeItem> = (from..)
+        .zip(contents)
+        .map(|(position, content)| IntakeItem { position, content })
+        .collect();
     IntakeBatch {
         source: "suite".into(),
         source_kind: "file".into(),
@@ -146,7 +200,10 @@ fn batch(from: i64, contents: Vec<IntakeContent>) -> IntakeBatch {
     }
 }
 
-async fn take(store: &Store, batch: &IntakeBatch) -> Result<store::intake::IntakeSummary, StoreError> {
+async fn take(
+    store: &Store,
+    batch: &IntakeBatch,
+) -> Result<store::intake::IntakeSummary, StoreError> {
     let mut tx = store.begin().await?;
     let summary = tx.take(batch, &stamp()).await?;
     tx.commit().await?;
@@ -157,13 +214,36 @@ async fn a_batch_is_taken_once_with_its_checkpoint(store: Store) {
     books(&store).await;
     let contents = vec![
         sale("1", 100, "EUR"),
-        event("2", "ignored", Decision::Ignored { rule: "draft".into(), reason: "a draft".into() }),
-        event("3", "waits", Decision::Suspended { rule: None, reason: "no rule".into() }),
-        IntakeContent::Unreadable { raw: b"\xff".to_vec(), reason: "not JSON".into() },
+        event(
+            "2",
+            "ignored",
+            Decision::Ignored {
+                rule: "draft".into(),
+                reason: "a draft".into(),
+            },
+        ),
+        event(
+            "3",
+            "waits",
+            Decision::Suspended {
+                rule: None,
+                reason: "no rule".into(),
+            },
+        ),
+        IntakeContent::Unreadable {
+            raw: b"\xff".to_vec(),
+            reason: "not JSON".into(),
+        },
     ];
     let summary = take(&store, &batch(0, contents)).await.unwrap();
     assert_eq!(
-        (summary.received, summary.posted, summary.ignored, summary.suspended, summary.quarantined),
+        (
+            summary.received,
+            summary.posted,
+            summary.ignored,
+            summary.suspended,
+            summary.quarantined
+        ),
         (4, 1, 1, 1, 1)
     );
     assert_eq!(store.checkpoint("suite", "p").await.unwrap(), 4);
@@ -176,30 +256,77 @@ async fn a_batch_is_taken_once_with_its_checkpoint(store: Store) {
 
 async fn a_moved_checkpoint_refuses_the_batch(store: Store) {
     books(&store).await;
-    take(&store, &batch(0, vec![sale("1", 100, "EUR")])).await.unwrap();
-    let refused = take(&store, &batch(0, vec![sale("2", 100, "EUR")])).await.unwrap_err();
-    assert!(matches!(refused, StoreError::CheckpointMoved { expected: 0, found: 1, .. }), "{refused}");
-    assert_eq!(store.journal_extent().await.unwrap(), (1, 1), "nothing of the batch was written");
+    take(&store, &batch(0, vec![sale("1", 100, "EUR")]))
+        .await
+        .unwrap();
+    let refused = take(&store, &batch(0, vec![sale("2", 100, "EUR")]))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            StoreError::CheckpointMoved {
+                expected: 0,
+                found: 1,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    assert_eq!(
+        store.journal_extent().await.unwrap(),
+        (1, 1),
+        "nothing of the batch was written"
+    );
 }
 
 async fn duplicates_and_conflicts_are_told_apart(store: Store) {
     books(&store).await;
-    take(&store, &batch(0, vec![sale("1", 100, "EUR")])).await.unwrap();
-    let again = vec![sale("1", 100, "EUR"), sale("1", 999, "EUR"), sale("2", 5, "EUR"), sale("2", 5, "EUR")];
+    take(&store, &batch(0, vec![sale("1", 100, "EUR")]))
+        .await
+        .unwrap();
+    let again = vec![
+        sale("1", 100, "EUR"),
+        sale("1", 999, "EUR"),
+        sale("2", 5, "EUR"),
+        sale("2", 5, "EUR"),
+    ];
     let summary = take(&store, &batch(1, again)).await.unwrap();
-    assert_eq!((summary.duplicates, summary.conflicts, summary.posted), (2, 1, 1));
-    let kinds: Vec<i64> = store.repetitions().await.unwrap().iter().map(|row| row.kind).collect();
+    assert_eq!(
+        (summary.duplicates, summary.conflicts, summary.posted),
+        (2, 1, 1)
+    );
+    let kinds: Vec<i64> = store
+        .repetitions()
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.kind)
+        .collect();
     assert_eq!(kinds, [1, 2, 1]);
 }
 
 async fn balances_are_the_sums_of_lines_and_the_chain_links(store: Store) {
     books(&store).await;
-    take(&store, &batch(0, vec![sale("1", 100, "EUR"), sale("2", 250, "EUR")])).await.unwrap();
-    take(&store, &batch(2, vec![sale("3", 1200, "JPY")])).await.unwrap();
+    take(
+        &store,
+        &batch(0, vec![sale("1", 100, "EUR"), sale("2", 250, "EUR")]),
+    )
+    .await
+    .unwrap();
+    take(&store, &batch(2, vec![sale("3", 1200, "JPY")]))
+        .await
+        .unwrap();
     let balances = store.balances().await.unwrap();
     assert_eq!(balances, store.line_sums().await.unwrap());
-    let bank = balances.iter().find(|row| row.account == "bank" && row.currency_id == 978).unwrap();
-    assert_eq!((bank.debit, bank.credit, bank.period.as_str()), (350, 0, "2026-01"));
+    let bank = balances
+        .iter()
+        .find(|row| row.account == "bank" && row.currency_id == 978)
+        .unwrap();
+    assert_eq!(
+        (bank.debit, bank.credit, bank.period.as_str()),
+        (350, 0, "2026-01")
+    );
     let links = store.links().await.unwrap();
     assert_eq!(links.len(), 2);
     assert_eq!(links[1].link.previous, links[0].link.hash());
@@ -208,7 +335,9 @@ async fn balances_are_the_sums_of_lines_and_the_chain_links(store: Store) {
 
 async fn a_closed_period_suspends_and_a_reopened_one_posts(store: Store) {
     books(&store).await;
-    take(&store, &batch(0, vec![sale("1", 100, "EUR")])).await.unwrap();
+    take(&store, &batch(0, vec![sale("1", 100, "EUR")]))
+        .await
+        .unwrap();
     let close = |closed| {
         let store = store.clone();
         async move {
@@ -218,14 +347,28 @@ async fn a_closed_period_suspends_and_a_reopened_one_posts(store: Store) {
         }
     };
     close(true).await;
-    let summary = take(&store, &batch(1, vec![sale("2", 100, "EUR")])).await.unwrap();
+    let summary = take(&store, &batch(1, vec![sale("2", 100, "EUR")]))
+        .await
+        .unwrap();
     assert_eq!(summary.suspended, 1);
     let waiting = store.suspended_after(0, 10).await.unwrap();
-    assert!(waiting[0].reason.as_deref().unwrap().contains("period 2026-01 of `eu` is closed"));
+    assert!(
+        waiting[0]
+            .reason
+            .as_deref()
+            .unwrap()
+            .contains("period 2026-01 of `eu` is closed")
+    );
     close(false).await;
-    let decision = Decision::Posted { rule: "sale".into(), postings: vec![posting("2", 100, "EUR")] };
+    let decision = Decision::Posted {
+        rule: "sale".into(),
+        postings: vec![posting("2", 100, "EUR")],
+    };
     let mut tx = store.begin().await.unwrap();
-    let summary = tx.redecide(&[(waiting[0].id, decision)], mapping(), &stamp()).await.unwrap();
+    let summary = tx
+        .redecide(&[(waiting[0].id, decision)], mapping(), &stamp())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     assert_eq!((summary.posted, summary.entries), (1, 1));
     assert!(store.suspended().await.unwrap().is_empty());
@@ -233,7 +376,9 @@ async fn a_closed_period_suspends_and_a_reopened_one_posts(store: Store) {
 
 async fn nothing_that_was_written_can_be_changed(store: Store) {
     books(&store).await;
-    take(&store, &batch(0, vec![sale("1", 100, "EUR")])).await.unwrap();
+    take(&store, &batch(0, vec![sale("1", 100, "EUR")]))
+        .await
+        .unwrap();
     let statements = [
         "UPDATE line SET amount = amount + 1",
         "DELETE FROM line",
@@ -249,32 +394,63 @@ async fn nothing_that_was_written_can_be_changed(store: Store) {
             Store::Sqlite { write, .. } => sqlx::query(statement).execute(write).await.err(),
             Store::Postgres(pool) => sqlx::query(statement).execute(pool).await.err(),
         };
-        let message = refused.unwrap_or_else(|| panic!("`{statement}` was allowed")).to_string();
+        let message = refused
+            .unwrap_or_else(|| panic!("`{statement}` was allowed"))
+            .to_string();
         assert!(message.contains("append-only"), "`{statement}`: {message}");
     }
 }
 
 async fn an_entry_is_in_one_batch_per_target(store: Store) {
     books(&store).await;
-    take(&store, &batch(0, vec![sale("1", 100, "EUR"), sale("2", 100, "EUR")])).await.unwrap();
+    take(
+        &store,
+        &batch(0, vec![sale("1", 100, "EUR"), sale("2", 100, "EUR")]),
+    )
+    .await
+    .unwrap();
     let mut tx = store.begin().await.unwrap();
     let target_id = tx.target_id("books", "csv").await.unwrap();
     let (id, number) = tx.next_batch(target_id).await.unwrap();
     let new = NewBatch {
-        id, uuid: "b-1".into(), target_id, number, entries: vec![1, 2], lines: 4,
-        artifact_name: "a.csv".into(), artifact: b"bytes".to_vec(), manifest: "{}".into(),
+        id,
+        uuid: "b-1".into(),
+        target_id,
+        number,
+        entries: vec![1, 2],
+        lines: 4,
+        artifact_name: "a.csv".into(),
+        artifact: b"bytes".to_vec(),
+        manifest: "{}".into(),
     };
     tx.insert_batch(&new, &stamp()).await.unwrap();
     tx.commit().await.unwrap();
-    assert!(store.pending_entries(target_id, 10).await.unwrap().is_empty());
+    assert!(
+        store
+            .pending_entries(target_id, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let mut tx = store.begin().await.unwrap();
-    let again = NewBatch { id: id + 1, uuid: "b-2".into(), number: number + 1, entries: vec![2], ..new };
-    assert!(tx.insert_batch(&again, &stamp()).await.is_err(), "an entry went into a second batch");
+    let again = NewBatch {
+        id: id + 1,
+        uuid: "b-2".into(),
+        number: number + 1,
+        entries: vec![2],
+        ..new
+    };
+    assert!(
+        tx.insert_batch(&again, &stamp()).await.is_err(),
+        "an entry went into a second batch"
+    );
     drop(tx);
     assert_eq!(store.undelivered(target_id).await.unwrap().len(), 1);
     for kind in [DeliveryKind::Unknown, DeliveryKind::Delivered] {
         let mut tx = store.begin().await.unwrap();
-        tx.insert_delivery(id, kind, "said so", &stamp()).await.unwrap();
+        tx.insert_delivery(id, kind, "said so", &stamp())
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
     assert!(store.undelivered(target_id).await.unwrap().is_empty());
@@ -284,18 +460,35 @@ async fn an_entry_is_in_one_batch_per_target(store: Store) {
 
 async fn overlapping_files_never_count_a_line_twice(store: Store) {
     let line = |identity: &str| NewLine {
-        identity: identity.into(), position: 1, kind: "charge".into(), reference: "ch".into(),
-        payout: "po".into(), currency_id: 978, gross: 100, fee: 3, net: 97,
-        booked_on: "2026-01-10".parse().unwrap(), paid_on: None, description: String::new(), raw: "raw".into(),
+        identity: identity.into(),
+        position: 1,
+        kind: "charge".into(),
+        reference: "ch".into(),
+        payout: "po".into(),
+        currency_id: 978,
+        gross: 100,
+        fee: 3,
+        net: 97,
+        booked_on: "2026-01-10".parse().unwrap(),
+        paid_on: None,
+        description: String::new(),
+        raw: "raw".into(),
     };
     let file = |name: &str, end: &str, identities: &[&str]| NewFile {
         name: name.into(),
         format: "stripe".into(),
         raw: name.as_bytes().to_vec(),
         statements: vec![NewStatement {
-            origin: "processor".into(), account: "stripe".into(), identity: name.into(), currency_id: 978,
-            opening: None, closing: None, total: 0, start_on: "2026-01-01".parse().unwrap(),
-            end_on: end.parse().unwrap(), verdict: "no balances".into(),
+            origin: "processor".into(),
+            account: "stripe".into(),
+            identity: name.into(),
+            currency_id: 978,
+            opening: None,
+            closing: None,
+            total: 0,
+            start_on: "2026-01-01".parse().unwrap(),
+            end_on: end.parse().unwrap(),
+            verdict: "no balances".into(),
             lines: identities.iter().map(|identity| line(identity)).collect(),
         }],
     };
@@ -308,42 +501,83 @@ async fn overlapping_files_never_count_a_line_twice(store: Store) {
         let mut tx = store.begin().await.unwrap();
         let summary = tx.take_file(&file, &stamp()).await.unwrap();
         tx.commit().await.unwrap();
-        counts.push((summary.lines, summary.repeated_lines, summary.repeated_files));
+        counts.push((
+            summary.lines,
+            summary.repeated_lines,
+            summary.repeated_files,
+        ));
     }
     assert_eq!(counts, [(2, 0, 0), (1, 1, 0), (0, 0, 1)]);
     assert_eq!(store.settlement_lines("processor").await.unwrap().len(), 3);
-    assert_eq!(store.coverage().await.unwrap()[0].covered_on.to_string(), "2026-01-20");
+    assert_eq!(
+        store.coverage().await.unwrap()[0].covered_on.to_string(),
+        "2026-01-20"
+    );
 }
 
 async fn entries_come_back_as_they_went_in(store: Store) {
     books(&store).await;
-    take(&store, &batch(0, vec![sale("1", 100, "EUR"), sale("2", 1200, "JPY")])).await.unwrap();
+    take(
+        &store,
+        &batch(0, vec![sale("1", 100, "EUR"), sale("2", 1200, "JPY")]),
+    )
+    .await
+    .unwrap();
     let stored = store.entries(0, 10).await.unwrap();
-    for (stored, expected) in stored.iter().zip([posting("1", 100, "EUR"), posting("2", 1200, "JPY")]) {
+    for (stored, expected) in stored
+        .iter()
+        .zip([posting("1", 100, "EUR"), posting("2", 1200, "JPY")])
+    {
         assert_eq!(stored.entry.as_ref().unwrap(), &expected.entry);
         assert_eq!(stored.stored_hash, expected.entry.hash());
     }
     let event = store.event(1).await.unwrap().unwrap();
-    assert_eq!(event.received_at, stamp().now, "a moment survives the round trip");
+    assert_eq!(
+        event.received_at,
+        stamp().now,
+        "a moment survives the round trip"
+    );
     assert_eq!(store.events_named("2").await.unwrap(), [2]);
     assert_eq!(store.entries_by_reference("R-2").await.unwrap(), [2]);
 }
 
 async fn views_show_names_and_decimals(store: Store) {
     books(&store).await;
-    take(&store, &batch(0, vec![sale("1", 12_305, "EUR"), sale("2", 1200, "JPY")])).await.unwrap();
-    const LINES: &str = "SELECT account, side, amount, currency FROM journal_line ORDER BY entry_id, line_no";
+    take(
+        &store,
+        &batch(0, vec![sale("1", 12_305, "EUR"), sale("2", 1200, "JPY")]),
+    )
+    .await
+    .unwrap();
+    const LINES: &str =
+        "SELECT account, side, amount, currency FROM journal_line ORDER BY entry_id, line_no";
     const BALANCE: &str = "SELECT account, debit, credit, currency FROM trial_balance WHERE account = 'bank' ORDER BY currency";
     for (statement, expected) in [
-        (LINES, vec![["bank", "debit", "123.05", "EUR"], ["revenue", "credit", "123.05", "EUR"], ["bank", "debit", "1200", "JPY"], ["revenue", "credit", "1200", "JPY"]]),
-        (BALANCE, vec![["bank", "123.05", "0.00", "EUR"], ["bank", "1200", "0", "JPY"]]),
+        (
+            LINES,
+            vec![
+                ["bank", "debit", "123.05", "EUR"],
+                ["revenue", "credit", "123.05", "EUR"],
+                ["bank", "debit", "1200", "JPY"],
+                ["revenue", "credit", "1200", "JPY"],
+            ],
+        ),
+        (
+            BALANCE,
+            vec![
+                ["bank", "123.05", "0.00", "EUR"],
+                ["bank", "1200", "0", "JPY"],
+            ],
+        ),
     ] {
         let rows: Vec<(String, String, String, String)> = match &store {
             Store::Sqlite { read, .. } => sqlx::query_as(statement).fetch_all(read).await.unwrap(),
             Store::Postgres(pool) => sqlx::query_as(statement).fetch_all(pool).await.unwrap(),
         };
-        let found: Vec<[&str; 4]> =
-            rows.iter().map(|(a, b, c, d)| [a.as_str(), b.as_str(), c.as_str(), d.as_str()]).collect();
+        let found: Vec<[&str; 4]> = rows
+            .iter()
+            .map(|(a, b, c, d)| [a.as_str(), b.as_str(), c.as_str(), d.as_str()])
+            .collect();
         assert_eq!(found, expected);
     }
 }
@@ -351,7 +585,11 @@ async fn views_show_names_and_decimals(store: Store) {
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for item in std::fs::read_dir(folder).unwrap() {
         let path = item.unwrap().path();
-        if path.is_dir() { files(&path, found) } else { found.push(path) }
+        if path.is_dir() {
+            files(&path, found)
+        } else {
+            found.push(path)
+        }
     }
 }
 
@@ -359,7 +597,13 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 fn parameters(text: &str) -> usize {
     text.split('$')
         .skip(1)
-        .filter_map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok())
+        .filter_map(|rest| {
+            rest.chars()
+                .take_while(char::is_ascii_digit)
+                .collect::<String>()
+                .parse()
+                .ok()
+        })
         .max()
         .unwrap_or(0)
 }
@@ -375,21 +619,38 @@ fn count<T>(parameters: Option<Either<&[T], usize>>) -> usize {
 #[tokio::test]
 async fn every_statement_prepares_on_both_databases() {
     let (sqlite, postgres) = (sqlite().await, postgres().await);
-    let (Store::Sqlite { read, .. }, Store::Postgres(pool)) = (&sqlite, &postgres) else { unreachable!() };
+    let (Store::Sqlite { read, .. }, Store::Postgres(pool)) = (&sqlite, &postgres) else {
+        unreachable!()
+    };
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sql");
     let mut all = Vec::new();
     files(&root, &mut all);
     assert!(all.len() > 80, "only {} statements were found", all.len());
     let source: String = {
         let mut code = Vec::new();
-        files(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src"), &mut code);
-        code.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+        files(
+            &PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src"),
+            &mut code,
+        );
+        code.iter()
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect()
     };
     for path in all {
-        let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+        let name = path
+            .strip_prefix(&root)
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         let text = std::fs::read_to_string(&path).unwrap();
-        let stem = name.trim_end_matches(".sql").trim_end_matches(".sqlite").trim_end_matches(".postgres");
-        assert!(source.contains(&format!("\"{stem}\"")), "nobody uses {name}");
+        let stem = name
+            .trim_end_matches(".sql")
+            .trim_end_matches(".sqlite")
+            .trim_end_matches(".postgres");
+        assert!(
+            source.contains(&format!("\"{stem}\"")),
+            "nobody uses {name}"
+        );
         let wanted = parameters(&text);
         if !name.ends_with(".postgres.sql") {
             prepared_on_sqlite(read, &name, &text, wanted).await;
@@ -402,14 +663,20 @@ async fn every_statement_prepares_on_both_databases() {
 
 async fn prepared_on_sqlite(pool: &SqlitePool, name: &str, text: &str, wanted: usize) {
     let text = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(text.to_owned()));
-    let statement = pool.prepare(text).await.unwrap_or_else(|error| panic!("{name} on SQLite: {error}"));
+    let statement = pool
+        .prepare(text)
+        .await
+        .unwrap_or_else(|error| panic!("{name} on SQLite: {error}"));
     let found = count(statement.parameters());
     assert_eq!(found, wanted, "{name}: parameters on SQLite");
 }
 
 async fn prepared_on_postgres(pool: &PgPool, name: &str, text: &str, wanted: usize) {
     let text = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(text.to_owned()));
-    let statement = pool.prepare(text).await.unwrap_or_else(|error| panic!("{name} on PostgreSQL: {error}"));
+    let statement = pool
+        .prepare(text)
+        .await
+        .unwrap_or_else(|error| panic!("{name} on PostgreSQL: {error}"));
     let found = count(statement.parameters());
     assert_eq!(found, wanted, "{name}: parameters on PostgreSQL");
 }
@@ -417,11 +684,15 @@ async fn prepared_on_postgres(pool: &PgPool, name: &str, text: &str, wanted: usi
 #[tokio::test]
 async fn both_databases_have_the_same_logical_schema() {
     let (sqlite, postgres) = (sqlite().await, postgres().await);
-    let (Store::Sqlite { read, .. }, Store::Postgres(pool)) = (&sqlite, &postgres) else { unreachable!() };
+    let (Store::Sqlite { read, .. }, Store::Postgres(pool)) = (&sqlite, &postgres) else {
+        unreachable!()
+    };
     const ON_SQLITE: &str = "SELECT m.name AS t, c.name AS c, c.\"notnull\" AS n FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\' ORDER BY 1, 2";
     const ON_POSTGRES: &str = "SELECT c.table_name::text AS t, c.column_name::text AS c, CASE c.is_nullable WHEN 'NO' THEN 1 ELSE 0 END::bigint AS n FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name) WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.table_name NOT LIKE '\\_sqlx%' ORDER BY 1, 2";
-    let mut left: Vec<(String, String, i64)> = sqlx::query_as(ON_SQLITE).fetch_all(read).await.unwrap();
-    let mut right: Vec<(String, String, i64)> = sqlx::query_as(ON_POSTGRES).fetch_all(pool).await.unwrap();
+    let mut left: Vec<(String, String, i64)> =
+        sqlx::query_as(ON_SQLITE).fetch_all(read).await.unwrap();
+    let mut right: Vec<(String, String, i64)> =
+        sqlx::query_as(ON_POSTGRES).fetch_all(pool).await.unwrap();
     left.sort();
     right.sort();
     assert!(left.len() > 100);
@@ -443,7 +714,10 @@ fn migrations_have_the_same_names_and_never_change_once_released() {
             .collect()
     };
     let (sqlite, postgres) = (list("sqlite"), list("postgres"));
-    assert_eq!(sqlite.keys().collect::<Vec<_>>(), postgres.keys().collect::<Vec<_>>());
+    assert_eq!(
+        sqlite.keys().collect::<Vec<_>>(),
+        postgres.keys().collect::<Vec<_>>()
+    );
     let pinned = std::fs::read_to_string(root.join("released.txt")).unwrap();
     for (folder, found) in [("sqlite", sqlite), ("postgres", postgres)] {
         for (name, hash) in found {
@@ -459,5 +733,10 @@ fn migrations_have_the_same_names_and_never_change_once_released() {
 #[test]
 fn a_moment_is_kept_to_the_microsecond() {
     let time: DateTime<Utc> = "2026-01-31T12:00:00.123456789Z".parse().unwrap();
-    assert_eq!(ledger::clock::truncate_to_micros(time), "2026-01-31T12:00:00.123456Z".parse::<DateTime<Utc>>().unwrap());
+    assert_eq!(
+        ledger::clock::truncate_to_micros(time),
+        "2026-01-31T12:00:00.123456Z"
+            .parse::<DateTime<Utc>>()
+            .unwrap()
+    );
 }

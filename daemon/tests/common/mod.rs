@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 /// A peer that the test command starts; missing, the test fails and says how to get it.
 pub fn peer(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_unset| panic!("{name} is not set; `make test` starts the peer and sets it"))
+    std::env::var(name).unwrap_or_else(|_unset| {
+        panic!("{name} is not set; `make test` starts the peer and sets it")
+    })
 }
 
 /// A folder of its own for a test, empty.
@@ -23,7 +25,11 @@ pub fn folder(name: &str) -> PathBuf {
 
 /// Runs the binary and waits.
 pub fn tieout(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tieout")).args(arguments).env("USER", "tester").output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_tieout"))
+        .args(arguments)
+        .env("USER", "tester")
+        .output()
+        .unwrap()
 }
 
 /// Runs the binary, expects an exit code, and gives its standard output.
@@ -47,7 +53,18 @@ pub fn expect_json(code: i32, arguments: &[&str]) -> Value {
 /// A demo in a folder of its own.
 pub fn demo(name: &str, events: &str, seed: &str) -> PathBuf {
     let dir = folder(name);
-    expect(0, &["demo", "--dir", dir.to_str().unwrap(), "--events", events, "--seed", seed]);
+    expect(
+        0,
+        &[
+            "demo",
+            "--dir",
+            dir.to_str().unwrap(),
+            "--events",
+            events,
+            "--seed",
+            seed,
+        ],
+    );
     dir
 }
 
@@ -67,19 +84,35 @@ pub fn configure(dir: &Path, change: impl Fn(String) -> String) {
 pub fn database(name: &str) -> String {
     let url = peer("TIEOUT_TEST_POSTGRES");
     let name = format!("{name}_{}", std::process::id());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let mut connection = PgConnection::connect(&url).await.unwrap();
-        connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).await.unwrap();
-        connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+        connection
+            .execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
+            .await
+            .unwrap();
+        connection
+            .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .await
+            .unwrap();
     });
-    let base = url.rsplit_once('/').map_or(url.as_str(), |(base, _)| base).to_owned();
+    let base = url
+        .rsplit_once('/')
+        .map_or(url.as_str(), |(base, _)| base)
+        .to_owned();
     format!("{base}/{name}")
 }
 
 /// A free loopback port.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// The daemon, stopped when the test ends, whatever happens.
@@ -87,7 +120,11 @@ pub struct Daemon(pub Child);
 
 impl Daemon {
     pub fn start(dir: &Path, token: &str) -> Self {
-        let log = std::fs::File::options().create(true).append(true).open(dir.join("daemon.log")).unwrap();
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(dir.join("daemon.log"))
+            .unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_tieout"))
             .args(["-c", &config(dir), "--log", "json", "run"])
             .env("USER", "tester")
@@ -101,7 +138,13 @@ impl Daemon {
     /// Asks it to stop and waits for the end.
     pub fn stop(mut self) -> Option<i32> {
         let pid = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         self.0.wait().unwrap().code()
     }
 }
@@ -114,7 +157,10 @@ impl Drop for Daemon {
 }
 
 /// Waits until something holds; the last answer is in the panic.
-pub fn eventually<T: std::fmt::Debug>(limit: Duration, mut ask: impl FnMut() -> Result<T, String>) -> T {
+pub fn eventually<T: std::fmt::Debug>(
+    limit: Duration,
+    mut ask: impl FnMut() -> Result<T, String>,
+) -> T {
     let begun = Instant::now();
     loop {
         match ask() {

@@ -48,8 +48,14 @@ fn picture(control: &Control) -> String {
 fn intake(control: &Control) -> Table {
     let rows = control.intake.iter().map(|row| {
         let counts = [
-            row.received, row.posted, row.ignored, row.suspended, row.duplicates, row.conflicts,
-            row.quarantined, row.difference(),
+            row.received,
+            row.posted,
+            row.ignored,
+            row.suspended,
+            row.duplicates,
+            row.conflicts,
+            row.quarantined,
+            row.difference(),
         ];
         let mut cells = vec![Cell::text(&row.source)];
         cells.extend(counts.map(Cell::Count));
@@ -57,8 +63,10 @@ fn intake(control: &Control) -> Table {
     });
     Table {
         name: "intake",
-        title: "Received = posted + ignored + suspended + duplicates + conflicts + quarantined".into(),
-        note: "Received is counted when the checkpoint moves, the others from their own rows.".into(),
+        title: "Received = posted + ignored + suspended + duplicates + conflicts + quarantined"
+            .into(),
+        note: "Received is counted when the checkpoint moves, the others from their own rows."
+            .into(),
         columns: vec![
             Column::text("source", "Source"),
             Column::count("received", "Received"),
@@ -120,9 +128,15 @@ fn targets(control: &Control) -> Table {
             target.rejected,
             target.difference(),
         ];
-        let mut cells = vec![Cell::text(&target.counts.target), Cell::text(&target.counts.kind)];
+        let mut cells = vec![
+            Cell::text(&target.counts.target),
+            Cell::text(&target.counts.kind),
+        ];
         cells.extend(counts.map(Cell::Count));
-        Row::holding(target.difference() == 0 && target.amounts_agree && target.rejected == 0, cells)
+        Row::holding(
+            target.difference() == 0 && target.amounts_agree && target.rejected == 0,
+            cells,
+        )
     });
     Table {
         name: "targets",
@@ -205,7 +219,8 @@ fn clearing(control: &Control) -> Result<Table, ReportError> {
     Ok(Table {
         name: "clearing",
         title: "Balance of a clearing account = sum of its open items".into(),
-        note: "Lines that a payout closed leave nothing; what is left is on its way, or a break.".into(),
+        note: "Lines that a payout closed leave nothing; what is left is on its way, or a break."
+            .into(),
         columns: vec![
             Column::text("account", "Account"),
             Column::text("entity", "Entity"),

@@ -20,7 +20,10 @@ pub(super) async fn build(store: &Store, subject: &Subject) -> Result<Report, Re
                 Ok(entry) => lines(stored.id, &stored.period, entry, &mut rows),
                 Err(error) => rows.push(Row::holding(
                     false,
-                    vec![Cell::Count(stored.id), Cell::text(format!("cannot be read: {error}"))],
+                    vec![
+                        Cell::Count(stored.id),
+                        Cell::text(format!("cannot be read: {error}")),
+                    ],
                 )),
             }
         }
@@ -62,7 +65,13 @@ pub(super) async fn build(store: &Store, subject: &Subject) -> Result<Report, Re
 fn lines(id: i64, period: &str, entry: &JournalEntry, rows: &mut Vec<Row>) {
     let header = entry.header();
     for line in entry.lines() {
-        let on = |side: Side, money| if line.side == side { Cell::Amount(money) } else { Cell::Empty };
+        let on = |side: Side, money| {
+            if line.side == side {
+                Cell::Amount(money)
+            } else {
+                Cell::Empty
+            }
+        };
         rows.push(Row::plain(vec![
             Cell::Count(id),
             Cell::text(header.date.to_string()),

@@ -79,7 +79,10 @@ fn totals(states: &[StateRow]) -> Result<Table, ReportError> {
 }
 
 async fn passes(store: &Store, states: &[StateRow]) -> Result<Table, ReportError> {
-    let mut names: Vec<&str> = states.iter().map(|state| state.reconciliation.as_str()).collect();
+    let mut names: Vec<&str> = states
+        .iter()
+        .map(|state| state.reconciliation.as_str())
+        .collect();
     names.dedup();
     let mut keys = [Vec::new(), Vec::new(), Vec::new()];
     let mut values = [Vec::new(), Vec::new(), Vec::new()];
@@ -97,8 +100,12 @@ async fn passes(store: &Store, states: &[StateRow]) -> Result<Table, ReportError
     }
     let mut rows = Vec::new();
     for (key, value) in sum_by(&keys, &values)? {
-        let [reconciliation, pass, currency] = key.as_slice() else { continue };
-        let [count, left, right] = value.as_slice() else { continue };
+        let [reconciliation, pass, currency] = key.as_slice() else {
+            continue;
+        };
+        let [count, left, right] = value.as_slice() else {
+            continue;
+        };
         let currency: i64 = currency.parse().unwrap_or(0);
         rows.push(Row::plain(vec![
             Cell::text(reconciliation),
@@ -128,8 +135,14 @@ async fn passes(store: &Store, states: &[StateRow]) -> Result<Table, ReportError
 }
 
 fn age_class(days: i64) -> (usize, String) {
-    let place = AGES.iter().position(|end| days <= *end).unwrap_or(AGES.len());
-    let from = place.checked_sub(1).and_then(|before| AGES.get(before)).map_or(0, |end| end + 1);
+    let place = AGES
+        .iter()
+        .position(|end| days <= *end)
+        .unwrap_or(AGES.len());
+    let from = place
+        .checked_sub(1)
+        .and_then(|before| AGES.get(before))
+        .map_or(0, |end| end + 1);
     match AGES.get(place) {
         Some(end) => (place, format!("{from} to {end} days")),
         None => (place, format!("over {} days", from - 1)),
@@ -139,7 +152,9 @@ fn age_class(days: i64) -> (usize, String) {
 fn ageing_picture(breaks: &[BreakRow]) -> String {
     let classes = (0..=AGES.len()).map(|place| {
         let of_class = |status: &str| {
-            let own = breaks.iter().filter(|b| age_class(b.age_days).0 == place && b.status == status);
+            let own = breaks
+                .iter()
+                .filter(|b| age_class(b.age_days).0 == place && b.status == status);
             i64::try_from(own.count()).unwrap_or(0)
         };
         let days = AGES.get(place).copied().unwrap_or(i64::MAX);
@@ -151,22 +166,43 @@ fn ageing_picture(breaks: &[BreakRow]) -> String {
             ],
         }
     });
-    let shown: Vec<Bar> =
-        classes.filter(|bar| bar.segments.iter().any(|(_, count, _)| *count > 0)).collect();
-    if shown.is_empty() { String::new() } else { bars("Breaks by age", &shown) }
+    let shown: Vec<Bar> = classes
+        .filter(|bar| bar.segments.iter().any(|(_, count, _)| *count > 0))
+        .collect();
+    if shown.is_empty() {
+        String::new()
+    } else {
+        bars("Breaks by age", &shown)
+    }
 }
 
 fn ageing(breaks: &[BreakRow]) -> Result<Table, ReportError> {
     let keys = [
-        breaks.iter().map(|b| { let (place, name) = age_class(b.age_days); format!("{place}|{name}") }).collect(),
+        breaks
+            .iter()
+            .map(|b| {
+                let (place, name) = age_class(b.age_days);
+                format!("{place}|{name}")
+            })
+            .collect(),
         breaks.iter().map(|b| b.kind.clone()).collect(),
-        breaks.iter().map(|b| format!("{:03}", b.currency_id)).collect(),
+        breaks
+            .iter()
+            .map(|b| format!("{:03}", b.currency_id))
+            .collect(),
     ];
-    let values = [breaks.iter().map(|_| 1).collect(), breaks.iter().map(|b| b.amount).collect()];
+    let values = [
+        breaks.iter().map(|_| 1).collect(),
+        breaks.iter().map(|b| b.amount).collect(),
+    ];
     let mut rows = Vec::new();
     for (key, value) in sum_by(&keys, &values)? {
-        let [age, kind, currency] = key.as_slice() else { continue };
-        let [count, amount] = value.as_slice() else { continue };
+        let [age, kind, currency] = key.as_slice() else {
+            continue;
+        };
+        let [count, amount] = value.as_slice() else {
+            continue;
+        };
         let amount = money(*amount, currency.parse().unwrap_or(0))?;
         rows.push(Row::plain(vec![
             Cell::text(age.split('|').nth(1).unwrap_or_default()),
@@ -261,7 +297,9 @@ async fn statements(store: &Store) -> Result<Table, ReportError> {
     Ok(Table {
         name: "statements",
         title: "Opening + lines = closing".into(),
-        note: format!("Bank statements, and whatever does not close. {settled} more statements of processors close or have no balances."),
+        note: format!(
+            "Bank statements, and whatever does not close. {settled} more statements of processors close or have no balances."
+        ),
         columns: vec![
             Column::text("file", "File"),
             Column::text("account", "Account"),

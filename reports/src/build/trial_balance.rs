@@ -13,17 +13,32 @@ use store::books::AccountRow;
 
 pub(super) async fn build(store: &Store, subject: &Subject) -> Result<Report, ReportError> {
     let balances = store.balances().await?;
-    let accounts: BTreeMap<String, AccountRow> =
-        store.accounts().await?.into_iter().map(|row| (row.name.clone(), row)).collect();
-    let code = |name: &str| accounts.get(name).map(|row| row.code.clone()).unwrap_or_default();
+    let accounts: BTreeMap<String, AccountRow> = store
+        .accounts()
+        .await?
+        .into_iter()
+        .map(|row| (row.name.clone(), row))
+        .collect();
+    let code = |name: &str| {
+        accounts
+            .get(name)
+            .map(|row| row.code.clone())
+            .unwrap_or_default()
+    };
     let periods = balances.iter().map(|row| row.period.as_str());
     let (first, last) = (periods.clone().min(), periods.max());
     let keys = [
         balances.iter().map(|row| row.entity.clone()).collect(),
-        balances.iter().map(|row| format!("{:03}", row.currency_id)).collect(),
+        balances
+            .iter()
+            .map(|row| format!("{:03}", row.currency_id))
+            .collect(),
         balances.iter().map(|row| code(&row.account)).collect(),
         balances.iter().map(|row| row.account.clone()).collect(),
-        balances.iter().map(|row| format!("{:03}", row.functional_id)).collect(),
+        balances
+            .iter()
+            .map(|row| format!("{:03}", row.functional_id))
+            .collect(),
     ];
     let values = [
         balances.iter().map(|row| row.debit).collect(),
@@ -53,8 +68,12 @@ pub(super) async fn build(store: &Store, subject: &Subject) -> Result<Report, Re
     let mut sums = Sums::default();
     let mut group: Option<(String, i64)> = None;
     for (key, value) in sum_by(&keys, &values)? {
-        let [entity, currency, code, account, functional] = key.as_slice() else { continue };
-        let [debit, credit, functional_debit, functional_credit] = value.as_slice() else { continue };
+        let [entity, currency, code, account, functional] = key.as_slice() else {
+            continue;
+        };
+        let [debit, credit, functional_debit, functional_credit] = value.as_slice() else {
+            continue;
+        };
         let currency: i64 = currency.parse().unwrap_or(0);
         let functional: i64 = functional.parse().unwrap_or(0);
         let this = (entity.clone(), currency);
@@ -65,8 +84,16 @@ pub(super) async fn build(store: &Store, subject: &Subject) -> Result<Report, Re
             sums = Sums::default();
         }
         let balance = debit - credit;
-        sums.add(*debit, *credit, balance, functional_debit - functional_credit, functional);
-        let kind = accounts.get(account).and_then(|row| AccountType::from_name(&row.kind));
+        sums.add(
+            *debit,
+            *credit,
+            balance,
+            functional_debit - functional_credit,
+            functional,
+        );
+        let kind = accounts
+            .get(account)
+            .and_then(|row| AccountType::from_name(&row.kind));
         table.rows.push(Row::plain(vec![
             Cell::text(entity),
             Cell::text(money(0, currency)?.currency().code()),

@@ -20,11 +20,15 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, ReportError> {
             if index > 0 {
                 writer.write_record([""]).map_err(failed)?;
             }
-            writer.write_record([table.title.as_str()]).map_err(failed)?;
+            writer
+                .write_record([table.title.as_str()])
+                .map_err(failed)?;
         }
         rows(&mut writer, table).map_err(failed)?;
     }
-    writer.into_inner().map_err(|error| self::failed(&error.to_string()))
+    writer
+        .into_inner()
+        .map_err(|error| self::failed(&error.to_string()))
 }
 
 fn rows(writer: &mut ::csv::Writer<Vec<u8>>, table: &Table) -> Result<(), ::csv::Error> {
@@ -38,7 +42,9 @@ fn rows(writer: &mut ::csv::Writer<Vec<u8>>, table: &Table) -> Result<(), ::csv:
 fn written(cell: &Cell) -> String {
     match cell {
         Cell::Empty => String::new(),
-        Cell::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
+        Cell::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
+            format!("'{text}")
+        }
         Cell::Text(text) => text.clone(),
         Cell::Count(count) => count.to_string(),
         Cell::Amount(money) => money.to_decimal().to_string(),
@@ -46,5 +52,8 @@ fn written(cell: &Cell) -> String {
 }
 
 fn failed(what: &str) -> ReportError {
-    ReportError::Render { format: "CSV", what: what.to_owned() }
+    ReportError::Render {
+        format: "CSV",
+        what: what.to_owned(),
+    }
 }

@@ -26,7 +26,10 @@ impl Page<'_> {
     }
 
     fn cell_class(&self, table: &Table, index: &usize) -> &'static str {
-        table.columns.get(*index).map_or("", |column| self.column_class(column))
+        table
+            .columns
+            .get(*index)
+            .map_or("", |column| self.column_class(column))
     }
 
     fn cell(&self, cell: &Cell) -> String {
@@ -52,5 +55,8 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, ReportError> {
     Page { report, tone }
         .render()
         .map(String::into_bytes)
-        .map_err(|error| ReportError::Render { format: "HTML", what: error.to_string() })
+        .map_err(|error| ReportError::Render {
+            format: "HTML",
+            what: error.to_string(),
+        })
 }

@@ -2,10 +2,15 @@
 
 use crate::ReportError;
 use crate::model::{Cell, ColumnKind, Report, RowKind, Table};
-use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{
+    DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
+};
 
 pub(super) fn render(report: &Report) -> Result<Vec<u8>, ReportError> {
-    written(report).map_err(|error| ReportError::Render { format: "XLSX", what: error.to_string() })
+    written(report).map_err(|error| ReportError::Render {
+        format: "XLSX",
+        what: error.to_string(),
+    })
 }
 
 fn written(report: &Report) -> Result<Vec<u8>, XlsxError> {
@@ -26,15 +31,31 @@ fn written(report: &Report) -> Result<Vec<u8>, XlsxError> {
 
 fn fill(sheet: &mut Worksheet, report: &Report, table: &Table) -> Result<(), XlsxError> {
     let bold = Format::new().set_bold();
-    let header = Format::new().set_bold().set_border_bottom(FormatBorder::Thin);
+    let header = Format::new()
+        .set_bold()
+        .set_border_bottom(FormatBorder::Thin);
     sheet.write_with_format(0, 0, format!("{}: {}", report.title, table.title), &bold)?;
-    let facts: Vec<String> =
-        report.facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let facts: Vec<String> = report
+        .facts
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
     sheet.write(1, 0, facts.join("   "))?;
     for (column, at) in table.columns.iter().zip(0u16..) {
-        let format = if column.kind == ColumnKind::Text { header.clone() } else { header.clone().set_align(FormatAlign::Right) };
+        let format = if column.kind == ColumnKind::Text {
+            header.clone()
+        } else {
+            header.clone().set_align(FormatAlign::Right)
+        };
         sheet.write_with_format(3, at, column.title, &format)?;
-        sheet.set_column_width(at, if column.kind == ColumnKind::Text { 18 } else { 16 })?;
+        sheet.set_column_width(
+            at,
+            if column.kind == ColumnKind::Text {
+                18
+            } else {
+                16
+            },
+        )?;
     }
     for (row, at) in table.rows.iter().zip(4u32..) {
         for (cell, column) in row.cells.iter().zip(0u16..) {
@@ -71,7 +92,11 @@ fn write(
         }
         Cell::Amount(money) => {
             let places = usize::try_from(money.currency().exponent()).unwrap_or(0);
-            let pattern = if places == 0 { "#,##0".to_owned() } else { format!("#,##0.{}", "0".repeat(places)) };
+            let pattern = if places == 0 {
+                "#,##0".to_owned()
+            } else {
+                format!("#,##0.{}", "0".repeat(places))
+            };
             let format = format.set_num_format(pattern);
             number(sheet, row, column, &money.to_decimal().to_string(), &format)?
         }
