@@ -4,6 +4,12 @@
 //! recognises. It fails when a format panics, and when fewer files can be read than before: what
 //! cannot be read is listed here with the reason, so that a new refusal shows.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this program only tells"
+)]
+
 use connectors::settlement::SettlementKind;
 use std::path::{Path, PathBuf};
 
@@ -76,9 +82,9 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     for item in items.flatten() {
         let path = item.path();
         if path.is_dir() {
-            walk(&path, files)
+            walk(&path, files);
         } else {
-            files.push(path)
+            files.push(path);
         }
     }
 }

@@ -2,6 +2,14 @@
 //!
 //! `UPDATE=1 cargo test -p connectors` rewrites the expected files; read the difference first.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
 use connectors::erp::{ErpKind, ExportBatch, ExportEntry, Host, KINDS};
 use connectors::settlement::{self, SettlementKind};
 use connectors::transport::folder::{Config, Folder};

@@ -1,5 +1,13 @@
 //! The Kafka source against librdkafka's own mock cluster: modes, checkpoints, gaps.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
 use async_trait::async_trait;
 use connectors::source::kafka::{Config, KafkaSource, Patience};
 use connectors::source::{BatchLimit, Checkpoints, EventSource, SourceError};

@@ -1,5 +1,13 @@
 //! The SFTP transport against OpenSSH's own server, which the test command starts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
 use connectors::transport::sftp::{Config, Sftp};
 use connectors::transport::{FileDrop, Placed, TransportError};
 use std::path::{Path, PathBuf};

@@ -150,9 +150,9 @@ fn logs(arguments: &Arguments) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     if arguments.log == "json" {
-        builder.json().init()
+        builder.json().init();
     } else {
-        builder.init()
+        builder.init();
     }
 }
 

@@ -51,12 +51,15 @@ impl Company {
             .store
             .password
             .as_ref()
-            .map(|place| place.read())
+            .map(connectors::secret::SecretRef::read)
             .transpose()?;
         let url = store_url(&config.store.url, &base);
-        let store = Store::open(&url, password.as_ref().map(|secret| secret.reveal()))
-            .await
-            .with_context(|| format!("the books at `{}` cannot be opened", config.store.url))?;
+        let store = Store::open(
+            &url,
+            password.as_ref().map(connectors::secret::Secret::reveal),
+        )
+        .await
+        .with_context(|| format!("the books at `{}` cannot be opened", config.store.url))?;
         let now = clock.now();
         let mut tx = store.begin().await?;
         tx.set_up(&entities, program.chart.accounts()).await?;

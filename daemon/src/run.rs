@@ -33,7 +33,7 @@ pub(crate) async fn run(company: Company) -> anyhow::Result<()> {
         let token = config
             .token
             .as_ref()
-            .map(|place| place.read())
+            .map(connectors::secret::SecretRef::read)
             .transpose()?;
         let turn = Arc::new(Mutex::new(()));
         let server = Server {
@@ -113,7 +113,7 @@ async fn schedule(
                     match jobs::run(&company, &name).await {
                         Ok(summary) => tracing::info!(job = %name, %summary, "done"),
                         Err(error) => {
-                            tracing::error!(job = %name, error = %format!("{error:#}"), "failed")
+                            tracing::error!(job = %name, error = %format!("{error:#}"), "failed");
                         }
                     }
                 }
@@ -146,7 +146,7 @@ async fn consume(
     let password = config
         .password
         .as_ref()
-        .map(|place| place.read())
+        .map(connectors::secret::SecretRef::read)
         .transpose()?;
     while !*stopped.borrow() {
         let opened = KafkaSource::open(

@@ -1,5 +1,14 @@
 //! The daemon among its real peers: HTTP, a Kafka-protocol broker, PostgreSQL, SFTP.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
 mod common;
 
 use common::{
@@ -217,7 +226,7 @@ fn posted(url: &str) -> Result<i64, String> {
 }
 
 fn wait_for_posted(url: &str, wanted: i64) {
-    eventually(Duration::from_secs(120), || match posted(url)? {
+    eventually(Duration::from_mins(2), || match posted(url)? {
         found if found == wanted => Ok(()),
         found => Err(format!("{found} of {wanted}")),
     });

@@ -207,8 +207,8 @@ impl Compiler<'_> {
             Err(error) => return yaml_error(&file, &error, self.found),
         };
         for raw in &read.rules {
-            let at = place(&raw.rule);
-            let name = raw.rule.value.clone();
+            let at = place(&raw.name);
+            let name = raw.name.value.clone();
             if let Some((path, line)) = self.names.insert(name.clone(), (path.to_owned(), at.0)) {
                 let message =
                     format!("rule `{name}` stands already in {path}:{line}; names are unique");
@@ -251,7 +251,7 @@ impl Compiler<'_> {
             None => Action::Post(Box::new(self.post(&here, raw)?)),
         };
         Some(Rule {
-            name: raw.rule.value.clone(),
+            name: raw.name.value.clone(),
             from,
             to,
             when,
@@ -263,12 +263,12 @@ impl Compiler<'_> {
         let missing = |what: &str| {
             format!(
                 "rule `{}` needs `{what}:`, or `ignore:` with a reason",
-                raw.rule.value
+                raw.name.value
             )
         };
         let Some(entity) = &raw.entity else {
             self.found
-                .at(&here.file, place(&raw.rule), missing("entity"));
+                .at(&here.file, place(&raw.name), missing("entity"));
             return None;
         };
         let before = self.found.0.len();
@@ -295,7 +295,7 @@ impl Compiler<'_> {
             }
             _ => {
                 let message = missing("lines` or `entries");
-                self.found.at(&here.file, place(&raw.rule), message);
+                self.found.at(&here.file, place(&raw.name), message);
                 return None;
             }
         }
@@ -346,7 +346,7 @@ impl Compiler<'_> {
             .and_then(|own| own.description.as_ref())
             .or(rule.description.as_ref())
             .map_or_else(
-                || rule.rule.value.replace('-', " "),
+                || rule.name.value.replace('-', " "),
                 |text| text.value.clone(),
             );
         let reference = own
@@ -358,8 +358,8 @@ impl Compiler<'_> {
             .and_then(|own| own.currency.as_ref())
             .or(rule.currency.as_ref());
         let Some(currency) = currency else {
-            let message = format!("rule `{}` needs `currency:`", rule.rule.value);
-            self.found.at(&here.file, place(&rule.rule), message);
+            let message = format!("rule `{}` needs `currency:`", rule.name.value);
+            self.found.at(&here.file, place(&rule.name), message);
             return None;
         };
         let currency = self.sourced(here, currency)?;
@@ -645,13 +645,13 @@ impl Compiler<'_> {
             .collect();
         for entry in entries {
             for (condition, difference) in differences(entry) {
-                let at = place(&raw.rule);
+                let at = place(&raw.name);
                 if linear::follows(&difference, &identities) {
                     continue;
                 }
                 let message = format!(
                     "rule `{}`{} does not balance: debits less credits are {}; state under `holds:` why that is zero, or name `rounding: {{ mode, difference, limit }}`",
-                    raw.rule.value,
+                    raw.name.value,
                     if condition.is_empty() {
                         String::new()
                     } else {

@@ -317,9 +317,8 @@ impl<'p> Evaluator<'p> {
         let Expr::Path(path) = &list.expr else {
             return Err(format!("`{}` is no path to a list", list.text));
         };
-        let items = match look(subject, path, None) {
-            Some(Value::Array(items)) => items,
-            _ => return Err(format!("`{}` is no list in this event", list.text)),
+        let Some(Value::Array(items)) = look(subject, path, None) else {
+            return Err(format!("`{}` is no list in this event", list.text));
         };
         for (index, value) in items.iter().enumerate() {
             let element = Some(Element { alias, value });

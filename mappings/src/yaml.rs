@@ -16,7 +16,8 @@ pub(crate) struct RuleFile {
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
-    pub(crate) rule: Text,
+    #[serde(rename = "rule")]
+    pub(crate) name: Text,
     pub(crate) on: Text,
     pub(crate) from: Option<Text>,
     pub(crate) to: Option<Text>,

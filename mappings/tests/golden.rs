@@ -3,6 +3,14 @@
 //! `UPDATE=1 cargo test -p mappings` rewrites the expected files; read the difference before it is
 //! committed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
 use ledger::{Calendar, Currency, Entity};
 use mappings::{Context, Pack, compile, golden};
 use std::collections::BTreeMap;

@@ -11,6 +11,7 @@ CREATE TABLE settlement_file (
 CREATE TABLE statement (
     id INTEGER NOT NULL PRIMARY KEY,
     file_id INTEGER NOT NULL,
+    origin TEXT NOT NULL CHECK (origin IN ('processor', 'bank')),
     account TEXT NOT NULL,
     identity TEXT NOT NULL,
     currency_id INTEGER NOT NULL,

@@ -79,7 +79,7 @@ pub fn thousands(digits: &str) -> String {
         .chars()
         .enumerate()
         .flat_map(|(index, digit)| {
-            let mark = index > 0 && (length - index) % 3 == 0 && digit.is_ascii_digit();
+            let mark = index > 0 && (length - index).is_multiple_of(3) && digit.is_ascii_digit();
             mark.then_some(',').into_iter().chain([digit])
         })
         .collect()

@@ -1,8 +1,8 @@
 //! Oracle Fusion Cloud: file-based data import of journals, `GlInterface.csv` in a ZIP.
 //!
-//! 149 columns without a header, by the GL_INTERFACE import template; `.` decimals, dates
+//! 149 columns without a header, by the `GL_INTERFACE` import template; `.` decimals, dates
 //! `YYYY/MM/DD`; a debit line leaves the credit column blank and the reverse. A journal is the rows
-//! that share REFERENCE1 (batch) and REFERENCE4 (entry); GROUP_ID is the batch number and must equal
+//! that share REFERENCE1 (batch) and REFERENCE4 (entry); `GROUP_ID` is the batch number and must equal
 //! the import's parameter. Accounted amounts and the rate are given where the entry is in a foreign
 //! currency. Not run against the live system.
 
@@ -21,7 +21,7 @@ companies: { us: "101", eu: "201" }
 segments: ["{company}", "000", "{account}", "{dimension.product}"]
 "#;
 
-/// Columns of GL_INTERFACE in the import template.
+/// Columns of `GL_INTERFACE` in the import template.
 const COLUMNS: usize = 149;
 
 /// The options.
@@ -39,10 +39,10 @@ pub struct Config {
     /// What stands for a dimension that a line does not have.
     #[serde(default = "default_blank")]
     pub blank: String,
-    /// USER_JE_SOURCE_NAME.
+    /// `USER_JE_SOURCE_NAME`.
     #[serde(default = "default_source")]
     pub source: String,
-    /// USER_JE_CATEGORY_NAME.
+    /// `USER_JE_CATEGORY_NAME`.
     #[serde(default = "default_category")]
     pub category: String,
 }

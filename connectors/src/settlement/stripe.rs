@@ -56,10 +56,10 @@ impl SettlementFormat for Stripe {
                 group.lines.push(line);
             }
         }
-        groups
+        Ok(groups
             .into_iter()
             .map(|((payout, currency), group)| group.close(&payout, currency))
-            .collect()
+            .collect())
     }
 }
 
@@ -70,7 +70,7 @@ struct Group {
 }
 
 impl Group {
-    fn close(self, payout: &str, currency: Currency) -> Result<Statement, ParseError> {
+    fn close(self, payout: &str, currency: Currency) -> Statement {
         let days = self
             .lines
             .iter()
@@ -91,7 +91,7 @@ impl Group {
         let paid = self.payout.as_ref().map(|line| line.net.amount().abs());
         let total: i64 = self.lines.iter().map(|line| line.net.amount()).sum();
         let signed = paid.map(|paid| if total < 0 { -paid } else { paid });
-        Ok(Statement {
+        Statement {
             origin: Origin::Processor,
             account: ACCOUNT.to_owned(),
             identity: if payout.is_empty() {
@@ -106,7 +106,7 @@ impl Group {
             to,
             lines: self.lines,
             contradictions,
-        })
+        }
     }
 }
 

@@ -134,15 +134,14 @@ impl KafkaSource {
         event: &RawEvent,
         checkpoints: &dyn Checkpoints,
     ) -> Result<bool, SourceError> {
-        let wanted = match self.wanted.get(&partition) {
-            Some(wanted) => *wanted,
-            None => {
-                let position = checkpoints
-                    .position(&self.partition_name(partition))
-                    .await?;
-                self.wanted.insert(partition, position);
-                position
-            }
+        let wanted = if let Some(wanted) = self.wanted.get(&partition) {
+            *wanted
+        } else {
+            let position = checkpoints
+                .position(&self.partition_name(partition))
+                .await?;
+            self.wanted.insert(partition, position);
+            position
         };
         if event.position == wanted || (wanted == 0 && event.position > 0) {
             return Ok(true);

@@ -127,9 +127,9 @@ fn settle(
         for many in fits {
             let pair = pair(one, many);
             if alone {
-                board.take(pair)
+                board.take(pair);
             } else {
-                board.ambiguous.push(pair)
+                board.ambiguous.push(pair);
             }
         }
     }

@@ -1,5 +1,13 @@
 //! Reconciliation as tables: items at the left and right, what is expected of them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
 use chrono::NaiveDate;
 use ledger::Currency;
 use reconcile::{Findings, Input, Item, On, Pass, Plan, Source, reconcile};

@@ -77,10 +77,10 @@ pub(crate) async fn verify(company: &Company) -> anyhow::Result<Findings> {
     let (verdict, because) = control.verdict();
     // A verdict over rows that were changed would be an opinion.
     if found.failures.is_empty() {
-        found.verdict = verdict.name().to_owned();
+        verdict.name().clone_into(&mut found.verdict);
         found.because = because;
     } else {
-        found.verdict = "BREAKS".to_owned();
+        "BREAKS".clone_into(&mut found.verdict);
         found.because = format!("{} checks do not hold", found.failures.len());
     }
     Ok(found)

@@ -108,7 +108,7 @@ impl Market {
         if self.currency == "JPY" {
             48_250_000
         } else {
-            125_430_77
+            12_543_077
         }
     }
 }
@@ -191,7 +191,7 @@ fn others(market: &Market, month: &mut Month) -> Vec<BankLine> {
     let unit = if market.currency == "JPY" {
         100
     } else {
-        100_00
+        10_000
     };
     let mut lines = Vec::new();
     for (number, text, size) in [

@@ -264,19 +264,7 @@ impl Month {
         let date = day(self.rng.u32(1..=30));
         let minute = self.minute();
         let money = |amount| place.money(amount).map(number);
-        let mut net = 0;
-        let mut lines = Vec::new();
-        for (product, chance) in [("access", 100), ("support", 35)] {
-            if self.rng.u8(0..100) >= chance {
-                continue;
-            }
-            let amount = place.price * self.rng.i64(15..240) + self.rng.i64(0..place.price);
-            net += amount;
-            lines.push(json!({
-                "product": product, "amount": money(amount)?,
-                "period_start": "2026-01-01", "period_end": "2026-01-31",
-            }));
-        }
+        let (lines, net) = self.lines(place)?;
         let usage = if self.rng.bool() {
             place.price * self.rng.i64(1..20) + self.rng.i64(0..place.price)
         } else {
@@ -332,6 +320,23 @@ impl Month {
             }
         }
         Ok(())
+    }
+
+    /// The subscription lines of an invoice, and their sum.
+    fn lines(&mut self, place: Market) -> anyhow::Result<(Vec<Value>, i64)> {
+        let (mut lines, mut net) = (Vec::new(), 0);
+        for (product, chance) in [("access", 100), ("support", 35)] {
+            if self.rng.u8(0..100) >= chance {
+                continue;
+            }
+            let amount = place.price * self.rng.i64(15..240) + self.rng.i64(0..place.price);
+            net += amount;
+            lines.push(json!({
+                "product": product, "amount": number(place.money(amount)?),
+                "period_start": "2026-01-01", "period_end": "2026-01-31",
+            }));
+        }
+        Ok((lines, net))
     }
 
     fn payment(&mut self, invoice: &Invoice, at: DateTime<Utc>) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use crate::{Store, StoreError, Tx};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::{Account, Currency, Dimensions, Entity, FiscalPeriod, Hash};
 use sqlx::FromRow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A name and its number.
 #[derive(Debug, FromRow)]
@@ -55,7 +55,7 @@ pub struct AccountRow {
 pub(crate) struct Dictionary {
     pub(crate) entities: BTreeMap<String, (i64, i64)>,
     pub(crate) accounts: BTreeMap<String, i64>,
-    pub(crate) currencies: BTreeMap<u16, ()>,
+    pub(crate) currencies: BTreeSet<u16>,
     pub(crate) rules: BTreeMap<(Hash, String), i64>,
     pub(crate) types: BTreeMap<String, i64>,
     pub(crate) origins: BTreeMap<String, i64>,

@@ -205,6 +205,26 @@ struct ScheduleRow<'a> {
     deferral: &'a ledger::Deferral,
 }
 
+/// Rows beside the journal that one transaction adds.
+#[derive(Default)]
+struct IntakeRows<'a> {
+    events: Vec<EventRow<'a>>,
+    outcomes: Vec<OutcomeRow>,
+    repetitions: Vec<RepetitionRow<'a>>,
+    quarantine: Vec<QuarantineRow<'a>>,
+}
+
+/// A batch while its items get their outcomes.
+struct Sorting<'a> {
+    /// Events known before, and those of this batch so far.
+    seen: BTreeMap<EventKey, (i64, Hash)>,
+    last: LastIds,
+    dictionary: Dictionary,
+    rows: IntakeRows<'a>,
+    journal: JournalRows<'a>,
+    summary: IntakeSummary,
+}
+
 /// Rows of the journal that one transaction adds.
 #[derive(Default)]
 struct JournalRows<'a> {
@@ -254,88 +274,110 @@ impl Tx {
         stamp: &Stamp,
     ) -> Result<IntakeSummary, StoreError> {
         let partition_id = self.check_position(batch).await?;
-        let known = self.known_events(batch).await?;
-        let mut last = self.last_ids().await?;
-        let mut dictionary = self.dictionary().await?;
-        let mut seen = known;
-        let mut summary = IntakeSummary {
-            received: count(batch.items.len()),
-            ..IntakeSummary::default()
+        let mut sorting = Sorting {
+            seen: self.known_events(batch).await?,
+            last: self.last_ids().await?,
+            dictionary: self.dictionary().await?,
+            rows: IntakeRows::default(),
+            journal: JournalRows::default(),
+            summary: IntakeSummary {
+                received: count(batch.items.len()),
+                ..Default::default()
+            },
         };
-        let (mut events, mut outcomes) = (Vec::new(), Vec::new());
-        let (mut repetitions, mut quarantine) = (Vec::new(), Vec::new());
-        let mut journal = JournalRows::default();
         for item in &batch.items {
-            let position = item.position;
-            match &item.content {
-                IntakeContent::Unreadable { raw, reason } => {
-                    last.quarantine += 1;
-                    summary.quarantined += 1;
-                    quarantine.push(QuarantineRow {
-                        id: last.quarantine,
-                        position,
-                        raw,
-                        reason,
-                    });
-                }
-                IntakeContent::Event(event) => {
-                    if let Some((event_id, content)) = seen.get(&event.key) {
-                        let kind = if *content == event.content { 1 } else { 2 };
-                        summary.duplicates += i64::from(kind == 1);
-                        summary.conflicts += i64::from(kind == 2);
-                        last.repetition += 1;
-                        let id = last.repetition;
-                        let event_id = *event_id;
-                        repetitions.push(RepetitionRow {
-                            id,
-                            event_id,
-                            kind,
-                            position,
-                            event,
-                        });
-                        continue;
-                    }
-                    last.event += 1;
-                    seen.insert(event.key, (last.event, event.content));
-                    let origin_id = self.origin_id(&mut dictionary, &event.origin).await?;
-                    let type_id = self
-                        .event_type_id(&mut dictionary, &event.event_type)
-                        .await?;
-                    events.push(EventRow {
-                        id: last.event,
-                        origin_id,
-                        type_id,
-                        position,
-                        event,
-                    });
-                    let to = Destination {
-                        event_id: last.event,
-                        mapping: batch.mapping,
-                    };
-                    let outcome = self
-                        .decide(
-                            &mut dictionary,
-                            &mut journal,
-                            &mut last,
-                            &to,
-                            &event.decision,
-                        )
-                        .await?;
-                    tally(&mut summary, outcome.kind);
-                    outcomes.push(outcome);
-                }
-            }
+            self.sort(&mut sorting, batch.mapping, item).await?;
         }
+        let Sorting {
+            rows,
+            journal,
+            mut summary,
+            last,
+            ..
+        } = sorting;
         summary.entries = count(journal.entries.len());
-        self.insert_events(partition_id, &events, stamp).await?;
-        self.insert_outcomes(&outcomes, stamp).await?;
-        self.insert_repetitions(partition_id, &repetitions, stamp)
+        self.insert_events(partition_id, &rows.events, stamp)
             .await?;
-        self.insert_quarantine(partition_id, &quarantine, stamp)
+        self.insert_outcomes(&rows.outcomes, stamp).await?;
+        self.insert_repetitions(partition_id, &rows.repetitions, stamp)
+            .await?;
+        self.insert_quarantine(partition_id, &rows.quarantine, stamp)
             .await?;
         self.write_journal(&journal, last.batch, stamp).await?;
         self.advance(partition_id, batch).await?;
         Ok(summary)
+    }
+
+    /// Gives an item its one outcome.
+    async fn sort<'a>(
+        &mut self,
+        sorting: &mut Sorting<'a>,
+        mapping: Hash,
+        item: &'a IntakeItem,
+    ) -> Result<(), StoreError> {
+        let position = item.position;
+        let event = match &item.content {
+            IntakeContent::Unreadable { raw, reason } => {
+                sorting.last.quarantine += 1;
+                sorting.summary.quarantined += 1;
+                let id = sorting.last.quarantine;
+                sorting.rows.quarantine.push(QuarantineRow {
+                    id,
+                    position,
+                    raw,
+                    reason,
+                });
+                return Ok(());
+            }
+            IntakeContent::Event(event) => event.as_ref(),
+        };
+        if let Some((event_id, content)) = sorting.seen.get(&event.key).copied() {
+            let kind = if content == event.content { 1 } else { 2 };
+            sorting.summary.duplicates += i64::from(kind == 1);
+            sorting.summary.conflicts += i64::from(kind == 2);
+            sorting.last.repetition += 1;
+            let id = sorting.last.repetition;
+            sorting.rows.repetitions.push(RepetitionRow {
+                id,
+                event_id,
+                kind,
+                position,
+                event,
+            });
+            return Ok(());
+        }
+        sorting.last.event += 1;
+        let id = sorting.last.event;
+        sorting.seen.insert(event.key, (id, event.content));
+        let origin_id = self
+            .origin_id(&mut sorting.dictionary, &event.origin)
+            .await?;
+        let type_id = self
+            .event_type_id(&mut sorting.dictionary, &event.event_type)
+            .await?;
+        sorting.rows.events.push(EventRow {
+            id,
+            origin_id,
+            type_id,
+            position,
+            event,
+        });
+        let to = Destination {
+            event_id: id,
+            mapping,
+        };
+        let Sorting {
+            dictionary,
+            journal,
+            last,
+            ..
+        } = sorting;
+        let outcome = self
+            .decide(dictionary, journal, last, &to, &event.decision)
+            .await?;
+        tally(&mut sorting.summary, outcome.kind);
+        sorting.rows.outcomes.push(outcome);
+        Ok(())
     }
 
     /// Decides suspended events again; those that still wait keep their newest reason.
@@ -470,9 +512,9 @@ impl Tx {
                 for posting in postings {
                     last.entry += 1;
                     let ids = EntryIds {
-                        entry_id: last.entry,
-                        event_id,
-                        rule_id,
+                        entry: last.entry,
+                        event: event_id,
+                        rule: rule_id,
                     };
                     self.entry_rows(known, journal, &ids, posting).await?;
                 }
@@ -512,14 +554,14 @@ impl Tx {
         ids: &EntryIds,
         posting: &'a Posting,
     ) -> Result<(), StoreError> {
-        let entry_id = ids.entry_id;
+        let entry_id = ids.entry;
         let header = posting.entry.header();
         let (entity_id, _) = entity_ids(known, &header.entity)?;
         let (period_id, _) = self.period_id(known, entity_id, &posting.period).await?;
         for (index, line) in posting.entry.lines().iter().enumerate() {
             let account_id = account_id(known, &line.account)?;
             let currency = line.amount.currency();
-            if known.currencies.insert(currency.numeric(), ()).is_none() {
+            if known.currencies.insert(currency.numeric()) {
                 self.currency(currency).await?;
             }
             let currency_id = i64::from(currency.numeric());
@@ -559,10 +601,10 @@ impl Tx {
         }
         journal.entries.push(EntryRow {
             id: entry_id,
-            event_id: ids.event_id,
+            event_id: ids.event,
             entity_id,
             period_id,
-            rule_id: ids.rule_id,
+            rule_id: ids.rule,
             hash: posting.entry.hash(),
             posting,
         });
@@ -753,9 +795,9 @@ struct Destination {
 }
 
 struct EntryIds {
-    entry_id: i64,
-    event_id: i64,
-    rule_id: i64,
+    entry: i64,
+    event: i64,
+    rule: i64,
 }
 
 fn tally(summary: &mut IntakeSummary, kind: i64) {

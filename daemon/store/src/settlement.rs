@@ -126,8 +126,8 @@ pub struct StatementRow {
     pub id: i64,
     /// The file.
     pub file: String,
-    /// The format that read it.
-    pub format: String,
+    /// `processor` or `bank`.
+    pub origin: String,
     /// The account.
     pub account: String,
     /// What it calls itself.
@@ -341,7 +341,7 @@ impl Tx {
             self.currency(currency).await?;
         }
         on_tx!(&mut *self, db => sqlx::query(sql!("settlement/insert_statement"))
-            .bind(id).bind(file_id).bind(&statement.account).bind(&statement.identity)
+            .bind(id).bind(file_id).bind(&statement.origin).bind(&statement.account).bind(&statement.identity)
             .bind(statement.currency_id).bind(statement.opening).bind(statement.closing)
             .bind(statement.total).bind(statement.start_on).bind(statement.end_on)
             .bind(&statement.verdict).execute(db).await?.rows_affected());

@@ -1,6 +1,15 @@
 //! One suite, two databases. Every test runs on SQLite and on the PostgreSQL that
 //! `TIEOUT_TEST_POSTGRES` names; where that is missing, the test fails and says so.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
 use chrono::{DateTime, Utc};
 use ledger::{
     Account, AccountType, Calendar, Currency, Decision, Dimensions, Entity, EntryHeader, EntryKind,
@@ -586,9 +595,9 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for item in std::fs::read_dir(folder).unwrap() {
         let path = item.unwrap().path();
         if path.is_dir() {
-            files(&path, found)
+            files(&path, found);
         } else {
-            found.push(path)
+            found.push(path);
         }
     }
 }

@@ -270,7 +270,7 @@ async fn statements(store: &Store) -> Result<Table, ReportError> {
     let mut settled = 0;
     for statement in store.statements().await? {
         // Payouts are many and have no balances of a bank's kind; they are counted, not listed.
-        if statement.format != "camt053" && !statement.verdict.starts_with("does not") {
+        if statement.origin != "bank" && !statement.verdict.starts_with("does not") {
             settled += 1;
             continue;
         }

@@ -1,0 +1,292 @@
+//! The house rules that no compiler checks. Each failure prints the rule that was broken.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+/// Every file that git knows or would know, with its text where it has one.
+fn files() -> BTreeMap<String, String> {
+    let output = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .expect("git lists the files of the project");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .filter_map(|name| {
+            let text = std::fs::read(root().join(name)).ok()?;
+            Some((name.to_owned(), String::from_utf8(text).ok()?))
+        })
+        .collect()
+}
+
+fn none(rule: &str, broken: &[String]) {
+    assert!(broken.is_empty(), "{rule}\n  {}", broken.join("\n  "));
+}
+
+/// Normal dependencies by crate, as cargo sees them.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages
+        .iter()
+        .map(|package| {
+            let needed = package["dependencies"].as_array().unwrap().iter();
+            let normal = needed.filter(|dependency| dependency["kind"].is_null());
+            let names = normal.map(|dependency| dependency["name"].as_str().unwrap().to_owned());
+            (
+                package["name"].as_str().unwrap().to_owned(),
+                names.collect(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn crates_depend_in_one_direction() {
+    let all = dependencies();
+    let allowed = [
+        ("ledger", vec![]),
+        ("mappings", vec!["ledger"]),
+        ("reconcile", vec!["ledger"]),
+        ("connectors", vec!["ledger"]),
+        ("store", vec!["ledger"]),
+        ("reports", vec!["ledger", "store"]),
+        (
+            "tieout",
+            vec![
+                "ledger",
+                "mappings",
+                "reconcile",
+                "connectors",
+                "store",
+                "reports",
+            ],
+        ),
+    ];
+    assert_eq!(
+        all.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        allowed.iter().map(|(name, _)| *name).collect()
+    );
+    let mut broken = Vec::new();
+    for (name, may) in &allowed {
+        for dependency in &all[*name] {
+            if all.contains_key(dependency) && !may.contains(&dependency.as_str()) {
+                broken.push(format!("{name} depends on {dependency}"));
+            }
+        }
+    }
+    none(
+        "ledger <- {mappings, reconcile, connectors, store} <- reports <- daemon",
+        &broken,
+    );
+}
+
+#[test]
+fn what_computes_does_not_reach_out() {
+    let all = dependencies();
+    let mut broken = Vec::new();
+    for (library, homes) in [
+        ("sqlx", vec!["store"]),
+        ("rdkafka", vec!["connectors"]),
+        ("ssh2", vec!["connectors"]),
+        ("polars", vec!["reports"]),
+        ("axum", vec!["tieout"]),
+        ("tokio", vec!["connectors", "tieout"]),
+        ("fastrand", vec!["tieout"]),
+    ] {
+        for (name, needed) in &all {
+            if needed.contains(library) && !homes.contains(&name.as_str()) {
+                broken.push(format!(
+                    "{name} depends on {library}, which lives in {}",
+                    homes.join(" and ")
+                ));
+            }
+        }
+    }
+    for (name, text) in files() {
+        let pure = [
+            "daemon/ledger/src/",
+            "daemon/reconcile/src/",
+            "mappings/src/",
+        ];
+        if pure.iter().any(|folder| name.starts_with(folder)) {
+            for word in [
+                "Utc::now",
+                "SystemTime",
+                "std::fs",
+                "std::net",
+                "std::env",
+                "async fn",
+            ] {
+                if text.contains(word) {
+                    broken.push(format!("{name} uses {word}"));
+                }
+            }
+        }
+    }
+    none(
+        "ledger, mappings and reconcile know neither tokio nor sqlx nor files nor the time; each library has its room",
+        &broken,
+    );
+}
+
+#[test]
+fn a_vendor_occurs_in_its_file_and_its_registry_line() {
+    let mut broken = Vec::new();
+    for (vendor, home) in [
+        ("stripe", "connectors/src/settlement/stripe.rs"),
+        ("oracle", "connectors/src/erp/oracle_fusion.rs"),
+        ("camt053", "connectors/src/settlement/camt053.rs"),
+    ] {
+        for (name, text) in files() {
+            let code = name.ends_with(".rs") || name.ends_with(".sql") || name.ends_with(".html");
+            let elsewhere = name == home
+                || ["connectors/src/erp.rs", "connectors/src/settlement.rs"]
+                    .contains(&name.as_str())
+                || name.starts_with("daemon/src/demo/")
+                || name.contains("/tests/")
+                || name.contains("/examples/");
+            if !code || elsewhere {
+                continue;
+            }
+            let product = text
+                .split("#[cfg(test)]")
+                .next()
+                .unwrap_or_default()
+                .to_lowercase();
+            if product.contains(vendor) {
+                broken.push(format!("{name} names {vendor}"));
+            }
+        }
+    }
+    none(
+        "a vendor's name stands in its own file, its registry lines, fixtures and the demo",
+        &broken,
+    );
+}
+
+#[test]
+fn nothing_is_left_half_done() {
+    let mut broken = Vec::new();
+    for (name, text) in files() {
+        if name == "daemon/tests/tidy.rs" || name.ends_with(".lock") {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            for word in [
+                "TODO",
+                "FIXME",
+                "XXX",
+                "unimplemented!",
+                "todo!(",
+                "#[ignore",
+            ] {
+                if line.contains(word) {
+                    broken.push(format!("{name}:{} has {word}", number + 1));
+                }
+            }
+            if name.ends_with(".rs") && line.contains("f64") && name != "reports/src/render/xlsx.rs"
+            {
+                broken.push(format!(
+                    "{name}:{} has a float; money is integers, decimals come before",
+                    number + 1
+                ));
+            }
+        }
+    }
+    none(
+        "no marks of unfinished work; floats only where Excel has nothing else",
+        &broken,
+    );
+}
+
+#[test]
+fn modules_open_with_what_they_promise() {
+    let broken: Vec<String> = files()
+        .into_iter()
+        .filter(|(name, text)| name.ends_with(".rs") && !text.trim_start().starts_with("//!"))
+        .map(|(name, _)| name)
+        .collect();
+    none("every module opens with its contract (`//!`)", &broken);
+}
+
+#[test]
+fn the_binary_carries_the_whole_pack() {
+    let all = files();
+    let starter = &all["daemon/src/demo/starter.rs"];
+    let broken: Vec<String> = all
+        .keys()
+        .filter_map(|name| name.strip_prefix("mappings/packs/billing/"))
+        .filter(|name| !name.starts_with("tests/") && !starter.contains(&format!("\"{name}\"")))
+        .map(str::to_owned)
+        .collect();
+    none(
+        "daemon/src/demo/starter.rs lists every file of the billing pack",
+        &broken,
+    );
+}
+
+#[test]
+fn documents_name_files_that_exist() {
+    let all = files();
+    let mut broken = Vec::new();
+    for (name, text) in &all {
+        if !name.ends_with(".md") {
+            continue;
+        }
+        for word in text.split('`').skip(1).step_by(2) {
+            let ending = Path::new(word)
+                .extension()
+                .and_then(std::ffi::OsStr::to_str);
+            let is_path = word.contains('/')
+                && !word.contains([' ', '*', '<', '{', '$', '…'])
+                && ending.is_some_and(|ending| ["rs", "sql", "md", "yaml"].contains(&ending));
+            if is_path && !all.contains_key(word) {
+                broken.push(format!("{name} names `{word}`"));
+            }
+        }
+    }
+    none("paths in documents lead somewhere", &broken);
+}
+
+#[test]
+fn every_kind_of_connector_is_documented() {
+    let readme = &files()["connectors/README.md"];
+    let kinds = connectors::erp::KINDS.iter().map(|kind| kind.id);
+    let formats = connectors::settlement::KINDS.iter().map(|kind| kind.id);
+    let broken: Vec<String> = kinds
+        .chain(formats)
+        .filter(|id| !readme.contains(&format!("`{id}`")))
+        .map(str::to_owned)
+        .collect();
+    none("connectors/README.md has a line for every kind", &broken);
+}
