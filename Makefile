@@ -10,7 +10,7 @@ CORPUS ?= ../shared/corpus
 
 # The company's month through the whole chain, on the embedded default.
 demo: build-tools
-	$(CARGO) run --quiet --package tieout -- demo --dir $(DIR) --events $(EVENTS) --seed $(SEED)
+	$(CARGO) run --package tieout -- demo --dir $(DIR) --events $(EVENTS) --seed $(SEED)
 
 # Everything, against real peers: PostgreSQL, sshd, a Kafka-protocol broker, hledger.
 test: test-tools

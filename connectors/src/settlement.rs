@@ -62,9 +62,11 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// The sum of the lines in minor units.
+    /// The sum of the lines in minor units; at the end of 64 bits it stays there.
     pub fn total(&self) -> i64 {
-        self.lines.iter().map(|line| line.net.amount()).sum()
+        self.lines
+            .iter()
+            .fold(0, |sum: i64, line| sum.saturating_add(line.net.amount()))
     }
 
     /// Whether opening + lines = closing: `closes`, `no balances`, or what does not hold.
@@ -75,7 +77,7 @@ impl Statement {
         let (Some(opening), Some(closing)) = (self.opening, self.closing) else {
             return "no balances".to_owned();
         };
-        let expected = opening.amount() + self.total();
+        let expected = opening.amount().saturating_add(self.total());
         if expected == closing.amount() {
             return "closes".to_owned();
         }

@@ -458,6 +458,11 @@ fn usage_and_configuration_errors_exit_with_2_and_say_what_to_do() {
     assert_eq!(tieout(&["no-such-command"]).status.code(), Some(2));
     expect(0, &["init", dir.to_str().unwrap()]);
     expect(0, &["-c", &config(&dir), "check"]);
+    let golden = expect_json(0, &["-c", &config(&dir), "--json", "mappings", "test"]);
+    assert!(
+        golden.as_array().unwrap().len() >= 15,
+        "a starter company has its golden tests"
+    );
     assert_eq!(
         tieout(&["init", dir.to_str().unwrap()]).status.code(),
         Some(2),

@@ -163,10 +163,11 @@ CREATE TABLE balance (
     period_id INTEGER NOT NULL,
     account_id INTEGER NOT NULL,
     currency_id INTEGER NOT NULL,
-    debit INTEGER NOT NULL,
-    credit INTEGER NOT NULL,
-    functional_debit INTEGER NOT NULL,
-    functional_credit INTEGER NOT NULL,
+    -- SQLite turns a sum beyond 64 bits into a float without a word; this refuses it.
+    debit INTEGER NOT NULL CHECK (typeof(debit) = 'integer'),
+    credit INTEGER NOT NULL CHECK (typeof(credit) = 'integer'),
+    functional_debit INTEGER NOT NULL CHECK (typeof(functional_debit) = 'integer'),
+    functional_credit INTEGER NOT NULL CHECK (typeof(functional_credit) = 'integer'),
     PRIMARY KEY (entity_id, period_id, account_id, currency_id)
 );
 -- Deferred lines: what is to be released, from when to when, into which account.

@@ -89,7 +89,10 @@ impl Group {
         let zero = Money::minor(0, currency);
         // The payout empties the balance that its lines built up; its row has either sign.
         let paid = self.payout.as_ref().map(|line| line.net.amount().abs());
-        let total: i64 = self.lines.iter().map(|line| line.net.amount()).sum();
+        let total = self
+            .lines
+            .iter()
+            .fold(0, |sum: i64, line| sum.saturating_add(line.net.amount()));
         let signed = paid.map(|paid| if total < 0 { -paid } else { paid });
         Statement {
             origin: Origin::Processor,

@@ -1,11 +1,12 @@
-//! A starter company: its configuration and the mapping pack that this binary carries.
+//! A starter company: its configuration and the mapping pack, with its golden tests, that this binary
+//! carries.
 
 use std::path::Path;
 
 /// The configuration of a network company with three entities.
 pub(crate) const CONFIG: &str = include_str!("tieout.yaml");
 
-/// The files of the pack, without its tests.
+/// The files of the pack that decide what is posted.
 const PACK: &[(&str, &str)] = &[
     (
         "chart.yaml",
@@ -41,6 +42,39 @@ const PACK: &[(&str, &str)] = &[
     ),
 ];
 
+/// Golden tests by name: an event, and the journal that a bookkeeper expects.
+macro_rules! golden_tests {
+    ($($name:literal),* $(,)?) => {
+        &[$((
+            $name,
+            include_str!(concat!("../../../mappings/packs/billing/tests/", $name, "/event.json")),
+            include_str!(concat!("../../../mappings/packs/billing/tests/", $name, "/expected.journal")),
+        )),*]
+    };
+}
+
+const TESTS: &[(&str, &str, &str)] = golden_tests![
+    "chargeback-lost",
+    "chargeback-opened",
+    "chargeback-won",
+    "credit-note-issued",
+    "customer-onboarded",
+    "invoice-finalized",
+    "invoice-in-yen-in-dollar-books",
+    "invoice-of-an-unknown-entity",
+    "invoice-that-breaks-its-promise",
+    "invoice-voided",
+    "invoice-with-a-negative-line",
+    "invoice-with-a-third-decimal",
+    "invoice-without-a-rate",
+    "payment-failed",
+    "payment-on-the-last-evening-in-new-york",
+    "payout-paid",
+    "refund-succeeded",
+    "unknown-event-type",
+    "usage-rated-is-rounded-to-the-even-cent",
+];
+
 /// Writes configuration, mapping and empty folders.
 pub(crate) fn write(dir: &Path) -> anyhow::Result<()> {
     for folder in ["inbox", "settlements", "exports", "reports"] {
@@ -54,6 +88,12 @@ pub(crate) fn write(dir: &Path) -> anyhow::Result<()> {
             std::fs::create_dir_all(folder)?;
         }
         std::fs::write(path, text)?;
+    }
+    for (name, event, expected) in TESTS {
+        let case = pack.join("tests").join(name);
+        std::fs::create_dir_all(&case)?;
+        std::fs::write(case.join("event.json"), event)?;
+        std::fs::write(case.join("expected.journal"), expected)?;
     }
     Ok(())
 }

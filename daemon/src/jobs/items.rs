@@ -130,7 +130,7 @@ fn payouts(lines: &[LineRow]) -> Vec<Item> {
         let sum = sums
             .entry((line.currency_id, &line.payout))
             .or_insert((0, None, &line.account));
-        sum.0 += line.net;
+        sum.0 = sum.0.saturating_add(line.net);
         sum.1 = sum.1.max(line.paid_on.or(Some(line.booked_on)));
     }
     sums.into_iter()
