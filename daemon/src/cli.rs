@@ -144,7 +144,7 @@ fn logs(arguments: &Arguments) {
     };
     let filter =
         tracing_subscriber::EnvFilter::try_from_env("TIEOUT_LOG").unwrap_or_else(|_unset| {
-            tracing_subscriber::EnvFilter::new(format!("{level},sqlx=warn,librdkafka=warn"))
+            tracing_subscriber::EnvFilter::new(format!("{level},sqlx=error,librdkafka=warn"))
         });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

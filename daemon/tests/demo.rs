@@ -15,7 +15,8 @@ use common::{config, demo, expect, expect_json, folder, tieout};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Every file below a folder with its bytes.
 fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -125,6 +126,84 @@ fn running_a_stage_again_changes_nothing() {
     assert_eq!(breaks.as_array().unwrap().len(), 18);
     expect(0, &["-c", &config, "verify"]);
     std::fs::remove_dir_all(dir).unwrap();
+}
+
+/// Starts ingestion and kills it after a while; true once it ended by itself.
+fn ingest_and_kill(config: &str, after: Duration) -> bool {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tieout"))
+        .args(["-c", config, "ingest"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(after);
+    if child
+        .try_wait()
+        .unwrap()
+        .is_some_and(|status| status.success())
+    {
+        return true;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap().success()
+}
+
+#[test]
+fn killed_at_any_moment_it_ends_with_the_same_journal() {
+    let undisturbed = demo("demo-undisturbed", "6000", "13");
+    let register = |dir: &Path| {
+        let mut report = expect_json(
+            0,
+            &[
+                "-c",
+                &config(dir),
+                "report",
+                "journal-register",
+                "--format",
+                "json",
+            ],
+        );
+        report["tables"].take()
+    };
+    let expected = register(&undisturbed);
+    let mut kills = 0;
+    for seed in 0..4 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let dir = folder(&format!("killed-{seed}"));
+        expect(0, &["init", dir.to_str().unwrap()]);
+        for item in std::fs::read_dir(undisturbed.join("inbox")).unwrap() {
+            let path = item.unwrap().path();
+            std::fs::copy(&path, dir.join("inbox").join(path.file_name().unwrap())).unwrap();
+        }
+        // Ever longer, so that it ends however slow the machine is.
+        for attempt in 0..40 {
+            let after = Duration::from_millis(rng.u64(20..400) + attempt * 40);
+            if ingest_and_kill(&config(&dir), after) {
+                break;
+            }
+            kills += 1;
+        }
+        expect(0, &["-c", &config(&dir), "ingest"]);
+        assert!(
+            register(&dir) == expected,
+            "seed {seed}: the journal differs"
+        );
+        let told = expect_json(0, &["-c", &config(&dir), "--json", "verify"]);
+        assert_eq!(told["failures"], serde_json::json!([]), "seed {seed}");
+        let control = expect_json(
+            0,
+            &["-c", &config(&dir), "report", "control", "--format", "json"],
+        );
+        let row = &control["tables"]["intake"][0];
+        assert_eq!(
+            (&row["received"], &row["difference"]),
+            (&6000.into(), &0.into()),
+            "seed {seed}"
+        );
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+    assert!(kills >= 4, "it was killed {kills} times only");
+    std::fs::remove_dir_all(undisturbed).unwrap();
 }
 
 #[test]

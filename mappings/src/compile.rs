@@ -33,6 +33,10 @@ struct ChartFile {
 pub fn compile(pack: &Pack) -> Result<Program, Diagnostics> {
     let mut found = Diagnostics::default();
     let (chart, dimensions) = read_chart(pack, &mut found);
+    if !found.0.is_empty() {
+        // Without a chart every account would look misspelt.
+        return Err(found);
+    }
     let tables = read_tables(pack, &chart, &mut found);
     let schemas = read_schemas(pack, &mut found);
     let mut compiler = Compiler {

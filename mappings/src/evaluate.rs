@@ -506,7 +506,7 @@ impl<'p> Evaluator<'p> {
             other => Err(format!(
                 "`{}` is {}, not true or false",
                 source.text,
-                described(&other)
+                described(&other, source)
             )),
         }
     }
@@ -524,7 +524,7 @@ impl<'p> Evaluator<'p> {
             other => Err(format!(
                 "`{}` is {}, not a number",
                 source.text,
-                described(&other)
+                described(&other, source)
             )),
         }
     }
@@ -562,7 +562,12 @@ impl<'p> Evaluator<'p> {
                 }
                 let value = expression
                     .evaluate_with_scope(&scope, &mut self.vm)
-                    .map_err(|error| format!("`{}` cannot be computed: {error}", source.text))?;
+                    .map_err(|_vm| {
+                        format!(
+                            "`{}` cannot be computed: one of its values is missing, or is not of the type that the rule expects",
+                            source.text
+                        )
+                    })?;
                 Ok(taken(&value))
             }
         }
@@ -657,8 +662,11 @@ fn taken(value: &Variable) -> Taken {
     }
 }
 
-fn described(taken: &Taken) -> String {
+fn described(taken: &Taken, source: &Sourced) -> String {
     match taken {
+        Taken::Null if matches!(source.expr, Expr::Computed(_)) => {
+            "without a value (a missing field, or a division by zero)".to_owned()
+        }
         Taken::Null => "missing".to_owned(),
         Taken::Flag(flag) => format!("`{flag}`"),
         Taken::Number(number) => format!("`{number}`"),

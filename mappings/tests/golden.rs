@@ -106,6 +106,38 @@ fn every_golden_test_of_the_billing_pack_passes() {
     );
 }
 
+/// Small packs, each for one part of the language.
+#[test]
+fn every_part_of_the_language_does_what_its_golden_tests_say() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/journals");
+    let mut count = 0;
+    for item in std::fs::read_dir(&root).unwrap() {
+        let folder = item.unwrap().path();
+        let pack = read(&folder);
+        let program =
+            compile(&pack).unwrap_or_else(|found| panic!("{}\n{found}", folder.display()));
+        for case in golden::run(&pack, &program, &context()) {
+            if update() {
+                let path = folder
+                    .join("tests")
+                    .join(&case.name)
+                    .join("expected.journal");
+                std::fs::write(path, &case.found).unwrap();
+            } else {
+                assert!(
+                    case.passed(),
+                    "{}/{}:\n{}",
+                    folder.display(),
+                    case.name,
+                    case.difference()
+                );
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 15, "only {count} golden tests were found");
+}
+
 #[test]
 fn packs_that_do_not_compile_say_where_and_what_to_do() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/mappings");

@@ -73,6 +73,66 @@ fn read(
     Ok(rows)
 }
 
+/// A report's only table as Parquet: words as text, counts and amounts as 64-bit integers, amounts in
+/// minor units under a name that says so. Totals are left out, because readers sum for themselves.
+///
+/// # Errors
+/// [`ReportError::Render`] for a report of several tables; [`ReportError::Frame`].
+#[cfg(feature = "parquet")]
+pub fn parquet(report: &crate::model::Report) -> Result<Vec<u8>, ReportError> {
+    use crate::model::{Cell, ColumnKind, RowKind};
+    let [table] = report.tables.as_slice() else {
+        let what = format!(
+            "it has {} tables and Parquet holds one; take JSON",
+            report.tables.len()
+        );
+        return Err(ReportError::Render {
+            format: "Parquet",
+            what,
+        });
+    };
+    let rows: Vec<_> = table
+        .rows
+        .iter()
+        .filter(|row| row.kind != RowKind::Total)
+        .collect();
+    let mut columns: Vec<Column> = Vec::new();
+    for (at, column) in table.columns.iter().enumerate() {
+        let cells = rows.iter().map(|row| row.cells.get(at));
+        columns.push(match column.kind {
+            ColumnKind::Text => {
+                let words: Vec<Option<String>> = cells
+                    .map(|cell| match cell {
+                        Some(Cell::Text(text)) => Some(text.clone()),
+                        _ => None,
+                    })
+                    .collect();
+                Column::new(column.name.into(), words)
+            }
+            ColumnKind::Count | ColumnKind::Amount => {
+                let numbers: Vec<Option<i64>> = cells
+                    .map(|cell| match cell {
+                        Some(Cell::Count(count)) => Some(*count),
+                        Some(Cell::Amount(money)) => Some(money.amount()),
+                        _ => None,
+                    })
+                    .collect();
+                let minor = column.kind == ColumnKind::Amount;
+                let name = if minor {
+                    format!("{}_minor", column.name)
+                } else {
+                    column.name.to_owned()
+                };
+                Column::new(name.as_str().into(), numbers)
+            }
+        });
+    }
+    let mut frame = DataFrame::new(rows.len(), columns)?;
+    let mut bytes = Vec::new();
+    polars::prelude::ParquetWriter::new(&mut bytes).finish(&mut frame)?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +164,44 @@ mod tests {
             Err(ReportError::Overflow)
         ));
         assert!(sum_by(&[vec![]], &[vec![]]).unwrap().is_empty());
+    }
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    fn a_table_as_parquet_reads_back_with_its_amounts() {
+        use crate::model::{Cell, Report, Row, Table};
+        use ledger::{Currency, Money};
+        use polars::prelude::{ParquetReader, SerReader};
+        let eur = Currency::from_code("EUR").unwrap();
+        let columns = vec![
+            crate::model::Column::text("account", "Account"),
+            crate::model::Column::amount("debit", "Debit"),
+        ];
+        let cells =
+            |name: &str, amount| vec![Cell::text(name), Cell::Amount(Money::minor(amount, eur))];
+        let rows = vec![
+            Row::plain(cells("bank", 12_305)),
+            Row::total(cells("total", 12_305)),
+        ];
+        let table = Table {
+            name: "t",
+            columns,
+            rows,
+            ..Table::default()
+        };
+        let report = Report {
+            tables: vec![table],
+            ..Report::default()
+        };
+        let bytes = parquet(&report).unwrap();
+        let frame = ParquetReader::new(std::io::Cursor::new(bytes))
+            .finish()
+            .unwrap();
+        assert_eq!(frame.height(), 1);
+        assert_eq!(
+            frame.column("debit_minor").unwrap().i64().unwrap().get(0),
+            Some(12_305)
+        );
     }
 
     fn fastrand_like(seed: u64) -> impl FnMut() -> u64 {

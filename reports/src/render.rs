@@ -20,10 +20,13 @@ pub enum Format {
     Json,
     /// An Excel workbook with numbers as numbers.
     Xlsx,
+    /// Parquet, for reports of one table; amounts are integers of minor units.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 impl Format {
-    /// All formats.
+    /// The formats that hold every report.
     pub const ALL: [Self; 4] = [Self::Html, Self::Csv, Self::Json, Self::Xlsx];
 
     /// The name on the command line, and the file's ending.
@@ -33,11 +36,17 @@ impl Format {
             Self::Csv => "csv",
             Self::Json => "json",
             Self::Xlsx => "xlsx",
+            #[cfg(feature = "parquet")]
+            Self::Parquet => "parquet",
         }
     }
 
     /// Reads [`Format::name`] back.
     pub fn from_name(name: &str) -> Option<Self> {
+        #[cfg(feature = "parquet")]
+        if name == "parquet" {
+            return Some(Self::Parquet);
+        }
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
@@ -51,6 +60,8 @@ impl Format {
             Self::Csv => csv::render(report),
             Self::Json => json::render(report),
             Self::Xlsx => xlsx::render(report),
+            #[cfg(feature = "parquet")]
+            Self::Parquet => crate::frame::parquet(report),
         }
     }
 }
