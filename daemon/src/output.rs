@@ -56,9 +56,9 @@ pub(crate) fn progress(length: Option<u64>, what: &str) -> indicatif::ProgressBa
         None => indicatif::ProgressBar::new_spinner(),
     };
     let template = if length.is_some() {
-        "{msg:18} {bar:32} {human_pos}/{human_len} {per_sec} {eta}"
+        "{msg:18} {bar:32} {human_pos}/{human_len} {eta}"
     } else {
-        "{msg:18} {spinner} {human_pos} {per_sec}"
+        "{msg:18} {spinner} {human_pos}"
     };
     if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
         bar.set_style(style);
