@@ -24,6 +24,17 @@ segments: ["{company}", "000", "{account}", "{dimension.product}"]
 /// Columns of `GL_INTERFACE` in the import template.
 const COLUMNS: usize = 149;
 
+/// REFERENCE1, 4 and 6 hold so many characters.
+const JOURNAL_NAME: usize = 100;
+
+/// REFERENCE2, 5 and 10 hold so many.
+const DESCRIPTION: usize = 240;
+
+/// A text cut to what its column holds: a longer one would make the whole load fail.
+fn fit(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
 /// The options.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,10 +153,14 @@ impl OracleFusion {
         amounts(&mut row, (39, 40), line.side, line.amount);
         row.set(43, format!("Tieout {}", batch.id));
         row.set(44, format!("{} batch {}", batch.target, batch.number));
-        row.set(46, format!("{} {}", item.id, header.reference));
-        row.set(47, &header.description);
-        row.set(48, &header.reference);
-        row.set(52, format!("{} ({})", header.description, header.rule.rule));
+        row.set(
+            46,
+            fit(&format!("{} {}", item.id, header.reference), JOURNAL_NAME),
+        );
+        row.set(47, fit(&header.description, DESCRIPTION));
+        row.set(48, fit(&header.reference, JOURNAL_NAME));
+        let text = format!("{} ({})", header.description, header.rule.rule);
+        row.set(52, fit(&text, DESCRIPTION));
         row.set(53, format!("{}-{line_no}", item.id));
         if let Some(rate) = header.rate {
             amounts(&mut row, (41, 42), line.side, line.functional);

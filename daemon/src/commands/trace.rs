@@ -76,6 +76,7 @@ async fn find(company: &Company, id: &str, reached: &mut Reached) -> anyhow::Res
         .next()
         .unwrap_or_default();
     if let Ok(number) = number.parse::<i64>()
+        && number > 0
         && !store.entries(number - 1, number).await?.is_empty()
     {
         reached.entries.insert(number);

@@ -2,7 +2,7 @@
 
 use crate::company::Company;
 use anyhow::Context as _;
-use connectors::settlement::{KINDS, SettlementKind, SettlementLine, Statement};
+use connectors::settlement::{KINDS, MAX_FILE_BYTES, SettlementKind, SettlementLine, Statement};
 use std::path::{Path, PathBuf};
 use store::settlement::{NewFile, NewLine, NewStatement, SettleSummary};
 
@@ -68,6 +68,12 @@ pub(crate) async fn take_files(
 
 fn read(path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile> {
     let at = || path.display().to_string();
+    let length = std::fs::metadata(path).with_context(at)?.len();
+    anyhow::ensure!(
+        usize::try_from(length).is_ok_and(|length| length <= MAX_FILE_BYTES),
+        "{}: {length} bytes are more than the {MAX_FILE_BYTES} that are read",
+        at()
+    );
     let raw = std::fs::read(path).with_context(at)?;
     let kind = format
         .or_else(|| SettlementKind::recognise(&raw))
