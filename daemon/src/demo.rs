@@ -143,18 +143,18 @@ async fn chain(company: &Company, events: usize) -> anyhow::Result<Story> {
     bar.finish_and_clear();
     company.record("ingest", &started, &Ok(total)).await?;
     output::note(&format!("events       {}", intake_text(&total)));
-    let settle = settle::run(company).await?;
+    let settle = recorded(company, "settle", settle::run(company)).await?;
     output::note(&format!(
         "settlement   {} files, {} lines ({} repeated lines counted once)",
         settle.counts.files, settle.counts.lines, settle.counts.repeated_lines
     ));
-    for found in reconcile::run(company, None).await? {
+    for found in recorded(company, "reconcile", reconcile::run(company, None)).await? {
         output::note(&format!(
             "reconciled   {}: {} matches, {} breaks",
             found.reconciliation, found.matches, found.breaks
         ));
     }
-    let exports = export::run(company, None).await?;
+    let exports = recorded(company, "export", export::run(company, None)).await?;
     for summary in &exports {
         if let Some(problem) = &summary.problem {
             anyhow::bail!("target `{}`: {problem}", summary.target);
@@ -171,6 +171,18 @@ async fn chain(company: &Company, events: usize) -> anyhow::Result<Story> {
         exports,
         reports,
     })
+}
+
+/// Runs a job and leaves its row, as the schedule does.
+async fn recorded<T: serde::Serialize>(
+    company: &Company,
+    job: &str,
+    run: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let started = company.stamp();
+    let outcome = run.await;
+    company.record(job, &started, &outcome).await?;
+    outcome
 }
 
 fn tell(

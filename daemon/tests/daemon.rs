@@ -318,6 +318,10 @@ fn the_month_on_postgres_is_the_month_on_sqlite() {
     ] {
         let tables = |config: &str| -> Value {
             let mut report = expect_json(0, &["-c", config, "report", report, "--format", "json"]);
+            // Who ran what, and when, is each company's own.
+            if let Some(tables) = report["tables"].as_object_mut() {
+                tables.remove("runs");
+            }
             report["tables"].take()
         };
         assert_eq!(

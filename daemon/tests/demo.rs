@@ -177,7 +177,7 @@ fn killed_at_any_moment_it_ends_with_the_same_journal() {
         }
         // Ever longer, so that it ends however slow the machine is.
         for attempt in 0..40 {
-            let after = Duration::from_millis(rng.u64(20..400) + attempt * 40);
+            let after = Duration::from_millis(rng.u64(5..200) + attempt * 40);
             if ingest_and_kill(&config(&dir), after) {
                 break;
             }

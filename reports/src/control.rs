@@ -9,7 +9,11 @@ use ledger::{Currency, Money};
 use std::collections::BTreeMap;
 use store::control::{BatchState, EntryTotal, IntakeControl, TargetControl};
 use store::reconciliation::BreakRow;
+use store::runs::RunRow;
 use store::{Store, journal::BalanceRow};
+
+/// How many runs are told.
+const RUNS: i64 = 20;
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +114,8 @@ pub struct Control {
     pub open_statements: Vec<String>,
     /// Since when data is missing, where some is.
     pub missing: Vec<String>,
+    /// The newest runs of jobs and deeds of people.
+    pub runs: Vec<RunRow>,
 }
 
 /// A target in counts of entries.
@@ -177,6 +183,7 @@ impl Control {
             breaks: store.breaks().await?,
             open_statements,
             missing: Vec::new(),
+            runs: store.runs(RUNS).await?,
         };
         control.missing = control.missing(store).await?;
         Ok(control)

@@ -22,6 +22,7 @@ pub(super) fn build(subject: &Subject, control: &Control) -> Result<Report, Repo
             cash(control)?,
             clearing(control)?,
             breaks(control)?,
+            runs(control),
         ],
     })
 }
@@ -264,4 +265,37 @@ fn breaks(control: &Control) -> Result<Table, ReportError> {
         ],
         rows,
     })
+}
+
+/// Who did what, newest first.
+fn runs(control: &Control) -> Table {
+    let rows = control.runs.iter().map(|run| {
+        Row::holding(
+            run.succeeded,
+            vec![
+                Cell::Count(run.id),
+                Cell::text(&run.job),
+                Cell::text(&run.actor),
+                Cell::text(run.started_at.format("%Y-%m-%d %H:%M:%S").to_string()),
+                Cell::Count((run.finished_at - run.started_at).num_milliseconds()),
+                Cell::text(if run.succeeded { "done" } else { "failed" }),
+                Cell::text(&run.summary),
+            ],
+        )
+    });
+    Table {
+        name: "runs",
+        title: "Newest runs".into(),
+        note: "Every run of a job and every change of state by a person, with what it did.".into(),
+        columns: vec![
+            Column::count("run", "Run"),
+            Column::text("job", "Job"),
+            Column::text("actor", "Who"),
+            Column::text("started_at", "Started (UTC)"),
+            Column::count("duration_ms", "Milliseconds"),
+            Column::text("result", "Result"),
+            Column::text("summary", "Summary"),
+        ],
+        rows: rows.collect(),
+    }
 }
