@@ -303,6 +303,18 @@ fn verify_holds_and_names_what_was_changed_behind_its_back() {
             "artifact `tieout-",
         ),
         (
+            "a settlement line",
+            "settlement_line_no_update",
+            "UPDATE settlement_line SET gross = gross + 1, net = net + 1 WHERE id = 7",
+            "settlement line `",
+        ),
+        (
+            "a balance",
+            "line_no_update",
+            "UPDATE balance SET debit = debit + 1 WHERE debit > 0 AND account_id = 1",
+            "is not the sum of its lines",
+        ),
+        (
             "a counter",
             "outcome_no_delete",
             "DELETE FROM outcome WHERE event_id = 12",

@@ -1,18 +1,20 @@
 //! `tieout verify`: everything that can be computed again, computed again.
 //!
 //! Events against their hashes; entries built anew from their rows against theirs; the chain from
-//! the first link; balances against lines; artifacts and settlement files against theirs; the
-//! control equation from the rows. Exit 1 when something does not hold; a break is a difference
+//! the first link; balances against lines; artifacts and settlement files against theirs, and every
+//! settlement line against its file, read again; the control equation from the rows. Exit 1 when something does not hold; a break is a difference
 //! with a name and holds.
 
 use crate::company::Company;
-use crate::jobs::report;
+use crate::jobs::{report, settle};
 use crate::output::{self, Output};
+use connectors::settlement::SettlementKind;
 use ledger::Hash;
 use ledger::chain::merkle_root;
 use mappings::Event;
 use serde_json::json;
 use std::collections::BTreeMap;
+use store::settlement::{LineRow, NewLine};
 
 const PAGE: i64 = 2_000;
 
@@ -202,6 +204,15 @@ async fn files(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
             ));
         }
     }
+    settlement(company, found).await
+}
+
+/// What identifies a settlement line: origin, account, identity.
+type LineKey = (String, String, String);
+
+/// Every settlement file against its hash, and every line against the file that brought it.
+async fn settlement(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
+    let mut expected = BTreeMap::<LineKey, NewLine>::new();
     for row in company.store.settlement_files().await? {
         found.files += 1;
         if Hash::of(&row.raw).as_bytes().as_slice() != row.hash {
@@ -209,7 +220,59 @@ async fn files(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
                 "settlement file `{}` is not what was received",
                 row.name
             ));
+            continue;
+        }
+        let read = SettlementKind::find(&row.format).map(|kind| kind.parse(&row.raw));
+        let Some(Ok(statements)) = read else {
+            found.failures.push(format!(
+                "settlement file `{}` can no longer be read as {}",
+                row.name, row.format
+            ));
+            continue;
+        };
+        for statement in statements.iter().map(settle::statement) {
+            for line in statement.lines {
+                let key = (
+                    statement.origin.clone(),
+                    statement.account.clone(),
+                    line.identity.clone(),
+                );
+                // The file that came first is the one whose line was stored.
+                expected.entry(key).or_insert(line);
+            }
         }
     }
+    for origin in ["processor", "bank"] {
+        for row in company.store.settlement_lines(origin).await? {
+            let key = (
+                row.origin.clone(),
+                row.account.clone(),
+                row.identity.clone(),
+            );
+            let same = expected
+                .remove(&key)
+                .is_some_and(|line| is_same(&row, &line));
+            if !same {
+                found.failures.push(format!(
+                    "settlement line `{}` is not what stands in {} at {}",
+                    row.identity, row.file, row.position
+                ));
+            }
+        }
+    }
+    found
+        .failures
+        .extend(expected.keys().map(|(_, account, identity)| {
+            format!(
+                "settlement line `{identity}` of {account} stands in a file and not in the books"
+            )
+        }));
     Ok(())
+}
+
+fn is_same(row: &LineRow, line: &NewLine) -> bool {
+    (row.currency_id, row.gross, row.fee, row.net)
+        == (line.currency_id, line.gross, line.fee, line.net)
+        && (&row.kind, &row.reference, &row.payout) == (&line.kind, &line.reference, &line.payout)
+        && (row.booked_on, row.paid_on) == (line.booked_on, line.paid_on)
 }

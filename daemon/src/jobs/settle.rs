@@ -100,7 +100,8 @@ fn read(path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile>
     })
 }
 
-fn statement(statement: &Statement) -> NewStatement {
+/// A statement as the store keeps it.
+pub(crate) fn statement(statement: &Statement) -> NewStatement {
     NewStatement {
         origin: statement.origin.name().to_owned(),
         account: statement.account.clone(),

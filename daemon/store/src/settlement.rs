@@ -168,6 +168,8 @@ pub struct FileRow {
     pub hash: Vec<u8>,
     /// Its name.
     pub name: String,
+    /// The format that read it.
+    pub format: String,
     /// Its bytes.
     pub raw: Vec<u8>,
 }
