@@ -64,6 +64,7 @@ fn entry(value: &Value) -> ExportEntry {
             amount,
             functional,
             dimensions,
+            deferral: None,
         }
     });
     let header = EntryHeader {

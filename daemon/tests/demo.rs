@@ -309,6 +309,12 @@ fn verify_holds_and_names_what_was_changed_behind_its_back() {
             "settlement line `",
         ),
         (
+            "a deferral",
+            "schedule_no_update",
+            "UPDATE schedule SET end_on = '2026-02-28' WHERE entry_id = (SELECT MIN(entry_id) FROM schedule)",
+            "is not what was posted",
+        ),
+        (
             "a balance",
             "line_no_update",
             "UPDATE balance SET debit = debit + 1 WHERE debit > 0 AND account_id = 1",

@@ -74,7 +74,7 @@ struct Draft {
     side: Side,
     amount: Decimal,
     dimensions: Dimensions,
-    defer: Option<(String, String, NaiveDate, NaiveDate)>,
+    deferral: Option<Deferral>,
 }
 
 impl<'p> Evaluator<'p> {
@@ -264,7 +264,6 @@ impl<'p> Evaluator<'p> {
         }
         let rate = self.rate(subject, frame, currency, date)?;
         let functional = functional_amounts(&kept, currency, frame.entity.functional, rate)?;
-        let deferrals = deferrals(&kept);
         let lines = kept
             .into_iter()
             .zip(functional)
@@ -274,6 +273,7 @@ impl<'p> Evaluator<'p> {
                 amount: Money::minor(amount, currency),
                 functional,
                 dimensions: draft.dimensions,
+                deferral: draft.deferral,
             })
             .collect();
         let reference = match &frame.entry.reference {
@@ -295,11 +295,7 @@ impl<'p> Evaluator<'p> {
         };
         let entry = JournalEntry::new(header, lines).map_err(|e| e.to_string())?;
         let period = frame.entity.period(date).map_err(|e| e.to_string())?;
-        Ok(Some(Posting {
-            entry,
-            period,
-            deferrals,
-        }))
+        Ok(Some(Posting { entry, period }))
     }
 
     fn drafts(
@@ -361,7 +357,7 @@ impl<'p> Evaluator<'p> {
             side,
             amount: amount.abs(),
             dimensions,
-            defer: None,
+            deferral: None,
         };
         if let Some(defer) = &line.defer {
             let from = self.service_day(subject, &defer.from, element, frame.entity)?;
@@ -372,7 +368,12 @@ impl<'p> Evaluator<'p> {
                 ));
             }
             let release = std::mem::replace(&mut draft.account, defer.account.clone());
-            draft.defer = Some((release, defer.method.clone(), from, to));
+            draft.deferral = Some(Deferral {
+                release_account: release,
+                method: defer.method.clone(),
+                from,
+                to,
+            });
         }
         Ok(Some(draft))
     }
@@ -433,7 +434,7 @@ impl<'p> Evaluator<'p> {
             side,
             amount: size,
             dimensions: Dimensions::new(),
-            defer: None,
+            deferral: None,
         });
         amounts.push(i64::try_from(difference.abs()).map_err(|e| e.to_string())?);
         Ok(amounts)
@@ -720,20 +721,4 @@ fn functional_amounts(
             Money::minor(share.unwrap_or(0), functional)
         })
         .collect())
-}
-
-fn deferrals(kept: &[(Draft, i64)]) -> Vec<Deferral> {
-    kept.iter()
-        .enumerate()
-        .filter_map(|(index, (draft, _))| {
-            let (release_account, method, from, to) = draft.defer.clone()?;
-            Some(Deferral {
-                line_no: index + 1,
-                release_account,
-                method,
-                from,
-                to,
-            })
-        })
-        .collect()
 }

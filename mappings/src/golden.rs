@@ -98,14 +98,13 @@ fn written(decision: Decision) -> String {
                 .iter()
                 .map(|posting| {
                     let mut part = text::entry(&posting.entry, |line| line.account.clone());
-                    for deferral in &posting.deferrals {
+                    for (line, line_no) in posting.entry.lines().iter().zip(1..) {
+                        let Some(deferral) = &line.deferral else {
+                            continue;
+                        };
                         part.push_str(&format!(
-                            "    ; line {} is released into {} {} from {} to {}\n",
-                            deferral.line_no,
-                            deferral.release_account,
-                            deferral.method,
-                            deferral.from,
-                            deferral.to
+                            "    ; line {line_no} is released into {} {} from {} to {}\n",
+                            deferral.release_account, deferral.method, deferral.from, deferral.to
                         ));
                     }
                     part

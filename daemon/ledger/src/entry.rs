@@ -97,6 +97,21 @@ pub struct Line {
     pub functional: Money,
     /// What the amount belongs to.
     pub dimensions: Dimensions,
+    /// When and where it is released, if it is deferred.
+    pub deferral: Option<Deferral>,
+}
+
+/// A deferred line: what was posted to a deferral account is released later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deferral {
+    /// The account into which it is released.
+    pub release_account: String,
+    /// How it is spread: `daily`, `monthly`.
+    pub method: String,
+    /// The first day of the service.
+    pub from: NaiveDate,
+    /// The last day of the service.
+    pub to: NaiveDate,
 }
 
 /// A journal entry whose debits equal its credits, in every currency.
@@ -176,7 +191,7 @@ impl JournalEntry {
     /// The hash over everything an auditor would ask about.
     ///
     /// The encoding is the fields of the header in the order of [`EntryHeader`], then for each
-    /// line account, side, amount, functional amount, and the dimensions by name.
+    /// line account, side, amount, functional amount, the dimensions by name, and the deferral.
     pub fn hash(&self) -> Hash {
         let header = &self.header;
         let mut encoder = Encoder::new("tieout.entry.v1");
@@ -204,6 +219,13 @@ impl JournalEntry {
             for (name, value) in &line.dimensions {
                 encoder.text(name);
                 encoder.text(value);
+            }
+            encoder.value(usize::from(line.deferral.is_some()));
+            if let Some(deferral) = &line.deferral {
+                encoder.text(&deferral.release_account);
+                encoder.text(&deferral.method);
+                encoder.value(deferral.from);
+                encoder.value(deferral.to);
             }
         }
         encoder.finish()
@@ -255,6 +277,7 @@ mod tests {
             amount,
             functional: amount,
             dimensions: Dimensions::new(),
+            deferral: None,
         }
     }
 

@@ -18,7 +18,9 @@ pub mod text;
 pub use account::{Account, AccountType, Chart, ChartError, Side};
 pub use clock::{Clock, FixedClock, IdGen, SequentialIds};
 pub use entity::{Calendar, CalendarError, Entity, FiscalPeriod};
-pub use entry::{Dimensions, EntryError, EntryHeader, EntryKind, JournalEntry, Line, RuleRef};
+pub use entry::{
+    Deferral, Dimensions, EntryError, EntryHeader, EntryKind, JournalEntry, Line, RuleRef,
+};
 pub use hash::{EventKey, Hash};
 pub use money::{Currency, MinorUnits, Money, MoneyError, Rounding, allocate};
-pub use posting::{Decision, Deferral, Posting};
+pub use posting::{Decision, Posting};

@@ -2,32 +2,14 @@
 
 use crate::entity::FiscalPeriod;
 use crate::entry::JournalEntry;
-use chrono::NaiveDate;
 
-/// A deferred line: what was posted to a deferral account is released later.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deferral {
-    /// The line, counted from 1.
-    pub line_no: usize,
-    /// The account into which it is released.
-    pub release_account: String,
-    /// How it is spread: `daily`, `monthly`.
-    pub method: String,
-    /// The first day of the service.
-    pub from: NaiveDate,
-    /// The last day of the service.
-    pub to: NaiveDate,
-}
-
-/// An entry with the period it falls in and what it defers.
+/// An entry with the period it falls in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posting {
     /// The balanced entry.
     pub entry: JournalEntry,
     /// The period of its accounting date.
     pub period: FiscalPeriod,
-    /// Its deferred lines.
-    pub deferrals: Vec<Deferral>,
 }
 
 /// The one outcome of an event.

@@ -578,6 +578,15 @@ impl Tx {
             add(sums, side, amount, &line.account)?;
             add(sums, functional_side, functional, &line.account)?;
             let line_no = count(index) + 1;
+            if let Some(deferral) = &line.deferral {
+                let account_id = self::account_id(known, &deferral.release_account)?;
+                journal.schedules.push(ScheduleRow {
+                    entry_id,
+                    line_no,
+                    account_id,
+                    deferral,
+                });
+            }
             journal.lines.push(LineRow {
                 entry_id,
                 line_no,
@@ -587,16 +596,6 @@ impl Tx {
                 currency_id,
                 functional,
                 dimension_set_id,
-            });
-        }
-        for deferral in &posting.deferrals {
-            let account_id = account_id(known, &deferral.release_account)?;
-            let line_no = count(deferral.line_no);
-            journal.schedules.push(ScheduleRow {
-                entry_id,
-                line_no,
-                account_id,
-                deferral,
             });
         }
         journal.entries.push(EntryRow {

@@ -4,8 +4,8 @@ use crate::{Store, StoreError};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::chain::Link;
 use ledger::{
-    Currency, Dimensions, EntryHeader, EntryKind, EventKey, Hash, JournalEntry, Line, Money,
-    RuleRef, Side,
+    Currency, Deferral, Dimensions, EntryHeader, EntryKind, EventKey, Hash, JournalEntry, Line,
+    Money, RuleRef, Side,
 };
 use sqlx::FromRow;
 use std::collections::BTreeMap;
@@ -68,6 +68,10 @@ struct LineRow {
     currency_id: i64,
     functional: i64,
     dimensions: Option<String>,
+    release_account: Option<String>,
+    method: Option<String>,
+    start_on: Option<NaiveDate>,
+    end_on: Option<NaiveDate>,
 }
 
 #[derive(Debug, FromRow)]
@@ -448,11 +452,21 @@ fn rebuild_line(row: LineRow, functional: Currency) -> Result<Line, String> {
         Some(json) => serde_json::from_str(&json).map_err(|e| e.to_string())?,
         None => Dimensions::new(),
     };
+    let deferral = match (row.release_account, row.method, row.start_on, row.end_on) {
+        (Some(release_account), Some(method), Some(from), Some(to)) => Some(Deferral {
+            release_account,
+            method,
+            from,
+            to,
+        }),
+        _ => None,
+    };
     Ok(Line {
         account: row.account,
         side: Side::from_number(row.side).ok_or("a line has no side")?,
         amount: Money::minor(row.amount, currency),
         functional: Money::minor(row.functional, functional),
         dimensions,
+        deferral,
     })
 }

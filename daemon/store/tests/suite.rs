@@ -12,8 +12,8 @@
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Account, AccountType, Calendar, Currency, Decision, Dimensions, Entity, EntryHeader, EntryKind,
-    EventKey, Hash, JournalEntry, Line, Money, Posting, RuleRef, Side,
+    Account, AccountType, Calendar, Currency, Decision, Deferral, Dimensions, Entity, EntryHeader,
+    EntryKind, EventKey, Hash, JournalEntry, Line, Money, Posting, RuleRef, Side,
 };
 use sqlx::{
     AssertSqlSafe, Connection, Either, Executor, PgConnection, PgPool, SqlitePool, Statement,
@@ -143,6 +143,12 @@ fn posting(id: &str, amount: i64, currency: &str) -> Posting {
         amount,
         functional,
         dimensions: Dimensions::from([("product".to_owned(), "access".to_owned())]),
+        deferral: (side == Side::Credit).then(|| Deferral {
+            release_account: "revenue".into(),
+            method: "daily".into(),
+            from: "2026-01-01".parse().unwrap(),
+            to: "2026-01-31".parse().unwrap(),
+        }),
     };
     let header = EntryHeader {
         entity: "eu".into(),
@@ -162,11 +168,7 @@ fn posting(id: &str, amount: i64, currency: &str) -> Posting {
     let period = Calendar::Monthly { first_month: 1 }
         .period(entry.header().date)
         .unwrap();
-    Posting {
-        entry,
-        period,
-        deferrals: Vec::new(),
-    }
+    Posting { entry, period }
 }
 
 fn event(id: &str, content: &str, decision: Decision) -> IntakeContent {
