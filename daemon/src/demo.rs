@@ -199,6 +199,7 @@ fn tell(
     text.push_str(&verdicts.table().to_string());
     text.push_str("\nControl equation\n");
     text.push_str(&equation(control).to_string());
+    text.push('\n');
     text.push_str(&cash(control).to_string());
     text.push_str(&format!("\nVerdict: {} ({because})\n", verdict.name()));
     let found = if verdicts.all_right() {

@@ -6,10 +6,11 @@ mod reconciliation_statement;
 mod trial_balance;
 
 use crate::ReportError;
-use crate::control::Control;
-use crate::model::Report;
+use crate::control::{Control, money};
+use crate::model::{Cell, Column, Report, Row, Table};
 use chrono::{DateTime, Utc};
 use store::Store;
+use store::reconciliation::BreakRow;
 
 /// Every report by name.
 pub const NAMES: [&str; 4] = [
@@ -57,4 +58,44 @@ pub async fn build(
         "reconciliation" => reconciliation_statement::build(store, subject, control).await,
         other => Err(ReportError::Unknown(other.to_owned())),
     }
+}
+
+/// Every break with its story.
+fn breaks_table(breaks: &[BreakRow]) -> Result<Table, ReportError> {
+    let mut rows = Vec::new();
+    for found in breaks {
+        let amount = money(found.amount, found.currency_id)?;
+        rows.push(Row::plain(vec![
+            Cell::text(&found.id),
+            Cell::text(&found.reconciliation),
+            Cell::text(&found.kind),
+            Cell::text(&found.status),
+            Cell::text(&found.account),
+            Cell::text(&found.reference),
+            Cell::text(amount.currency().code()),
+            Cell::unless_zero(amount),
+            Cell::text(found.since_on.to_string()),
+            Cell::Count(found.age_days),
+            Cell::text(&found.detail),
+        ]));
+    }
+    Ok(Table {
+        name: "breaks",
+        title: "Breaks".into(),
+        note: "Amount is left less right: positive where the right side lacks money. Explained breaks differ in the way the money came, not in money.".into(),
+        columns: vec![
+            Column::text("id", "Break"),
+            Column::text("reconciliation", "Reconciliation"),
+            Column::text("kind", "Kind"),
+            Column::text("status", "Status"),
+            Column::text("account", "Account"),
+            Column::text("reference", "Reference"),
+            Column::text("currency", "Currency"),
+            Column::amount("amount", "Amount"),
+            Column::text("since", "Since"),
+            Column::count("age_days", "Days"),
+            Column::text("detail", "What is known"),
+        ],
+        rows,
+    })
 }

@@ -1,6 +1,6 @@
 //! The control equation: from what was received to what arrived.
 
-use super::Subject;
+use super::{Subject, breaks_table};
 use crate::ReportError;
 use crate::control::{Control, money};
 use crate::model::{Cell, Column, Report, Row, Table};
@@ -21,7 +21,7 @@ pub(super) fn build(subject: &Subject, control: &Control) -> Result<Report, Repo
             targets(control),
             cash(control)?,
             clearing(control)?,
-            breaks(control)?,
+            breaks_table(&control.breaks)?,
             runs(control),
         ],
     })
@@ -230,38 +230,6 @@ fn clearing(control: &Control) -> Result<Table, ReportError> {
             Column::amount("open_items", "Open items"),
             Column::count("count", "Items"),
             Column::amount("difference", "Difference"),
-        ],
-        rows,
-    })
-}
-
-/// The breaks of the control equation in brief; the reconciliation statement has their story.
-fn breaks(control: &Control) -> Result<Table, ReportError> {
-    let mut rows = Vec::new();
-    for found in &control.breaks {
-        let amount = money(found.amount, found.currency_id)?;
-        rows.push(Row::plain(vec![
-            Cell::text(&found.id),
-            Cell::text(&found.reconciliation),
-            Cell::text(&found.kind),
-            Cell::text(&found.status),
-            Cell::text(&found.reference),
-            Cell::text(amount.currency().code()),
-            Cell::unless_zero(amount),
-        ]));
-    }
-    Ok(Table {
-        name: "breaks",
-        title: "Breaks by name".into(),
-        note: String::new(),
-        columns: vec![
-            Column::text("id", "Break"),
-            Column::text("reconciliation", "Reconciliation"),
-            Column::text("kind", "Kind"),
-            Column::text("status", "Status"),
-            Column::text("reference", "Reference"),
-            Column::text("currency", "Currency"),
-            Column::amount("amount", "Amount"),
         ],
         rows,
     })

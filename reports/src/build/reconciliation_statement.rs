@@ -1,7 +1,7 @@
 //! The reconciliation statement: what each side says, what was matched and how, what is open, and
 //! every break with its age and its story.
 
-use super::Subject;
+use super::{Subject, breaks_table};
 use crate::ReportError;
 use crate::control::{Control, money};
 use crate::frame::sum_by;
@@ -34,7 +34,7 @@ pub(super) async fn build(
             totals(&states)?,
             passes(store, &states).await?,
             ageing(&control.breaks)?,
-            breaks(&control.breaks)?,
+            breaks_table(&control.breaks)?,
             statements(store).await?,
         ],
     })
@@ -222,44 +222,6 @@ fn ageing(breaks: &[BreakRow]) -> Result<Table, ReportError> {
             Column::text("currency", "Currency"),
             Column::count("breaks", "Breaks"),
             Column::amount("amount", "Amount"),
-        ],
-        rows,
-    })
-}
-
-/// Every break with its story.
-fn breaks(breaks: &[BreakRow]) -> Result<Table, ReportError> {
-    let mut rows = Vec::new();
-    for found in breaks {
-        let amount = money(found.amount, found.currency_id)?;
-        rows.push(Row::plain(vec![
-            Cell::text(&found.id),
-            Cell::text(&found.reconciliation),
-            Cell::text(&found.kind),
-            Cell::text(&found.status),
-            Cell::text(&found.account),
-            Cell::text(amount.currency().code()),
-            Cell::unless_zero(amount),
-            Cell::text(found.since_on.to_string()),
-            Cell::Count(found.age_days),
-            Cell::text(&found.detail),
-        ]));
-    }
-    Ok(Table {
-        name: "breaks",
-        title: "Breaks".into(),
-        note: "Amount is left less right: positive where the right side lacks money. Explained breaks differ in the way the money came, not in money.".into(),
-        columns: vec![
-            Column::text("id", "Break"),
-            Column::text("reconciliation", "Reconciliation"),
-            Column::text("kind", "Kind"),
-            Column::text("status", "Status"),
-            Column::text("account", "Account"),
-            Column::text("currency", "Currency"),
-            Column::amount("amount", "Amount"),
-            Column::text("since", "Since"),
-            Column::count("age_days", "Days"),
-            Column::text("detail", "What is known"),
         ],
         rows,
     })
