@@ -13,6 +13,7 @@ use ::connectors::settlement::SettlementKind;
 use ::connectors::source::BatchLimit;
 use ::connectors::source::file::FileSource;
 use clap::{Parser, Subcommand};
+use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use store::intake::IntakeSummary;
@@ -205,32 +206,43 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
 async fn ingest(company: &Company, files: &[PathBuf], output: Output) -> anyhow::Result<bool> {
     let started = company.stamp();
     let bar = output::progress(None, "events");
-    let outcome = async {
-        if files.is_empty() {
-            return intake::ingest_folders(company).await;
-        }
-        let mut total = IntakeSummary::default();
-        let from = SourceName {
-            name: COMMAND_LINE,
-            kind: "file",
-        };
-        for file in files {
-            total.add(&if file.as_os_str() == "-" {
-                let mut source =
-                    FileSource::from_reader(std::io::stdin().lock(), BatchLimit::default())?;
-                intake::drain(company, from, &mut source, &bar).await?
-            } else {
-                intake::ingest_file(company, from, file, &bar).await?
-            });
-        }
-        Ok(total)
-    }
-    .await;
+    let outcome = if files.is_empty() {
+        intake::ingest_folders(company).await
+    } else {
+        Ok(named_files(company, files, &bar).await)
+    };
     bar.finish_and_clear();
     company.record("ingest", &started, &outcome).await?;
     let summary = outcome?;
-    output.result(&summary, &intake_text(&summary))?;
-    Ok(true)
+    let mut text = intake_text(&summary.counts);
+    for refused in &summary.refused {
+        text.push_str(&format!("\nleft before its end: {refused}"));
+    }
+    output.result(&summary, &text)?;
+    Ok(summary.refused.is_empty())
+}
+
+async fn named_files(company: &Company, files: &[PathBuf], bar: &ProgressBar) -> intake::Ingested {
+    let mut total = intake::Ingested::default();
+    let from = SourceName {
+        name: COMMAND_LINE,
+        kind: "file",
+    };
+    for file in files {
+        let counts = &mut total.counts;
+        let outcome = if file.as_os_str() == "-" {
+            match FileSource::from_reader(std::io::stdin().lock(), BatchLimit::default()) {
+                Ok(mut source) => intake::drain(company, from, &mut source, bar, counts).await,
+                Err(error) => Err(error.into()),
+            }
+        } else {
+            intake::ingest_file(company, from, file, bar, counts).await
+        };
+        if let Err(error) = outcome {
+            total.refuse(file, &error);
+        }
+    }
+    total
 }
 
 /// The outcomes of an intake as a sentence of counts.

@@ -7,7 +7,8 @@ use ledger::{Clock, IdGen};
 use mappings::{Context, Pack, Program};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 use store::Store;
 use store::intake::Stamp;
 use store::runs::RunRow;
@@ -28,6 +29,9 @@ pub(crate) struct Company {
     pub(crate) ids: Arc<dyn IdGen>,
     /// Who is doing this.
     pub(crate) actor: String,
+    /// Files that this process has taken to their end, by size and time of change: a schedule that
+    /// looks every few seconds need not read them all again.
+    pub(crate) taken: Arc<Mutex<BTreeMap<PathBuf, (u64, SystemTime)>>>,
 }
 
 impl Company {
@@ -82,6 +86,7 @@ impl Company {
             clock,
             ids,
             actor,
+            taken: Arc::default(),
         })
     }
 

@@ -138,7 +138,7 @@ async fn chain(company: &Company, events: usize) -> anyhow::Result<Story> {
             name: "billing",
             kind: "file",
         };
-        total.add(&intake::ingest_file(company, from, &path, &bar).await?);
+        intake::ingest_file(company, from, &path, &bar, &mut total).await?;
     }
     bar.finish_and_clear();
     company.record("ingest", &started, &Ok(total)).await?;

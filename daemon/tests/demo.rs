@@ -547,6 +547,37 @@ fn a_closed_period_keeps_entries_out_until_it_is_reopened() {
 }
 
 #[test]
+fn a_file_that_breaks_off_does_not_stop_the_others() {
+    let dir = folder("broken-file");
+    expect(0, &["init", dir.to_str().unwrap()]);
+    let event = |id: usize| {
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"s","type":"billing.payment.failed.v1","time":"2026-01-15T10:00:00Z","data":{{}}}}"#
+        ) + "\n"
+    };
+    let all: String = (0..20_000).map(event).collect();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, all.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    std::fs::write(dir.join("inbox/a.ndjson.gz"), &packed[..packed.len() / 2]).unwrap();
+    std::fs::write(dir.join("inbox/b.ndjson"), event(90_000)).unwrap();
+    let told = expect_json(1, &["-c", &config(&dir), "--json", "ingest"]);
+    assert_eq!(told["refused"].as_array().unwrap().len(), 1, "{told}");
+    assert!(told["refused"][0].as_str().unwrap().contains("a.ndjson.gz"));
+    let before = told["ignored"].as_i64().unwrap();
+    assert!(
+        before > 1 && before < 20_000,
+        "whole batches before the end are in the books: {before}"
+    );
+    // The whole file arrives: what it repeats is known, nothing is lost.
+    std::fs::write(dir.join("inbox/a.ndjson.gz"), &packed).unwrap();
+    let told = expect_json(0, &["-c", &config(&dir), "--json", "ingest"]);
+    assert_eq!(told["ignored"].as_i64().unwrap(), 20_001 - before);
+    assert_eq!(told["duplicates"].as_i64().unwrap(), before - 1);
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
 fn usage_and_configuration_errors_exit_with_2_and_say_what_to_do() {
     let dir = folder("errors");
     let missing = tieout(&["-c", "/no/such/tieout.yaml", "check"]);

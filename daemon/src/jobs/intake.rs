@@ -10,7 +10,10 @@ use connectors::source::file::FileSource;
 use connectors::source::{BatchLimit, Checkpoints, EventBatch, EventSource, RawEvent, SourceError};
 use indicatif::ProgressBar;
 use mappings::{Context, Evaluator, Event, Program};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{MutexGuard, PoisonError};
+use std::time::SystemTime;
 use store::Store;
 use store::intake::{DecidedEvent, IntakeBatch, IntakeContent, IntakeItem, IntakeSummary};
 
@@ -41,19 +44,50 @@ pub(crate) struct SourceName<'s> {
     pub(crate) kind: &'s str,
 }
 
+/// What files brought, and those that could not be read to their end.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub(crate) struct Ingested {
+    #[serde(flatten)]
+    pub(crate) counts: IntakeSummary,
+    /// Files with the reason why they were left; what came before it is in the books.
+    pub(crate) refused: Vec<String>,
+}
+
+impl Ingested {
+    /// Notes a file that stopped short; the others go on.
+    pub(crate) fn refuse(&mut self, path: &Path, error: &anyhow::Error) {
+        tracing::error!(file = %path.display(), error = %format!("{error:#}"), "left before its end");
+        self.refused.push(format!("{}: {error:#}", path.display()));
+    }
+}
+
 /// Takes everything new from all folders of the configuration.
-pub(crate) async fn ingest_folders(company: &Company) -> anyhow::Result<IntakeSummary> {
-    let mut total = IntakeSummary::default();
+pub(crate) async fn ingest_folders(company: &Company) -> anyhow::Result<Ingested> {
+    let mut total = Ingested::default();
     for (name, source) in &company.config.sources {
         let SourceConfig::File(folder) = source else {
             continue;
         };
         for path in event_files(&company.path(&folder.folder))? {
+            let metadata = std::fs::metadata(&path)?;
+            let state = (metadata.len(), metadata.modified()?);
+            if taken(company).get(&path) == Some(&state) {
+                continue;
+            }
             let from = SourceName { name, kind: "file" };
-            total.add(&ingest_file(company, from, &path, &ProgressBar::hidden()).await?);
+            let bar = ProgressBar::hidden();
+            match ingest_file(company, from, &path, &bar, &mut total.counts).await {
+                Ok(()) => drop(taken(company).insert(path, state)),
+                Err(error) => total.refuse(&path, &error),
+            }
         }
     }
     Ok(total)
+}
+
+/// The files taken so far. A thread that panicked while it held them left them whole.
+fn taken(company: &Company) -> MutexGuard<'_, BTreeMap<PathBuf, (u64, SystemTime)>> {
+    company.taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The NDJSON files of a folder, by name.
@@ -85,23 +119,24 @@ pub(crate) async fn ingest_file(
     from: SourceName<'_>,
     path: &Path,
     bar: &ProgressBar,
-) -> anyhow::Result<IntakeSummary> {
+    total: &mut IntakeSummary,
+) -> anyhow::Result<()> {
     let mut source = FileSource::open(path, BatchLimit::default())?;
-    drain(company, from, &mut source, bar).await
+    drain(company, from, &mut source, bar, total).await
 }
 
-/// Takes batches until the source has none.
+/// Takes batches until the source has none; what was taken is counted even when it then fails.
 pub(crate) async fn drain(
     company: &Company,
     from: SourceName<'_>,
     source: &mut dyn EventSource,
     bar: &ProgressBar,
-) -> anyhow::Result<IntakeSummary> {
+    total: &mut IntakeSummary,
+) -> anyhow::Result<()> {
     let checkpoints = StoredCheckpoints {
         store: &company.store,
         source: from.name,
     };
-    let mut total = IntakeSummary::default();
     while let Some(batch) = source.poll(&checkpoints).await? {
         let (partition, through) = (batch.partition.clone(), batch.through);
         let summary = take(company, from, batch).await?;
@@ -109,7 +144,7 @@ pub(crate) async fn drain(
         bar.inc(u64::try_from(summary.received).unwrap_or(0));
         total.add(&summary);
     }
-    Ok(total)
+    Ok(())
 }
 
 /// Decides a batch and writes it with its checkpoint.
