@@ -1,10 +1,11 @@
 //! Kafka: CloudEvents in structured and binary content mode, by the protocol binding 1.0.2.
 //!
 //! A consumer group shares out the partitions; where each starts is the ledger's checkpoint, not
-//! the broker's. A message behind the checkpoint was taken before and is skipped; a first message
-//! beyond it makes the source seek back, and where the broker no longer holds what the checkpoint
-//! points at, the source stops and says so. The broker's own offset commit is a courtesy after the
-//! ledger's.
+//! the broker's. A partition that is assigned is moved there before any of its messages counts; where
+//! the broker no longer holds what the checkpoint points at, the source stops and says so. From then
+//! on a message behind the checkpoint was taken before and is skipped, and a hole between offsets is
+//! the broker's own (a transaction's marker, a compacted message). The broker's offset commit is a
+//! courtesy after the ledger's.
 
 use super::{BatchLimit, Checkpoints, EventBatch, EventSource, RawEvent, SourceError};
 use crate::secret::{Secret, SecretRef};
@@ -59,7 +60,7 @@ pub struct KafkaSource {
     consumer: StreamConsumer,
     limit: BatchLimit,
     patience: Patience,
-    /// The next offset wanted from each partition, once its checkpoint was read.
+    /// The next offset wanted from each assigned partition, once the source was moved there.
     wanted: BTreeMap<i32, i64>,
     /// A message that belongs to the next batch.
     held: Option<(i32, RawEvent)>,
@@ -127,48 +128,56 @@ impl KafkaSource {
         }
     }
 
-    /// Whether a message is the one wanted next; otherwise it is skipped or sought for.
-    async fn wanted(
+    /// Forgets partitions that were taken away, and moves new ones to the ledger's checkpoint.
+    async fn follow_assignment(
+        &mut self,
+        checkpoints: &dyn Checkpoints,
+    ) -> Result<(), SourceError> {
+        let assignment = self
+            .consumer
+            .assignment()
+            .map_err(|error| unavailable(&self.topic, error))?;
+        let assigned: Vec<i32> = assignment
+            .elements()
+            .iter()
+            .map(rdkafka::topic_partition_list::TopicPartitionListElem::partition)
+            .collect();
+        self.wanted
+            .retain(|partition, _| assigned.contains(partition));
+        for partition in assigned {
+            if !self.wanted.contains_key(&partition) {
+                self.start_at_checkpoint(partition, checkpoints).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn start_at_checkpoint(
         &mut self,
         partition: i32,
-        event: &RawEvent,
         checkpoints: &dyn Checkpoints,
-    ) -> Result<bool, SourceError> {
-        let wanted = if let Some(wanted) = self.wanted.get(&partition) {
-            *wanted
-        } else {
-            let position = checkpoints
-                .position(&self.partition_name(partition))
-                .await?;
-            self.wanted.insert(partition, position);
-            position
-        };
-        if event.position == wanted || (wanted == 0 && event.position > 0) {
-            return Ok(true);
+    ) -> Result<(), SourceError> {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let name = self.partition_name(partition);
+        let checkpoint = checkpoints.position(&name).await?;
+        let (low, _high) = self
+            .consumer
+            .fetch_watermarks(&self.topic, partition, LIMIT)
+            .map_err(|error| unavailable(&self.topic, error))?;
+        if checkpoint > 0 && low > checkpoint {
+            let what = format!(
+                "the checkpoint wants offset {checkpoint} and the broker holds nothing before {low}; bring the missing events as a file"
+            );
+            return Err(SourceError::Broken { name, what });
         }
-        if event.position > wanted {
-            let (low, _high) = self
-                .consumer
-                .fetch_watermarks(&self.topic, partition, Duration::from_secs(10))
-                .map_err(|error| unavailable(&self.topic, error))?;
-            if low > wanted {
-                return Err(SourceError::Broken {
-                    name: self.partition_name(partition),
-                    what: format!(
-                        "the checkpoint wants offset {wanted} and the broker holds nothing before {low}; bring the missing events as a file"
-                    ),
-                });
-            }
-            self.consumer
-                .seek(
-                    &self.topic,
-                    partition,
-                    Offset::Offset(wanted),
-                    Duration::from_secs(10),
-                )
-                .map_err(|error| unavailable(&self.topic, error))?;
+        // A partition that is not fetched yet cannot be moved; until it can, none of its messages
+        // counts, and the next poll tries again.
+        let target = Offset::Offset(checkpoint.max(low));
+        match self.consumer.seek(&self.topic, partition, target, LIMIT) {
+            Ok(()) => drop(self.wanted.insert(partition, checkpoint)),
+            Err(error) => tracing::debug!(partition = %name, %error, "not ready to be moved yet"),
         }
-        Ok(false)
+        Ok(())
     }
 }
 
@@ -178,6 +187,7 @@ impl EventSource for KafkaSource {
         &mut self,
         checkpoints: &dyn Checkpoints,
     ) -> Result<Option<EventBatch>, SourceError> {
+        self.follow_assignment(checkpoints).await?;
         let mut batch: Option<(i32, EventBatch)> = None;
         let mut bytes = 0;
         loop {
@@ -199,14 +209,14 @@ impl EventSource for KafkaSource {
                 self.held = Some((partition, event));
                 break;
             }
-            if !self.wanted(partition, &event, checkpoints).await? {
+            let Some(from) = self.wanted.get(&partition).copied() else {
+                // Just assigned: what came before the move to the checkpoint will come again.
+                self.start_at_checkpoint(partition, checkpoints).await?;
+                continue;
+            };
+            if event.position < from {
                 continue;
             }
-            let from = self
-                .wanted
-                .get(&partition)
-                .copied()
-                .unwrap_or(event.position);
             let through = event.position + 1;
             self.wanted.insert(partition, through);
             bytes += event.payload.len();
