@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 fn fixtures(folder: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap())
         .join("../fixtures")
         .join(folder)
 }
@@ -239,18 +239,19 @@ fn every_kind_has_its_own_file() {
             settlement::KINDS.iter().map(|kind| kind.id).collect(),
         ),
     ] {
-        let mut files: Vec<String> =
-            std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+        let mut files: Vec<String> = std::fs::read_dir(
+            Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join(folder),
+        )
+        .unwrap()
+        .map(|item| {
+            item.unwrap()
+                .path()
+                .file_stem()
                 .unwrap()
-                .map(|item| {
-                    item.unwrap()
-                        .path()
-                        .file_stem()
-                        .unwrap()
-                        .to_string_lossy()
-                        .into_owned()
-                })
-                .collect();
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
         files.sort();
         assert_eq!(files, ids, "{folder} and its registry");
     }

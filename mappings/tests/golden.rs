@@ -65,7 +65,7 @@ fn update() -> bool {
 
 #[test]
 fn every_golden_test_of_the_billing_pack_passes() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("packs/billing");
+    let folder = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("packs/billing");
     let pack = read(&folder);
     let program = compile(&pack).unwrap_or_else(|found| panic!("{found}"));
     let cases = golden::run(&pack, &program, &context());
@@ -109,7 +109,8 @@ fn every_golden_test_of_the_billing_pack_passes() {
 /// Small packs, each for one part of the language.
 #[test]
 fn every_part_of_the_language_does_what_its_golden_tests_say() {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/journals");
+    let root =
+        PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../fixtures/journals");
     let mut count = 0;
     for item in std::fs::read_dir(&root).unwrap() {
         let folder = item.unwrap().path();
@@ -140,7 +141,8 @@ fn every_part_of_the_language_does_what_its_golden_tests_say() {
 
 #[test]
 fn packs_that_do_not_compile_say_where_and_what_to_do() {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/mappings");
+    let root =
+        PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../fixtures/mappings");
     let mut cases = 0;
     for item in std::fs::read_dir(&root).unwrap() {
         let folder = item.unwrap().path();
