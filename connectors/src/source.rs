@@ -1,9 +1,14 @@
 //! Event sources. A source brings bytes with their positions; it never says what they mean.
 
+pub mod envelope;
 pub mod file;
 pub mod kafka;
+pub mod redis;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use ledger::Class;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 /// The most that one batch brings.
@@ -18,7 +23,7 @@ pub struct BatchLimit {
 impl Default for BatchLimit {
     fn default() -> Self {
         Self {
-            events: 2_000,
+            events: 10_000,
             bytes: 16 << 20,
         }
     }
@@ -32,7 +37,27 @@ pub struct RawEvent {
     /// The event in CloudEvents' structured JSON form, or the bytes that could not be read.
     pub payload: Vec<u8>,
     /// Why the source itself could not read it.
-    pub problem: Option<String>,
+    pub problem: Option<Problem>,
+}
+
+impl RawEvent {
+    /// An event that the source could read.
+    pub const fn new(position: i64, payload: Vec<u8>) -> Self {
+        Self {
+            position,
+            payload,
+            problem: None,
+        }
+    }
+}
+
+/// What is wrong with bytes, and what came with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Why they are no event.
+    pub reason: String,
+    /// The message's headers, as a JSON object of texts, where it had any.
+    pub headers: Option<String>,
 }
 
 /// Consecutive events of one partition.
@@ -46,6 +71,17 @@ pub struct EventBatch {
     pub through: i64,
     /// The events, in order. May be empty where a source skips what holds no event.
     pub events: Vec<RawEvent>,
+    /// When the oldest of them came into the source, where it says so.
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// How a source stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceState {
+    /// Events that wait, by partition.
+    pub lag: BTreeMap<String, i64>,
+    /// How often partitions changed hands.
+    pub rebalances: u64,
 }
 
 /// Why a source cannot go on.
@@ -83,12 +119,28 @@ pub trait Checkpoints: Send + Sync {
 /// A source of events.
 #[async_trait]
 pub trait EventSource: Debug + Send {
-    /// The next events, or `None` when there are none for now.
-    async fn poll(
-        &mut self,
-        checkpoints: &dyn Checkpoints,
-    ) -> Result<Option<EventBatch>, SourceError>;
+    /// What there is now, at most one batch per partition; nothing when there is nothing for now. A
+    /// source that has something does not wait for more.
+    async fn poll(&mut self, checkpoints: &dyn Checkpoints)
+    -> Result<Vec<EventBatch>, SourceError>;
 
     /// Says that everything up to here is in the journal. A courtesy: the source may forget it.
     async fn release(&mut self, partition: &str, through: i64) -> Result<(), SourceError>;
+
+    /// Says that the ledger's checkpoint of a partition was moved by somebody else: what was read of
+    /// it does not count, and if it is still this source's to read, it starts at the checkpoint again.
+    async fn fenced(&mut self, partition: &str) -> Result<(), SourceError>;
+
+    /// How far behind it is.
+    fn state(&self) -> SourceState;
+}
+
+impl SourceError {
+    /// What this error asks for.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Unavailable { .. } | Self::Checkpoint(_) => Class::Retry,
+            Self::Broken { .. } => Class::Stop,
+        }
+    }
 }

@@ -5,12 +5,12 @@ use crate::commands::{
     trace, verify,
 };
 use crate::company::Company;
-use crate::jobs::intake::{COMMAND_LINE, SourceName};
+use crate::jobs::intake::COMMAND_LINE;
 use crate::jobs::{self, export, intake, post, reconcile, report, settle};
 use crate::output::{self, Output, TextTable};
+use crate::pipeline::{self, SourceName, Until};
 use crate::{demo, run};
 use ::connectors::settlement::SettlementKind;
-use ::connectors::source::BatchLimit;
 use ::connectors::source::file::FileSource;
 use clap::{Parser, Subcommand};
 use indicatif::ProgressBar;
@@ -225,18 +225,21 @@ async fn ingest(company: &Company, files: &[PathBuf], output: Output) -> anyhow:
 async fn named_files(company: &Company, files: &[PathBuf], bar: &ProgressBar) -> intake::Ingested {
     let mut total = intake::Ingested::default();
     let from = SourceName {
-        name: COMMAND_LINE,
+        name: COMMAND_LINE.to_owned(),
         kind: "file",
     };
     for file in files {
         let counts = &mut total.counts;
         let outcome = if file.as_os_str() == "-" {
-            match FileSource::from_reader(std::io::stdin().lock(), BatchLimit::default()) {
-                Ok(mut source) => intake::drain(company, from, &mut source, bar, counts).await,
+            match FileSource::from_reader(std::io::stdin(), company.config.batch()) {
+                Ok(source) => {
+                    let source = Box::new(source);
+                    pipeline::run(company, &from, source, Until::Empty, bar, counts).await
+                }
                 Err(error) => Err(error.into()),
             }
         } else {
-            intake::ingest_file(company, from, file, bar, counts).await
+            intake::ingest_file(company, &from, file, bar, counts).await
         };
         if let Err(error) = outcome {
             total.refuse(file, &error);

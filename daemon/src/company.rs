@@ -2,12 +2,13 @@
 
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::Config;
+use crate::pipeline::Mapper;
 use anyhow::Context as _;
 use ledger::{Clock, IdGen};
 use mappings::{Context, Pack, Program};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 use store::Store;
 use store::intake::Stamp;
@@ -32,6 +33,8 @@ pub(crate) struct Company {
     /// Files that this process has taken to their end, by size and time of change: a schedule that
     /// looks every few seconds need not read them all again.
     pub(crate) taken: Arc<Mutex<BTreeMap<PathBuf, (u64, SystemTime)>>>,
+    /// Started when the first event comes.
+    mapper: Arc<OnceLock<Mapper>>,
 }
 
 impl Company {
@@ -87,7 +90,14 @@ impl Company {
             ids,
             actor,
             taken: Arc::default(),
+            mapper: Arc::default(),
         })
+    }
+
+    /// The workers that parse and map.
+    pub(crate) fn mapper(&self) -> &Mapper {
+        self.mapper
+            .get_or_init(|| Mapper::start(&self.program, &self.context, &self.clock))
     }
 
     /// Who and when, for what is written now.

@@ -4,7 +4,7 @@
 use anyhow::{Context as _, bail};
 use chrono::Weekday;
 use connectors::secret::SecretRef;
-use connectors::source::kafka;
+use connectors::source::{BatchLimit, kafka};
 use connectors::transport::DropConfig;
 use ledger::{Calendar, Currency, Entity};
 use serde::Deserialize;
@@ -42,6 +42,9 @@ pub(crate) struct Config {
     pub(crate) schedule: BTreeMap<String, String>,
     /// The HTTP server.
     pub(crate) http: Option<HttpConfig>,
+    /// The most events of one transaction.
+    #[serde(default = "default_intake")]
+    pub(crate) intake_events: usize,
 }
 
 /// `{ url: sqlite:tieout.db }` or `{ url: postgres://user@host/db, password: { env: NAME } }`.
@@ -106,6 +109,10 @@ pub(crate) struct TargetConfig {
     pub(crate) batch_entries: i64,
 }
 
+fn default_intake() -> usize {
+    BatchLimit::default().events
+}
+
 fn no_options() -> serde_json::Value {
     serde_json::Value::Object(serde_json::Map::new())
 }
@@ -150,6 +157,9 @@ impl Config {
                 );
             }
         }
+        if !(1..=100_000).contains(&self.intake_events) {
+            bail!("intake_events takes 1 to 100000");
+        }
         for (name, target) in &self.targets {
             if connectors::erp::ErpKind::find(&target.kind).is_none() {
                 let known: Vec<&str> = connectors::erp::KINDS.iter().map(|kind| kind.id).collect();
@@ -174,6 +184,14 @@ impl Config {
             bail!("store: the URL holds a password; name it under `password: {{ env: NAME }}`");
         }
         self.entities().map(|_| ())
+    }
+
+    /// The most that a source brings at once.
+    pub(crate) fn batch(&self) -> BatchLimit {
+        BatchLimit {
+            events: self.intake_events,
+            ..BatchLimit::default()
+        }
     }
 
     /// The entities as the ledger knows them.

@@ -14,9 +14,10 @@ mod truth;
 use crate::cli::intake_text;
 use crate::commands::breaks;
 use crate::company::Company;
-use crate::jobs::intake::{SourceName, event_files};
+use crate::jobs::intake::event_files;
 use crate::jobs::{export, intake, reconcile, report, settle};
 use crate::output::{self, Output, TextTable};
+use crate::pipeline::SourceName;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -135,10 +136,10 @@ async fn chain(company: &Company, events: usize) -> anyhow::Result<Story> {
     let mut total = IntakeSummary::default();
     for path in event_files(&company.path(Path::new("inbox")))? {
         let from = SourceName {
-            name: "billing",
+            name: "billing".to_owned(),
             kind: "file",
         };
-        intake::ingest_file(company, from, &path, &bar, &mut total).await?;
+        intake::ingest_file(company, &from, &path, &bar, &mut total).await?;
     }
     bar.finish_and_clear();
     company.record("ingest", &started, &Ok(total)).await?;

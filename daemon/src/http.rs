@@ -6,7 +6,7 @@
 //! element that is no event is kept in quarantine.
 
 use crate::company::Company;
-use crate::jobs::intake::{self, SourceName};
+use crate::pipeline::{self, SourceName};
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Bytes;
@@ -16,11 +16,13 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use connectors::secret::Secret;
 use connectors::source::{EventBatch, RawEvent};
+use ledger::Class;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use store::writer::Writer;
 use tokio::sync::Mutex;
 
 /// The largest body: 8 MiB.
@@ -29,10 +31,7 @@ const MAX_BODY: usize = 8 << 20;
 /// The most events in one body.
 const MAX_EVENTS: usize = 5_000;
 
-const SOURCE: SourceName<'static> = SourceName {
-    name: "http",
-    kind: "http",
-};
+const SOURCE: &str = "http";
 const PARTITION: &str = "v1/events";
 
 /// What the handlers share.
@@ -44,7 +43,7 @@ pub(crate) struct Server {
     /// False once the daemon stops: load balancers look elsewhere.
     pub(crate) ready: Arc<AtomicBool>,
     /// One body at a time moves the checkpoint of this source.
-    pub(crate) turn: Arc<Mutex<()>>,
+    pub(crate) writer: Arc<Mutex<Writer>>,
 }
 
 /// The routes.
@@ -162,29 +161,39 @@ fn payloads(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
     }
 }
 
+/// Another instance may take a body at the same moment; then this one begins after it.
+const TURNS: usize = 10;
+
 async fn take(
     server: &Server,
     payloads: Vec<Vec<u8>>,
 ) -> anyhow::Result<store::intake::IntakeSummary> {
-    let _turn = server.turn.lock().await;
+    let mut writer = server.writer.lock().await;
     let company = &server.company;
-    let from = company.store.checkpoint(SOURCE.name, PARTITION).await?;
-    let events: Vec<RawEvent> = (from..)
-        .zip(payloads)
-        .map(|(position, payload)| RawEvent {
-            position,
-            payload,
-            problem: None,
-        })
-        .collect();
-    let through = from + i64::try_from(events.len())?;
-    let batch = EventBatch {
-        partition: PARTITION.to_owned(),
-        from,
-        through,
-        events,
+    let name = SourceName {
+        name: SOURCE.to_owned(),
+        kind: "http",
     };
-    intake::take(company, SOURCE, batch).await
+    let mut turn = 0;
+    loop {
+        turn += 1;
+        let from = company.store.checkpoint(SOURCE, PARTITION).await?;
+        let events: Vec<RawEvent> = (from..)
+            .zip(&payloads)
+            .map(|(position, payload)| RawEvent::new(position, payload.clone()))
+            .collect();
+        let batch = EventBatch {
+            partition: PARTITION.to_owned(),
+            from,
+            through: from + i64::try_from(events.len())?,
+            events,
+            oldest: None,
+        };
+        match pipeline::take_one(company, &name, batch, &mut writer).await {
+            Err(error) if turn < TURNS && pipeline::class(&error) == Class::Refuse => {}
+            other => return other,
+        }
+    }
 }
 
 /// Serves until `stop` says so.

@@ -14,6 +14,7 @@ mod http;
 mod jobs;
 mod metric;
 mod output;
+mod pipeline;
 mod run;
 
 use std::process::ExitCode;

@@ -8,13 +8,16 @@ use crate::company::Company;
 use crate::config::SourceConfig;
 use crate::http::{self, Server};
 use crate::jobs;
-use crate::jobs::intake::{self, SourceName, StoredCheckpoints};
+use crate::metric;
+use crate::pipeline::{self, SourceName, Until};
 use anyhow::Context as _;
 use connectors::source::kafka::{self, KafkaSource, Patience};
-use connectors::source::{BatchLimit, EventSource};
+use indicatif::ProgressBar;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use store::intake::IntakeSummary;
+use store::writer::Writer;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio_cron_scheduler::{Job, JobScheduler};
@@ -35,13 +38,13 @@ pub(crate) async fn run(company: Company) -> anyhow::Result<()> {
             .as_ref()
             .map(connectors::secret::SecretRef::read)
             .transpose()?;
-        let turn = Arc::new(Mutex::new(()));
+        let writer = Arc::new(Mutex::new(Writer::new(&company.store)));
         let server = Server {
             company: company.clone(),
             token,
             metrics,
             ready: Arc::clone(&ready),
-            turn,
+            writer,
         };
         tasks.spawn(http::serve(server, config.listen, stopped.clone()));
     }
@@ -148,48 +151,37 @@ async fn consume(
         .as_ref()
         .map(connectors::secret::SecretRef::read)
         .transpose()?;
-    while !*stopped.borrow() {
-        let opened = KafkaSource::open(
-            &config,
-            password.as_ref(),
-            BatchLimit::default(),
-            Patience::default(),
-        );
-        let outcome = match opened {
-            Ok(mut source) => drain(&company, &name, &mut source, &stopped).await,
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = outcome {
-            metrics::counter!("tieout_source_errors_total", "source" => name.clone()).increment(1);
-            tracing::error!(source = %name, error = %format!("{error:#}"), "rests, then begins again from the checkpoint");
-            // Woken early by a stop, or by the time: both lead to the condition above.
-            let _elapsed = tokio::time::timeout(REST, stopped.wait_for(|stop| *stop)).await;
-        }
-    }
-    Ok(())
-}
-
-async fn drain(
-    company: &Company,
-    name: &str,
-    source: &mut KafkaSource,
-    stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<()> {
-    let checkpoints = StoredCheckpoints {
-        store: &company.store,
-        source: name,
-    };
     let from = SourceName {
-        name,
+        name: name.clone(),
         kind: "kafka",
     };
     while !*stopped.borrow() {
-        let Some(batch) = source.poll(&checkpoints).await? else {
-            continue;
+        let source = KafkaSource::open(
+            &config,
+            password.as_ref(),
+            company.config.batch(),
+            Patience::default(),
+        );
+        let outcome = match source {
+            Ok(source) => {
+                let until = Until::Stopped(stopped.clone());
+                let (bar, mut total) = (ProgressBar::hidden(), IntakeSummary::default());
+                pipeline::run(&company, &from, Box::new(source), until, &bar, &mut total).await
+            }
+            Err(error) => Err(error.into()),
         };
-        let (partition, through) = (batch.partition.clone(), batch.through);
-        intake::take(company, from, batch).await?;
-        source.release(&partition, through).await?;
+        if let Err(error) = outcome {
+            let class = pipeline::class(&error);
+            metric::failure(&name, class);
+            if !class.may_try_again() {
+                return Err(error.context(format!(
+                    "source `{name}` stops ({class}): going on would not be right"
+                )));
+            }
+            tracing::error!(source = %name, class = class.name(), error = %format!("{error:#}"), "rests, then begins again from the checkpoint");
+            // Woken early by a stop, or by the time: both lead to the condition above.
+            let _elapsed = tokio::time::timeout(REST, stopped.wait_for(|stop| *stop)).await;
+        }
     }
     Ok(())
 }

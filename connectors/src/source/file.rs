@@ -4,7 +4,10 @@
 //! is another partition and its known events are duplicates. A position is the offset of a line in
 //! the decompressed text. Blank lines are no events.
 
-use super::{BatchLimit, Checkpoints, EventBatch, EventSource, RawEvent, SourceError};
+use super::envelope::Envelope;
+use super::{
+    BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
+};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -24,6 +27,7 @@ pub struct FileSource {
     position: i64,
     started: bool,
     limit: BatchLimit,
+    envelope: Option<Envelope>,
 }
 
 impl fmt::Debug for FileSource {
@@ -55,6 +59,7 @@ impl FileSource {
             position: 0,
             started: false,
             limit,
+            envelope: None,
         })
     }
 
@@ -77,7 +82,15 @@ impl FileSource {
             position: 0,
             started: false,
             limit,
+            envelope: None,
         })
+    }
+
+    /// Lines are plain JSON, and the envelope says where the attributes stand.
+    #[must_use]
+    pub fn with_envelope(mut self, envelope: Option<Envelope>) -> Self {
+        self.envelope = envelope;
+        self
     }
 
     /// The partition that this file is.
@@ -121,10 +134,19 @@ impl FileSource {
                 continue;
             }
             bytes += line.len();
-            events.push(RawEvent {
-                position,
-                payload: line,
-                problem: None,
+            events.push(match &self.envelope {
+                None => RawEvent::new(position, line),
+                Some(envelope) => match envelope.wrap(&line) {
+                    Ok(event) => RawEvent::new(position, event),
+                    Err(reason) => RawEvent {
+                        position,
+                        payload: line,
+                        problem: Some(Problem {
+                            reason,
+                            headers: None,
+                        }),
+                    },
+                },
             });
         }
         if self.position == from {
@@ -136,6 +158,7 @@ impl FileSource {
             from,
             through: self.position,
             events,
+            oldest: None,
         }))
     }
 }
@@ -145,7 +168,7 @@ impl EventSource for FileSource {
     async fn poll(
         &mut self,
         checkpoints: &dyn Checkpoints,
-    ) -> Result<Option<EventBatch>, SourceError> {
+    ) -> Result<Vec<EventBatch>, SourceError> {
         if !self.started {
             let position = checkpoints.position(&self.partition).await?;
             self.skip_to(position)
@@ -153,11 +176,24 @@ impl EventSource for FileSource {
             self.started = true;
         }
         self.next_batch()
+            .map(|batch| batch.into_iter().collect())
             .map_err(|source| unavailable(&self.path, source))
     }
 
     async fn release(&mut self, _partition: &str, _through: i64) -> Result<(), SourceError> {
         Ok(())
+    }
+
+    async fn fenced(&mut self, partition: &str) -> Result<(), SourceError> {
+        Err(SourceError::Broken {
+            name: partition.to_owned(),
+            what: "somebody else is taking this file too; it goes on from there when it is taken again"
+                .to_owned(),
+        })
+    }
+
+    fn state(&self) -> SourceState {
+        SourceState::default()
     }
 }
 
@@ -220,11 +256,15 @@ mod tests {
 
     async fn all(source: &mut FileSource, from: i64) -> Vec<(i64, String)> {
         let mut events = Vec::new();
-        while let Some(batch) = source.poll(&At(from)).await.unwrap() {
+        loop {
+            let batches = source.poll(&At(from)).await.unwrap();
+            if batches.is_empty() {
+                break;
+            }
             events.extend(
-                batch
-                    .events
+                batches
                     .into_iter()
+                    .flat_map(|batch| batch.events)
                     .map(|e| (e.position, String::from_utf8(e.payload).unwrap())),
             );
         }

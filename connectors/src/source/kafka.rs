@@ -1,23 +1,33 @@
-//! Kafka: CloudEvents in structured and binary content mode, by the protocol binding 1.0.2.
+//! Kafka: CloudEvents in structured and binary content mode, by the protocol binding 1.0.2, or plain
+//! JSON with an envelope.
 //!
-//! A consumer group shares out the partitions; where each starts is the ledger's checkpoint, not
-//! the broker's. A partition that is assigned is moved there before any of its messages counts; where
-//! the broker no longer holds what the checkpoint points at, the source stops and says so. From then
-//! on a message behind the checkpoint was taken before and is skipped, and a hole between offsets is
-//! the broker's own (a transaction's marker, a compacted message). The broker's offset commit is a
-//! courtesy after the ledger's.
+//! A consumer group shares out the partitions, cooperatively; where each starts is the ledger's
+//! checkpoint, not the broker's. A partition that is assigned is moved there before any of its messages
+//! counts; where the broker no longer holds what the checkpoint points at, the source stops and says so.
+//! From then on a message behind the checkpoint was taken before and is skipped, and a hole between
+//! offsets is the broker's own (a transaction's marker, a compacted message). The broker's offset commit is
+//! a courtesy after the ledger's.
 
-use super::{BatchLimit, Checkpoints, EventBatch, EventSource, RawEvent, SourceError};
+use super::envelope::Envelope;
+use super::{
+    BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
+};
 use crate::secret::{Secret, SecretRef};
 use async_trait::async_trait;
-use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
+use chrono::{DateTime, Utc};
+use futures_util::{FutureExt, StreamExt};
+use rdkafka::consumer::{
+    BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, StreamConsumer,
+};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext, Offset, Statistics, TopicPartitionList};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How the configuration names a topic.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -31,39 +41,95 @@ pub struct Config {
     pub group: String,
     /// The password of SASL, where the options ask for one.
     pub password: Option<SecretRef>,
-    /// Options handed on to librdkafka as they are: `security.protocol`, `sasl.username`, ….
+    /// Where the attributes of plain JSON messages stand; without it messages are CloudEvents.
+    pub envelope: Option<Envelope>,
+    /// Options handed on to librdkafka as they are: `security.protocol`, `sasl.username`,
+    /// `ssl.ca.location`, ….
     #[serde(default)]
     pub options: BTreeMap<String, String>,
 }
 
-/// How long a poll waits for a first message, and then for the next one.
+/// Options that are this source's own: another value would break its promise.
+const OWN: [&str; 5] = [
+    "bootstrap.servers",
+    "group.id",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "auto.offset.reset",
+];
+
+/// How long a poll waits for a first message, and how long it then gathers when they trickle.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     /// For the first message of a batch.
     pub first: Duration,
-    /// For each further one.
-    pub next: Duration,
+    /// From the first message to the end of a batch that is not full.
+    pub linger: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
         Self {
             first: Duration::from_millis(500),
-            next: Duration::from_millis(20),
+            linger: Duration::from_millis(20),
         }
+    }
+}
+
+/// What librdkafka tells from its own threads.
+#[derive(Clone, Debug, Default)]
+struct Told(Arc<Mutex<SourceState>>);
+
+impl Told {
+    fn change(&self, change: impl FnOnce(&mut SourceState)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl ClientContext for Told {
+    fn stats(&self, statistics: Statistics) {
+        self.change(|state| {
+            state.lag.clear();
+            for (topic, found) in &statistics.topics {
+                for (number, partition) in &found.partitions {
+                    if *number >= 0 && partition.consumer_lag >= 0 {
+                        let name = format!("{topic}/{number}");
+                        state.lag.insert(name, partition.consumer_lag);
+                    }
+                }
+            }
+        });
+    }
+}
+
+impl ConsumerContext for Told {
+    fn post_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(partitions) => {
+                tracing::info!(partitions = partitions.count(), "partitions were assigned");
+            }
+            Rebalance::Revoke(partitions) => {
+                tracing::info!(
+                    partitions = partitions.count(),
+                    "partitions were taken away"
+                );
+            }
+            Rebalance::Error(error) => tracing::warn!(%error, "rebalancing failed"),
+        }
+        self.change(|state| state.rebalances += 1);
     }
 }
 
 /// A topic as a source of events.
 pub struct KafkaSource {
     topic: String,
-    consumer: StreamConsumer,
+    consumer: StreamConsumer<Told>,
+    told: Told,
     limit: BatchLimit,
     patience: Patience,
+    envelope: Option<Envelope>,
     /// The next offset wanted from each assigned partition, once the source was moved there.
     wanted: BTreeMap<i32, i64>,
-    /// A message that belongs to the next batch.
-    held: Option<(i32, RawEvent)>,
 }
 
 impl fmt::Debug for KafkaSource {
@@ -75,57 +141,47 @@ impl fmt::Debug for KafkaSource {
     }
 }
 
+/// A message as it came.
+struct Received {
+    partition: i32,
+    event: RawEvent,
+    at: Option<DateTime<Utc>>,
+}
+
 impl KafkaSource {
     /// Joins the consumer group. The password, where there is one, comes from `config.password`.
     ///
     /// # Errors
-    /// [`SourceError::Unavailable`] when the options are refused.
+    /// [`SourceError::Broken`] when an option is one that the source sets itself;
+    /// [`SourceError::Unavailable`] when librdkafka refuses the options.
     pub fn open(
         config: &Config,
         password: Option<&Secret>,
         limit: BatchLimit,
         patience: Patience,
     ) -> Result<Self, SourceError> {
-        let mut client = ClientConfig::new();
-        for (name, value) in &config.options {
-            client.set(name, value);
-        }
-        client
-            .set("bootstrap.servers", &config.brokers)
-            .set("group.id", &config.group)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest");
-        if let Some(password) = password {
-            client.set("sasl.password", password.reveal());
-        }
+        let client = client_config(config, password)?;
         let unavailable = |error| unavailable(&config.topic, error);
-        let consumer: StreamConsumer = client.create().map_err(unavailable)?;
+        let told = Told::default();
+        let consumer: StreamConsumer<Told> = client
+            .create_with_context(told.clone())
+            .map_err(unavailable)?;
         consumer
             .subscribe(&[config.topic.as_str()])
             .map_err(unavailable)?;
-        let topic = config.topic.clone();
         Ok(Self {
-            topic,
+            topic: config.topic.clone(),
             consumer,
+            told,
             limit,
             patience,
+            envelope: config.envelope.clone(),
             wanted: BTreeMap::new(),
-            held: None,
         })
     }
 
     fn partition_name(&self, partition: i32) -> String {
         format!("{}/{partition}", self.topic)
-    }
-
-    /// Waits for a message and says where it stands.
-    async fn receive(&self, patience: Duration) -> Result<Option<(i32, RawEvent)>, SourceError> {
-        match tokio::time::timeout(patience, self.consumer.recv()).await {
-            Err(_elapsed) => Ok(None),
-            Ok(Ok(message)) => Ok(Some((message.partition(), raw_event(&message)))),
-            Ok(Err(error)) => Err(unavailable(&self.topic, error)),
-        }
     }
 
     /// Forgets partitions that were taken away, and moves new ones to the ledger's checkpoint.
@@ -179,6 +235,95 @@ impl KafkaSource {
         }
         Ok(())
     }
+
+    /// Waits for a first message, then takes what is there.
+    async fn receive(&self) -> Result<Vec<Received>, SourceError> {
+        let failed = |error| unavailable(&self.topic, error);
+        let mut stream = self.consumer.stream();
+        let mut received = Vec::new();
+        let mut bytes = 0;
+        let mut wait_until = Instant::now() + self.patience.first;
+        while received.len() < self.limit.events && bytes < self.limit.bytes {
+            let ready = stream.next().now_or_never();
+            let next = match ready {
+                Some(next) => next,
+                None => match tokio::time::timeout_at(wait_until, stream.next()).await {
+                    Ok(next) => next,
+                    Err(_elapsed) => break,
+                },
+            };
+            let Some(message) = next else { break };
+            let message = message.map_err(failed)?;
+            if received.is_empty() {
+                wait_until = Instant::now() + self.patience.linger;
+            }
+            let event = raw_event(&message, self.envelope.as_ref());
+            bytes += event.payload.len();
+            received.push(Received {
+                partition: message.partition(),
+                event,
+                at: message
+                    .timestamp()
+                    .to_millis()
+                    .and_then(DateTime::from_timestamp_millis),
+            });
+        }
+        Ok(received)
+    }
+
+    fn gather(&mut self, batches: &mut BTreeMap<i32, EventBatch>, received: Received) {
+        let Received {
+            partition,
+            event,
+            at,
+        } = received;
+        let Some(from) = self.wanted.get(&partition).copied() else {
+            // Just assigned: what came before the move to the checkpoint will come again.
+            return;
+        };
+        if event.position < from {
+            return;
+        }
+        let through = event.position + 1;
+        self.wanted.insert(partition, through);
+        let name = self.partition_name(partition);
+        let batch = batches.entry(partition).or_insert_with(|| EventBatch {
+            partition: name,
+            from,
+            through,
+            events: Vec::new(),
+            oldest: at,
+        });
+        batch.through = through;
+        batch.oldest = batch.oldest.min(at).or(at);
+        batch.events.push(event);
+    }
+}
+
+fn client_config(config: &Config, password: Option<&Secret>) -> Result<ClientConfig, SourceError> {
+    let mut client = ClientConfig::new();
+    client
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("statistics.interval.ms", "5000");
+    for (name, value) in &config.options {
+        if OWN.contains(&name.as_str()) {
+            return Err(SourceError::Broken {
+                name: config.topic.clone(),
+                what: format!("the option `{name}` is set by the source itself; take it out"),
+            });
+        }
+        client.set(name, value);
+    }
+    client
+        .set("bootstrap.servers", &config.brokers)
+        .set("group.id", &config.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest");
+    if let Some(password) = password {
+        client.set("sasl.password", password.reveal());
+    }
+    Ok(client)
 }
 
 #[async_trait]
@@ -186,73 +331,41 @@ impl EventSource for KafkaSource {
     async fn poll(
         &mut self,
         checkpoints: &dyn Checkpoints,
-    ) -> Result<Option<EventBatch>, SourceError> {
+    ) -> Result<Vec<EventBatch>, SourceError> {
         self.follow_assignment(checkpoints).await?;
-        let mut batch: Option<(i32, EventBatch)> = None;
-        let mut bytes = 0;
-        loop {
-            let patience = if batch.is_some() {
-                self.patience.next
-            } else {
-                self.patience.first
-            };
-            let next = match self.held.take() {
-                Some(held) => Some(held),
-                None => self.receive(patience).await?,
-            };
-            let Some((partition, event)) = next else {
-                break;
-            };
-            if let Some((own, _)) = &batch
-                && *own != partition
-            {
-                self.held = Some((partition, event));
-                break;
-            }
-            let Some(from) = self.wanted.get(&partition).copied() else {
-                // Just assigned: what came before the move to the checkpoint will come again.
-                self.start_at_checkpoint(partition, checkpoints).await?;
-                continue;
-            };
-            if event.position < from {
-                continue;
-            }
-            let through = event.position + 1;
-            self.wanted.insert(partition, through);
-            bytes += event.payload.len();
-            let name = self.partition_name(partition);
-            let (_, batch) = batch.get_or_insert_with(|| {
-                (
-                    partition,
-                    EventBatch {
-                        partition: name,
-                        from,
-                        through,
-                        events: Vec::new(),
-                    },
-                )
-            });
-            batch.through = through;
-            batch.events.push(event);
-            if batch.events.len() >= self.limit.events || bytes >= self.limit.bytes {
-                break;
-            }
+        let mut batches = BTreeMap::new();
+        for received in self.receive().await? {
+            self.gather(&mut batches, received);
         }
-        Ok(batch.map(|(_, batch)| batch))
+        Ok(batches.into_values().collect())
     }
 
     async fn release(&mut self, partition: &str, through: i64) -> Result<(), SourceError> {
-        let number = partition
-            .rsplit('/')
-            .next()
-            .and_then(|number| number.parse().ok());
-        let Some(number) = number else { return Ok(()) };
+        let Some(number) = number_of(partition) else {
+            return Ok(());
+        };
         let mut offsets = TopicPartitionList::new();
         offsets
             .add_partition_offset(&self.topic, number, Offset::Offset(through))
             .and_then(|()| self.consumer.commit(&offsets, CommitMode::Async))
             .map_err(|error| unavailable(&self.topic, error))
     }
+
+    async fn fenced(&mut self, partition: &str) -> Result<(), SourceError> {
+        if let Some(number) = number_of(partition) {
+            self.wanted.remove(&number);
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> SourceState {
+        let told = self.told.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.clone()
+    }
+}
+
+fn number_of(partition: &str) -> Option<i32> {
+    partition.rsplit('/').next()?.parse().ok()
 }
 
 fn unavailable(topic: &str, error: rdkafka::error::KafkaError) -> SourceError {
@@ -262,27 +375,29 @@ fn unavailable(topic: &str, error: rdkafka::error::KafkaError) -> SourceError {
     }
 }
 
-fn raw_event(message: &BorrowedMessage<'_>) -> RawEvent {
-    let headers: Vec<(String, Vec<u8>)> = message
-        .headers()
-        .map(|headers| {
-            headers
-                .iter()
-                .map(|header| {
-                    (
-                        header.key.to_owned(),
-                        header.value.map(<[u8]>::to_vec).unwrap_or_default(),
-                    )
-                })
-                .collect()
-        })
-        .unwrap_or_default();
+fn raw_event(message: &BorrowedMessage<'_>, envelope: Option<&Envelope>) -> RawEvent {
+    let headers: Vec<(String, Vec<u8>)> = message.headers().map_or_else(Vec::new, |headers| {
+        headers
+            .iter()
+            .map(|header| {
+                (
+                    header.key.to_owned(),
+                    header.value.map(<[u8]>::to_vec).unwrap_or_default(),
+                )
+            })
+            .collect()
+    });
     let value = message.payload().unwrap_or_default();
-    decode(message.offset(), &headers, value)
+    decode(message.offset(), &headers, value, envelope)
 }
 
 /// Turns a message into the structured form; a structured one is passed on as it is.
-pub fn decode(position: i64, headers: &[(String, Vec<u8>)], value: &[u8]) -> RawEvent {
+pub fn decode(
+    position: i64,
+    headers: &[(String, Vec<u8>)],
+    value: &[u8],
+    envelope: Option<&Envelope>,
+) -> RawEvent {
     let text = |name: &str| {
         headers
             .iter()
@@ -296,25 +411,34 @@ pub fn decode(position: i64, headers: &[(String, Vec<u8>)], value: &[u8]) -> Raw
     let binary = headers
         .iter()
         .any(|(key, _)| key.to_ascii_lowercase().starts_with("ce_"));
-    if structured || !binary {
-        return RawEvent {
+    let made = match envelope {
+        Some(envelope) if !structured && !binary => envelope.wrap(value),
+        _ if binary && !structured => assemble(headers, &content_type, value),
+        _ => return RawEvent::new(position, value.to_vec()),
+    };
+    match made {
+        Ok(payload) => RawEvent::new(position, payload),
+        Err(reason) => RawEvent {
             position,
             payload: value.to_vec(),
-            problem: None,
-        };
-    }
-    match assemble(headers, &content_type, value) {
-        Ok(payload) => RawEvent {
-            position,
-            payload,
-            problem: None,
-        },
-        Err(problem) => RawEvent {
-            position,
-            payload: value.to_vec(),
-            problem: Some(problem),
+            problem: Some(Problem {
+                reason,
+                headers: told(headers),
+            }),
         },
     }
+}
+
+/// Headers as a JSON object of texts.
+pub(super) fn told(headers: &[(String, Vec<u8>)]) -> Option<String> {
+    let map: Map<String, Value> = headers
+        .iter()
+        .map(|(key, value)| {
+            let text = String::from_utf8_lossy(value).into_owned();
+            (key.clone(), Value::String(text))
+        })
+        .collect();
+    (!map.is_empty()).then(|| Value::Object(map).to_string())
 }
 
 fn assemble(
@@ -364,7 +488,7 @@ mod tests {
             "application/cloudevents+json; charset=UTF-8",
         )]);
         assert_eq!(
-            decode(7, &structured, b"{\"id\":\"1\"}").payload,
+            decode(7, &structured, b"{\"id\":\"1\"}", None).payload,
             b"{\"id\":\"1\"}"
         );
         let binary = headers(&[
@@ -375,7 +499,7 @@ mod tests {
             ("ce_type", "t"),
         ]);
         let event: Value =
-            serde_json::from_slice(&decode(7, &binary, b"{\"a\":1.10}").payload).unwrap();
+            serde_json::from_slice(&decode(7, &binary, b"{\"a\":1.10}", None).payload).unwrap();
         assert_eq!(event["data"]["a"].to_string(), "1.10");
         assert_eq!(event["source"], "s");
         assert_eq!(event["datacontenttype"], "application/json");
@@ -384,8 +508,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_kept_with_the_reason() {
         let binary = headers(&[("ce_id", "1")]);
-        let event = decode(7, &binary, b"\xff\xfe");
+        let event = decode(7, &binary, b"\xff\xfe", None);
         assert_eq!(event.payload, b"\xff\xfe");
-        assert!(event.problem.unwrap().starts_with("the value is not JSON"));
+        let problem = event.problem.unwrap();
+        assert!(problem.reason.starts_with("the value is not JSON"));
+        assert_eq!(problem.headers.as_deref(), Some(r#"{"ce_id":"1"}"#));
     }
 }

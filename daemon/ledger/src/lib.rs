@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod chain;
+pub mod class;
 pub mod clock;
 pub mod encode;
 pub mod entity;
@@ -16,6 +17,7 @@ pub mod posting;
 pub mod text;
 
 pub use account::{Account, AccountType, Chart, ChartError, Side};
+pub use class::Class;
 pub use clock::{Clock, FixedClock, IdGen, SequentialIds};
 pub use entity::{Calendar, CalendarError, Entity, FiscalPeriod};
 pub use entry::{

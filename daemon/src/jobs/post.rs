@@ -20,7 +20,7 @@ pub(crate) async fn run(company: &Company) -> anyhow::Result<IntakeSummary> {
         let decisions = decide_again(company, &page);
         let mut tx = company.store.begin().await?;
         let summary = tx
-            .redecide(&decisions, company.program.version, &company.stamp())
+            .redecide(decisions, company.program.version, &company.stamp())
             .await?;
         tx.commit().await?;
         total.add(&summary);

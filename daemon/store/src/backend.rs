@@ -1,5 +1,6 @@
 //! The two databases and the few lines that let one body serve both.
 
+use ledger::Class;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
@@ -66,6 +67,12 @@ pub enum StoreError {
     /// Rows that contradict each other: somebody changed them behind our back.
     #[error("{0}")]
     Corrupt(String),
+    /// Something that always holds does not; nothing of the transaction was written.
+    #[error("{0}; nothing more is written until somebody has looked: run `tieout verify`")]
+    Invariant(String),
+    /// A commit was sent and its answer lost: nobody knows whether it happened.
+    #[error("the commit was sent and its answer lost")]
+    CommitUnknown(#[source] sqlx::Error),
     /// A sum beyond 64 bits.
     #[error("the balance of account `{0}` does not fit 64 bits of minor units")]
     Overflow(String),
@@ -83,7 +90,8 @@ macro_rules! on_pool {
 
 /// Runs the same body inside whichever transaction is open.
 macro_rules! on_tx {
-    ($tx:expr, $db:ident => $body:expr) => {
+    ($tx:expr, $db:ident => $body:expr) => {{
+        $crate::fault::point()?;
         match $tx {
             $crate::Tx::Sqlite(tx) => {
                 let $db = &mut **tx;
@@ -94,7 +102,7 @@ macro_rules! on_tx {
                 $body
             }
         }
-    };
+    }};
 }
 
 /// A statement of `sql/`, by its path without the ending.
@@ -120,17 +128,86 @@ macro_rules! sql_of {
     };
 }
 
-/// Inserts rows in chunks that stay below both databases' limits of bound values.
-macro_rules! insert_rows {
-    ($tx:expr, $head:expr, $rows:expr, |$b:ident, $row:ident| $push:expr) => {
-        for chunk in $rows.chunks(500) {
-            on_tx!(&mut *$tx, db => {
-                let mut query = sqlx::QueryBuilder::new($head);
-                query.push_values(chunk, |mut $b, $row| { $push; });
-                query.build().execute(db).await?;
-            });
+impl StoreError {
+    /// What this error asks for.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Database(error) => database_class(error),
+            Self::CommitUnknown(_) => Class::Ambiguous,
+            Self::CheckpointMoved { .. } | Self::Unknown { .. } | Self::Url(_) => Class::Refuse,
+            Self::Migrate(_) | Self::Corrupt(_) | Self::Invariant(_) | Self::Overflow(_) => {
+                Class::Stop
+            }
         }
-    };
+    }
+
+    /// Whether the event's key says that it is in the books already.
+    pub(crate) fn is_known_event(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        // PostgreSQL names the constraint, SQLite the column.
+        error.is_unique_violation()
+            && (error.constraint() == Some("event_key_key")
+                || error.message().contains("event.key"))
+    }
+}
+
+/// Classes of what a driver says: by its kind, and for a server's own errors by SQLSTATE or by
+/// SQLite's primary result code.
+fn database_class(error: &sqlx::Error) -> Class {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed
+        | sqlx::Error::Protocol(_) => Class::Retry,
+        sqlx::Error::Configuration(_) => Class::Refuse,
+        sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::Encode(_)
+        | sqlx::Error::RowNotFound
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::ColumnIndexOutOfBounds { .. } => Class::Stop,
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            let sqlite = error.try_downcast_ref::<sqlx::sqlite::SqliteError>();
+            if sqlite.is_some() {
+                sqlite_class(code.parse().unwrap_or(0))
+            } else {
+                postgres_class(&code)
+            }
+        }
+        _ => Class::Unclassified,
+    }
+}
+
+/// <https://www.sqlite.org/rescode.html>: the primary code is the low byte.
+fn sqlite_class(code: i64) -> Class {
+    match code & 0xff {
+        // BUSY, LOCKED, NOMEM, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL.
+        5 | 6 | 7 | 9 | 10 | 13 | 14 | 15 => Class::Retry,
+        // PERM, READONLY, AUTH: somebody has to change something outside.
+        3 | 8 | 23 => Class::Refuse,
+        // ERROR, INTERNAL, ABORT, CORRUPT, SCHEMA, TOOBIG, CONSTRAINT, MISMATCH, MISUSE, NOTADB.
+        1 | 2 | 4 | 11 | 17 | 18 | 19 | 20 | 21 | 26 => Class::Stop,
+        _ => Class::Unclassified,
+    }
+}
+
+/// PostgreSQL's error codes, by class: appendix A of its manual.
+fn postgres_class(code: &str) -> Class {
+    match code.get(..2).unwrap_or_default() {
+        // Connection, resources (disk full among them), operator, system, locks, rollback.
+        "08" | "53" | "55" | "57" | "58" | "40" => Class::Retry,
+        // Authorisation, unknown database, no privilege.
+        "28" | "3D" => Class::Refuse,
+        // Data, integrity, transaction state, trigger, syntax and schema, internal, limits.
+        "22" | "23" | "25" | "27" | "42" | "54" | "P0" | "XX" | "0A" | "26" => Class::Stop,
+        _ => Class::Unclassified,
+    }
 }
 
 impl Store {
@@ -238,12 +315,18 @@ impl Tx {
     /// Makes it so.
     ///
     /// # Errors
-    /// [`StoreError::Database`]; then nobody knows whether it was written.
+    /// [`StoreError::CommitUnknown`] when the answer is lost, and nobody knows whether it was
+    /// written; [`StoreError::Database`] when the database says that it was not.
     pub async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+        crate::fault::point()?;
+        let done = match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        };
+        // Whatever a commit ends with but an answer, reading back is what settles it.
+        match done {
+            Ok(()) => crate::fault::commit_point(),
+            Err(error) => Err(StoreError::CommitUnknown(error)),
         }
-        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Dictionaries, periods and mapping versions: the names behind the numbers.
 
+use crate::bulk::{Field, Table};
 use crate::{Store, StoreError, Tx};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::{Account, Currency, Dimensions, Entity, FiscalPeriod, Hash};
@@ -11,13 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct NamedId {
     pub(crate) id: i64,
     pub(crate) code: String,
-}
-
-#[derive(Debug, FromRow)]
-struct EntityRow {
-    id: i64,
-    code: String,
-    functional_id: i64,
 }
 
 /// A period as people see it.
@@ -50,17 +44,49 @@ pub struct AccountRow {
     pub title: String,
 }
 
-/// The numbers of names, read once per transaction and filled as new names come.
+/// The numbers behind names, kept between transactions: a name never changes its number, so what
+/// was committed stays true. After a transaction that was not, start again with an empty one.
 #[derive(Debug, Default)]
-pub(crate) struct Dictionary {
-    pub(crate) entities: BTreeMap<String, (i64, i64)>,
+pub struct Names {
+    pub(crate) entities: BTreeMap<String, i64>,
     pub(crate) accounts: BTreeMap<String, i64>,
     pub(crate) currencies: BTreeSet<u16>,
-    pub(crate) rules: BTreeMap<(Hash, String), i64>,
+    pub(crate) rules: BTreeMap<Hash, BTreeMap<String, i64>>,
     pub(crate) types: BTreeMap<String, i64>,
     pub(crate) origins: BTreeMap<String, i64>,
-    pub(crate) dimension_sets: BTreeMap<String, i64>,
-    pub(crate) periods: BTreeMap<(i64, String), (i64, bool)>,
+    pub(crate) dimension_sets: BTreeMap<Hash, i64>,
+    pub(crate) periods: BTreeMap<(i64, i32, u32), i64>,
+    /// Read anew in every transaction: another process may close a period.
+    pub(crate) closed: BTreeSet<i64>,
+}
+
+/// The most dimension sets that are remembered; beyond it all are forgotten and looked up again.
+const MAX_DIMENSION_SETS: usize = 200_000;
+
+/// Names that a batch uses and [`Names`] does not know.
+#[derive(Debug, Default)]
+pub(crate) struct Missing<'b> {
+    pub(crate) entities: BTreeSet<&'b str>,
+    pub(crate) accounts: BTreeSet<&'b str>,
+    pub(crate) currencies: BTreeSet<Currency>,
+    pub(crate) rules: BTreeSet<(Hash, &'b str)>,
+    pub(crate) types: BTreeSet<&'b str>,
+    pub(crate) origins: BTreeSet<&'b str>,
+    pub(crate) dimension_sets: BTreeMap<Hash, &'b Dimensions>,
+    pub(crate) periods: BTreeSet<(i64, FiscalPeriod)>,
+}
+
+impl Missing<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entities.is_empty()
+            && self.accounts.is_empty()
+            && self.currencies.is_empty()
+            && self.rules.is_empty()
+            && self.types.is_empty()
+            && self.origins.is_empty()
+            && self.dimension_sets.is_empty()
+            && self.periods.is_empty()
+    }
 }
 
 impl Store {
@@ -139,19 +165,59 @@ impl Tx {
         Ok(done == 1)
     }
 
-    pub(crate) async fn dictionary(&mut self) -> Result<Dictionary, StoreError> {
-        let mut dictionary = Dictionary::default();
-        let entities: Vec<EntityRow> = on_tx!(&mut *self, db =>
-            sqlx::query_as(sql!("books/entities")).fetch_all(db).await?);
-        for row in entities {
-            dictionary
-                .entities
-                .insert(row.code, (row.id, row.functional_id));
+    /// Periods that take no postings.
+    pub(crate) async fn closed_periods(&mut self) -> Result<BTreeSet<i64>, StoreError> {
+        let closed: Vec<i64> = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("books/closed_periods")).fetch_all(db).await?);
+        Ok(closed.into_iter().collect())
+    }
+
+    /// Finds the numbers of names, giving new ones where there are none.
+    pub(crate) async fn learn(
+        &mut self,
+        names: &mut Names,
+        missing: &Missing<'_>,
+    ) -> Result<(), StoreError> {
+        if !missing.entities.is_empty() || !missing.accounts.is_empty() {
+            self.learn_books(names).await?;
+            // They come from the configuration alone; one that is still missing never comes.
+            known("entity", &names.entities, &missing.entities)?;
+            known("account", &names.accounts, &missing.accounts)?;
         }
+        for currency in &missing.currencies {
+            self.currency(*currency).await?;
+            names.currencies.insert(currency.numeric());
+        }
+        for (mapping, rule) in &missing.rules {
+            let id = self.rule_id(*mapping, rule).await?;
+            let rules = names.rules.entry(*mapping).or_default();
+            rules.insert((*rule).to_owned(), id);
+        }
+        for name in &missing.types {
+            let id = self.event_type_id(name).await?;
+            names.types.insert((*name).to_owned(), id);
+        }
+        for name in &missing.origins {
+            let id = self.origin_id(name).await?;
+            names.origins.insert((*name).to_owned(), id);
+        }
+        for (entity_id, period) in &missing.periods {
+            let id = self.period_id(*entity_id, period).await?;
+            let key = (*entity_id, period.year, period.number);
+            names.periods.insert(key, id);
+        }
+        self.learn_dimension_sets(names, &missing.dimension_sets)
+            .await
+    }
+
+    async fn learn_books(&mut self, names: &mut Names) -> Result<(), StoreError> {
+        let entities: Vec<NamedId> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("books/entities")).fetch_all(db).await?);
+        names.entities = entities.into_iter().map(|row| (row.code, row.id)).collect();
         let accounts: Vec<NamedId> = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("books/accounts")).fetch_all(db).await?);
-        dictionary.accounts = accounts.into_iter().map(|row| (row.code, row.id)).collect();
-        Ok(dictionary)
+        names.accounts = accounts.into_iter().map(|row| (row.code, row.id)).collect();
+        Ok(())
     }
 
     pub(crate) async fn currency(&mut self, currency: Currency) -> Result<(), StoreError> {
@@ -162,16 +228,7 @@ impl Tx {
         Ok(())
     }
 
-    pub(crate) async fn rule_id(
-        &mut self,
-        known: &mut Dictionary,
-        mapping: Hash,
-        rule: &str,
-    ) -> Result<i64, StoreError> {
-        let key = (mapping, rule.to_owned());
-        if let Some(id) = known.rules.get(&key) {
-            return Ok(*id);
-        }
+    async fn rule_id(&mut self, mapping: Hash, rule: &str) -> Result<i64, StoreError> {
         let missing = || StoreError::Unknown {
             what: "mapping version",
             name: mapping.to_string(),
@@ -182,84 +239,108 @@ impl Tx {
         let mapping_id = mapping_id.ok_or_else(missing)?;
         on_tx!(&mut *self, db => sqlx::query(sql!("books/insert_rule"))
             .bind(mapping_id).bind(rule).execute(db).await?.rows_affected());
-        let id: i64 = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("books/rule_id"))
-            .bind(mapping_id).bind(rule).fetch_one(db).await?);
-        known.rules.insert(key, id);
-        Ok(id)
+        Ok(
+            on_tx!(&mut *self, db => sqlx::query_scalar(sql!("books/rule_id"))
+            .bind(mapping_id).bind(rule).fetch_one(db).await?),
+        )
     }
 
-    pub(crate) async fn event_type_id(
-        &mut self,
-        known: &mut Dictionary,
-        name: &str,
-    ) -> Result<i64, StoreError> {
-        if let Some(id) = known.types.get(name) {
-            return Ok(*id);
-        }
+    async fn event_type_id(&mut self, name: &str) -> Result<i64, StoreError> {
         on_tx!(&mut *self, db =>
             sqlx::query(sql!("books/insert_event_type")).bind(name).execute(db).await?.rows_affected());
-        let id: i64 = on_tx!(&mut *self, db =>
-            sqlx::query_scalar(sql!("books/event_type_id")).bind(name).fetch_one(db).await?);
-        known.types.insert(name.to_owned(), id);
-        Ok(id)
+        Ok(on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("books/event_type_id")).bind(name).fetch_one(db).await?))
     }
 
-    pub(crate) async fn origin_id(
-        &mut self,
-        known: &mut Dictionary,
-        name: &str,
-    ) -> Result<i64, StoreError> {
-        if let Some(id) = known.origins.get(name) {
-            return Ok(*id);
-        }
+    async fn origin_id(&mut self, name: &str) -> Result<i64, StoreError> {
         on_tx!(&mut *self, db =>
             sqlx::query(sql!("books/insert_origin")).bind(name).execute(db).await?.rows_affected());
-        let id: i64 = on_tx!(&mut *self, db =>
-            sqlx::query_scalar(sql!("books/origin_id")).bind(name).fetch_one(db).await?);
-        known.origins.insert(name.to_owned(), id);
-        Ok(id)
+        Ok(on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("books/origin_id")).bind(name).fetch_one(db).await?))
     }
 
-    /// The number of a set of dimensions; 0 for none.
-    pub(crate) async fn dimension_set_id(
+    /// The number of a period; a new one is opened.
+    async fn period_id(
         &mut self,
-        known: &mut Dictionary,
-        dimensions: &Dimensions,
-    ) -> Result<i64, StoreError> {
-        if dimensions.is_empty() {
-            return Ok(0);
-        }
-        let content = serde_json::to_string(dimensions)
-            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        if let Some(id) = known.dimension_sets.get(&content) {
-            return Ok(*id);
-        }
-        let hash = Hash::of(content.as_bytes());
-        on_tx!(&mut *self, db => sqlx::query(sql!("books/insert_dimension_set"))
-            .bind(hash.as_bytes().as_slice()).bind(&content).execute(db).await?.rows_affected());
-        let id: i64 = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("books/dimension_set_id"))
-            .bind(hash.as_bytes().as_slice()).fetch_one(db).await?);
-        known.dimension_sets.insert(content, id);
-        Ok(id)
-    }
-
-    /// The number of a period and whether it is open; a new one is opened.
-    pub(crate) async fn period_id(
-        &mut self,
-        known: &mut Dictionary,
         entity_id: i64,
         period: &FiscalPeriod,
-    ) -> Result<(i64, bool), StoreError> {
-        let key = (entity_id, period.to_string());
-        if let Some(found) = known.periods.get(&key) {
-            return Ok(*found);
-        }
+    ) -> Result<i64, StoreError> {
+        let code = period.to_string();
         on_tx!(&mut *self, db => sqlx::query(sql!("books/insert_period"))
-            .bind(entity_id).bind(&key.1).bind(period.start).bind(period.end).execute(db).await?.rows_affected());
-        let (id, state): (i64, String) = on_tx!(&mut *self, db =>
-            sqlx::query_as(sql!("books/period")).bind(entity_id).bind(&key.1).fetch_one(db).await?);
-        let found = (id, state == "open");
-        known.periods.insert(key, found);
-        Ok(found)
+            .bind(entity_id).bind(&code).bind(period.start).bind(period.end).execute(db).await?.rows_affected());
+        Ok(
+            on_tx!(&mut *self, db => sqlx::query_scalar(sql!("books/period"))
+            .bind(entity_id).bind(&code).fetch_one(db).await?),
+        )
     }
+
+    /// Finds all sets of dimensions with one question, and writes new ones with one insert.
+    async fn learn_dimension_sets(
+        &mut self,
+        names: &mut Names,
+        missing: &BTreeMap<Hash, &Dimensions>,
+    ) -> Result<(), StoreError> {
+        const SETS: Table<3> = Table {
+            name: "dimension_set",
+            columns: ["id", "hash", "content"],
+        };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if names.dimension_sets.len() + missing.len() > MAX_DIMENSION_SETS {
+            names.dimension_sets.clear();
+        }
+        let hashes: Vec<String> = missing.keys().map(Hash::to_string).collect();
+        let hashes = json(&hashes)?;
+        let statement = sql_of!(&*self, "books/dimension_sets");
+        let known: Vec<(Vec<u8>, i64)> = on_tx!(&mut *self, db =>
+            sqlx::query_as(statement).bind(&hashes).fetch_all(db).await?);
+        for (hash, id) in known {
+            let hash = Hash::from_slice(&hash).ok_or_else(|| {
+                StoreError::Corrupt(format!("dimension set {id} has a malformed hash"))
+            })?;
+            names.dimension_sets.insert(hash, id);
+        }
+        let new: Vec<(Hash, String)> = missing
+            .iter()
+            .filter(|(hash, _)| !names.dimension_sets.contains_key(hash))
+            .map(|(hash, dimensions)| Ok((*hash, json(dimensions)?)))
+            .collect::<Result<_, StoreError>>()?;
+        let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
+        let last: i64 = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("books/number_dimension_sets")).bind(count).fetch_one(db).await?);
+        let numbered = || new.iter().zip(last - count + 1..);
+        let rows: Vec<_> = numbered()
+            .map(|((hash, content), id)| {
+                [
+                    Field::Int(id),
+                    Field::Bytes(hash.as_bytes()),
+                    Field::Text(content),
+                ]
+            })
+            .collect();
+        self.insert(SETS, rows.into_iter()).await?;
+        for ((hash, _), id) in numbered() {
+            names.dimension_sets.insert(*hash, id);
+        }
+        Ok(())
+    }
+}
+
+fn known(
+    what: &'static str,
+    names: &BTreeMap<String, i64>,
+    wanted: &BTreeSet<&str>,
+) -> Result<(), StoreError> {
+    match wanted.iter().find(|name| !names.contains_key(**name)) {
+        None => Ok(()),
+        Some(name) => Err(StoreError::Unknown {
+            what,
+            name: (*name).to_owned(),
+        }),
+    }
+}
+
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }

@@ -3,6 +3,7 @@
 //! A batch, its entries and its artifact are written in one transaction, before anything is sent;
 //! the key of `batch_entry` is what keeps an entry out of a second batch of the same target.
 
+use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
 use crate::{Store, StoreError, Tx};
 use chrono::{DateTime, Utc};
@@ -247,12 +248,18 @@ impl Tx {
             .bind(entries).bind(batch.lines).bind(stamp.now).bind(&stamp.actor)
             .bind(&batch.artifact_name).bind(hash.as_bytes().as_slice())
             .bind(batch.artifact.as_slice()).bind(&batch.manifest).execute(db).await?.rows_affected());
-        const HEAD: &str = "INSERT INTO batch_entry (target_id, entry_id, batch_id) ";
-        insert_rows!(self, HEAD, batch.entries, |b, entry| b
-            .push_bind(batch.target_id)
-            .push_bind(*entry)
-            .push_bind(batch.id));
-        Ok(())
+        const ENTRIES: Table<3> = Table {
+            name: "batch_entry",
+            columns: ["target_id", "entry_id", "batch_id"],
+        };
+        let rows = batch.entries.iter().map(|entry| {
+            [
+                Field::Int(batch.target_id),
+                Field::Int(*entry),
+                Field::Int(batch.id),
+            ]
+        });
+        self.insert(ENTRIES, rows).await
     }
 
     /// Records an attempt to deliver.

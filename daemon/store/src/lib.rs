@@ -8,12 +8,17 @@
 #[macro_use]
 mod backend;
 pub mod books;
+mod bulk;
 pub mod control;
 pub mod export;
+mod fault;
 pub mod intake;
 pub mod journal;
 pub mod reconciliation;
 pub mod runs;
 pub mod settlement;
+mod sort;
+pub mod take;
+pub mod writer;
 
 pub use backend::{Store, StoreError, Tx};

@@ -1,5 +1,6 @@
 //! Matches, breaks and the totals of a reconciliation.
 
+use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
 use crate::{Store, StoreError, Tx};
 use chrono::NaiveDate;
@@ -253,24 +254,46 @@ impl Tx {
             );
             rows.push((id, found));
         }
-        const HEAD: &str = "INSERT INTO reconciliation_match (id, reconciliation, pass, currency_id, left_amount, right_amount, explanation, matched_at) ";
-        insert_rows!(self, HEAD, rows, |b, row| b
-            .push_bind(row.0)
-            .push_bind(reconciliation)
-            .push_bind(row.1.pass.as_str())
-            .push_bind(row.1.currency_id)
-            .push_bind(row.1.left.iter().map(|(_, amount)| amount).sum::<i64>())
-            .push_bind(row.1.right.iter().map(|(_, amount)| amount).sum::<i64>())
-            .push_bind(row.1.explanation.as_str())
-            .push_bind(stamp.now));
-        const ITEMS: &str =
-            "INSERT INTO match_item (reconciliation, side, item, match_id, amount) ";
-        insert_rows!(self, ITEMS, items, |b, row| b
-            .push_bind(reconciliation)
-            .push_bind(row.0)
-            .push_bind(row.1)
-            .push_bind(row.2)
-            .push_bind(row.3));
-        Ok(())
+        const MATCHES: Table<8> = Table {
+            name: "reconciliation_match",
+            columns: [
+                "id",
+                "reconciliation",
+                "pass",
+                "currency_id",
+                "left_amount",
+                "right_amount",
+                "explanation",
+                "matched_at",
+            ],
+        };
+        let sum = |items: &[(String, i64)]| items.iter().map(|(_, amount)| amount).sum::<i64>();
+        let matches = rows.iter().map(|(id, found)| {
+            [
+                Field::Int(*id),
+                Field::Text(reconciliation),
+                Field::Text(&found.pass),
+                Field::Int(found.currency_id),
+                Field::Int(sum(&found.left)),
+                Field::Int(sum(&found.right)),
+                Field::Text(&found.explanation),
+                Field::Moment(stamp.now),
+            ]
+        });
+        self.insert(MATCHES, matches).await?;
+        const ITEMS: Table<5> = Table {
+            name: "match_item",
+            columns: ["reconciliation", "side", "item", "match_id", "amount"],
+        };
+        let items = items.iter().map(|(side, item, id, amount)| {
+            [
+                Field::Text(reconciliation),
+                Field::Text(side),
+                Field::Text(item),
+                Field::Int(*id),
+                Field::Int(*amount),
+            ]
+        });
+        self.insert(ITEMS, items).await
     }
 }

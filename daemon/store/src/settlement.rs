@@ -3,6 +3,7 @@
 //! A line has a key made of its account and its identity there; overlapping files bring it again
 //! and it is counted once.
 
+use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
 use crate::{Store, StoreError, Tx};
 use chrono::NaiveDate;
@@ -358,30 +359,58 @@ impl Tx {
         file_id: i64,
         rows: &[KeyedLine<'_>],
     ) -> Result<(), StoreError> {
-        const HEAD: &str = "INSERT INTO settlement_line (id, key, file_id, statement_id, position, origin, account, identity, kind, reference, payout, currency_id, gross, fee, net, booked_on, paid_on, description, raw) ";
-        insert_rows!(self, HEAD, rows, |b, row| b
-            .push_bind(row.id)
-            .push_bind(row.key.as_bytes().as_slice())
-            .push_bind(file_id)
-            .push_bind(row.statement_id)
-            .push_bind(row.line.position)
-            .push_bind(row.statement.origin.as_str())
-            .push_bind(row.statement.account.as_str())
-            .push_bind(row.line.identity.as_str())
-            .push_bind(row.line.kind.as_str())
-            .push_bind(row.line.reference.as_str())
-            .push_bind(row.line.payout.as_str())
-            .push_bind(row.line.currency_id)
-            .push_bind(row.line.gross)
-            .push_bind(row.line.fee)
-            .push_bind(row.line.net)
-            .push_bind(row.line.booked_on)
-            .push_bind(row.line.paid_on)
-            .push_bind(row.line.description.as_str())
-            .push_bind(row.line.raw.as_str()));
-        Ok(())
+        let line = rows.iter().map(|row| {
+            let (statement, line) = (row.statement, row.line);
+            [
+                Field::Int(row.id),
+                Field::Bytes(row.key.as_bytes()),
+                Field::Int(file_id),
+                Field::Int(row.statement_id),
+                Field::Int(line.position),
+                Field::Text(&statement.origin),
+                Field::Text(&statement.account),
+                Field::Text(&line.identity),
+                Field::Text(&line.kind),
+                Field::Text(&line.reference),
+                Field::Text(&line.payout),
+                Field::Int(line.currency_id),
+                Field::Int(line.gross),
+                Field::Int(line.fee),
+                Field::Int(line.net),
+                Field::Day(line.booked_on),
+                line.paid_on.map_or(Field::Null, Field::Day),
+                Field::Text(&line.description),
+                Field::Text(&line.raw),
+            ]
+        });
+        self.insert(LINES, line).await
     }
 }
+
+const LINES: Table<19> = Table {
+    name: "settlement_line",
+    columns: [
+        "id",
+        "key",
+        "file_id",
+        "statement_id",
+        "position",
+        "origin",
+        "account",
+        "identity",
+        "kind",
+        "reference",
+        "payout",
+        "currency_id",
+        "gross",
+        "fee",
+        "net",
+        "booked_on",
+        "paid_on",
+        "description",
+        "raw",
+    ],
+};
 
 fn line_key(statement: &NewStatement, line: &NewLine) -> EventKey {
     EventKey::new(

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use store::export::{DeliveryKind, NewBatch};
-use store::intake::{DecidedEvent, IntakeBatch, IntakeContent, IntakeItem, Stamp};
+use store::intake::{DecidedEvent, IntakeBatch, IntakeContent, IntakeItem, ReadEvent, Stamp};
 use store::settlement::{NewFile, NewLine, NewStatement};
 use store::{Store, StoreError};
 
@@ -172,15 +172,15 @@ fn posting(id: &str, amount: i64, currency: &str) -> Posting {
 }
 
 fn event(id: &str, content: &str, decision: Decision) -> IntakeContent {
-    IntakeContent::Event(Box::new(DecidedEvent {
+    let read = ReadEvent {
         key: EventKey::new("suite", id),
         content: Hash::of(content.as_bytes()),
         origin: "suite".into(),
         event_type: "sale.v1".into(),
         occurred_at: "2026-01-15T10:00:00Z".parse().unwrap(),
         payload: content.as_bytes().to_vec(),
-        decision,
-    }))
+    };
+    IntakeContent::Event(Box::new(DecidedEvent::new(read, decision)))
 }
 
 fn sale(id: &str, amount: i64, currency: &str) -> IntakeContent {
@@ -243,6 +243,7 @@ async fn a_batch_is_taken_once_with_its_checkpoint(store: Store) {
         ),
         IntakeContent::Unreadable {
             raw: b"\xff".to_vec(),
+            headers: None,
             reason: "not JSON".into(),
         },
     ];
@@ -377,7 +378,7 @@ async fn a_closed_period_suspends_and_a_reopened_one_posts(store: Store) {
     };
     let mut tx = store.begin().await.unwrap();
     let summary = tx
-        .redecide(&[(waiting[0].id, decision)], mapping(), &stamp())
+        .redecide(vec![(waiting[0].id, decision)], mapping(), &stamp())
         .await
         .unwrap();
     tx.commit().await.unwrap();

@@ -1,1 +1,1 @@
-SELECT id, state FROM period WHERE entity_id = $1 AND code = $2
+SELECT id FROM period WHERE entity_id = $1 AND code = $2

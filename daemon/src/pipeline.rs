@@ -1,0 +1,342 @@
+//! From a source into the books: read, then parse and map on all cores, then write in order.
+//!
+//! Three stages run at once with a bounded queue between them. While a batch is written the next
+//! one is mapped and the one after it is read; when the books are slow the queue is full and the
+//! source waits, so memory does not depend on how much there is to come. A source hands over what it
+//! has when it is asked: full batches under load, a lone event at once.
+//!
+//! What fails for a while is tried again in place, from the same batch, for nothing of it was written;
+//! what must not go on stops the source and says why.
+
+mod mapper;
+
+pub(crate) use mapper::Mapper;
+
+use crate::company::Company;
+use crate::metric;
+use anyhow::Context as _;
+use async_trait::async_trait;
+use connectors::source::{Checkpoints, EventBatch, EventSource, SourceError};
+use indicatif::ProgressBar;
+use ledger::Class;
+use std::time::Duration;
+use store::Store;
+use store::StoreError;
+use store::intake::{IntakeBatch, IntakeItem, IntakeSummary};
+use store::take::Taken;
+use store::writer::{Writer, Written};
+use tokio::sync::{mpsc, watch};
+
+/// Batches that wait between two stages.
+const QUEUE: usize = 1;
+
+/// The first and the longest rest before something is tried again.
+const REST: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
+
+/// What identifies a source in the books.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceName {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+}
+
+/// The ledger's checkpoints of one source.
+#[derive(Debug)]
+pub(crate) struct StoredCheckpoints {
+    pub(crate) store: Store,
+    pub(crate) source: String,
+}
+
+#[async_trait]
+impl Checkpoints for StoredCheckpoints {
+    async fn position(&self, partition: &str) -> Result<i64, SourceError> {
+        self.store
+            .checkpoint(&self.source, partition)
+            .await
+            .map_err(|error| SourceError::Checkpoint(Box::new(error)))
+    }
+}
+
+/// When a pipeline ends.
+#[derive(Clone, Debug)]
+pub(crate) enum Until {
+    /// When the source has nothing more.
+    Empty,
+    /// When it is told to; an empty source is asked again.
+    Stopped(watch::Receiver<bool>),
+}
+
+impl Until {
+    fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped(stopped) if *stopped.borrow())
+    }
+}
+
+/// What the writer tells the reader.
+enum News {
+    Released { partition: String, through: i64 },
+    Fenced { partition: String },
+}
+
+/// Batches of one poll on their way: the bytes are with the mapper.
+struct Mapped {
+    batches: Vec<EventBatch>,
+    items: Vec<mapper::Answers>,
+}
+
+/// Takes everything that a source brings. What was taken is counted even when it then fails.
+pub(crate) async fn run(
+    company: &Company,
+    from: &SourceName,
+    source: Box<dyn EventSource>,
+    until: Until,
+    bar: &ProgressBar,
+    total: &mut IntakeSummary,
+) -> anyhow::Result<()> {
+    let (work, mut queue) = mpsc::channel(QUEUE);
+    let (tell, news) = mpsc::unbounded_channel();
+    let reader = Reader {
+        source,
+        checkpoints: StoredCheckpoints {
+            store: company.store.clone(),
+            source: from.name.clone(),
+        },
+        company: company.clone(),
+        until: until.clone(),
+        name: from.name.clone(),
+    };
+    let reading = tokio::spawn(reader.run(work, news));
+    // Dropped with this future, it ends the reader too.
+    let ending = reading.abort_handle();
+    let mut writing = Writing {
+        company,
+        from,
+        until,
+        writer: Writer::new(&company.store),
+        tell,
+    };
+    let outcome = loop {
+        let Some(mapped) = queue.recv().await else {
+            break Ok(());
+        };
+        match writing.write(mapped).await {
+            Ok(summary) => {
+                bar.inc(u64::try_from(summary.received).unwrap_or(0));
+                total.add(&summary);
+            }
+            Err(error) => break Err(error),
+        }
+    };
+    if outcome.is_err() {
+        ending.abort();
+    }
+    drop((queue, writing));
+    match (outcome, reading.await) {
+        (Err(error), _) => Err(error),
+        (Ok(()), Ok(read)) => read,
+        (Ok(()), Err(ended)) => Err(ended).context("the reader of a source broke off"),
+    }
+}
+
+struct Reader {
+    source: Box<dyn EventSource>,
+    checkpoints: StoredCheckpoints,
+    company: Company,
+    until: Until,
+    name: String,
+}
+
+impl Reader {
+    async fn run(
+        mut self,
+        work: mpsc::Sender<Mapped>,
+        mut news: mpsc::UnboundedReceiver<News>,
+    ) -> anyhow::Result<()> {
+        while !self.until.is_stopped() {
+            self.listen(&mut news).await?;
+            let mut batches = self.source.poll(&self.checkpoints).await?;
+            metric::source(&self.name, &self.source.state());
+            if batches.is_empty() {
+                match self.until {
+                    Until::Empty => break,
+                    Until::Stopped(_) => continue,
+                }
+            }
+            let items = batches
+                .iter_mut()
+                .map(|batch| self.company.mapper().map(std::mem::take(&mut batch.events)))
+                .collect();
+            if work.send(Mapped { batches, items }).await.is_err() {
+                return Ok(());
+            }
+        }
+        drop(work);
+        // What is still being written is released too: the writer's end closes the channel.
+        while let Some(one) = news.recv().await {
+            self.hear(one).await?;
+        }
+        Ok(())
+    }
+
+    async fn listen(&mut self, news: &mut mpsc::UnboundedReceiver<News>) -> anyhow::Result<()> {
+        while let Ok(one) = news.try_recv() {
+            self.hear(one).await?;
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, news: News) -> anyhow::Result<()> {
+        match news {
+            News::Released { partition, through } => {
+                self.source.release(&partition, through).await?;
+            }
+            News::Fenced { partition } => self.source.fenced(&partition).await?,
+        }
+        Ok(())
+    }
+}
+
+struct Writing<'c> {
+    company: &'c Company,
+    from: &'c SourceName,
+    until: Until,
+    writer: Writer,
+    tell: mpsc::UnboundedSender<News>,
+}
+
+impl Writing<'_> {
+    async fn write(&mut self, mapped: Mapped) -> anyhow::Result<IntakeSummary> {
+        let oldest = mapped.batches.iter().filter_map(|batch| batch.oldest).min();
+        let mut batches = Vec::with_capacity(mapped.batches.len());
+        for (batch, items) in mapped.batches.into_iter().zip(mapped.items) {
+            let items = items.collect().await?;
+            batches.push(intake(self.company, self.from, batch, items));
+        }
+        let written = self.persist(&batches).await?;
+        if let Some(oldest) = oldest {
+            metric::latency(
+                &self.from.name,
+                self.company.clock.now() - oldest,
+                written.summary.received,
+            );
+        }
+        for (batch, taken) in batches.into_iter().zip(&written.taken) {
+            let news = match taken {
+                Taken::Done => News::Released {
+                    partition: batch.partition,
+                    through: batch.through,
+                },
+                Taken::Fenced { found } => {
+                    tracing::warn!(source = %self.from.name, partition = %batch.partition, expected = batch.from, found,
+                        "fenced: another instance moved the checkpoint; nothing of this batch was written");
+                    metric::fenced(&self.from.name);
+                    News::Fenced {
+                        partition: batch.partition,
+                    }
+                }
+            };
+            // A reader that ended needs no news.
+            let _ended = self.tell.send(news);
+        }
+        Ok(written.summary)
+    }
+
+    /// Writes until it is written, or must not be.
+    async fn persist(&mut self, batches: &[IntakeBatch]) -> anyhow::Result<Written> {
+        let mut rest = REST[0];
+        loop {
+            let error = match self.writer.write(batches, &self.company.stamp()).await {
+                Ok(written) => {
+                    metric::intake(&self.from.name, &written.summary);
+                    if written.read_back {
+                        tracing::warn!(source = %self.from.name, "a commit's answer was lost; the books say that it happened");
+                    }
+                    tracing::debug!(source = %self.from.name, received = written.summary.received,
+                        entries = written.summary.entries, "a batch is in the books");
+                    return Ok(written);
+                }
+                Err(error) => error,
+            };
+            let class = error.class();
+            metric::failure(&self.from.name, class);
+            let patient = matches!(self.until, Until::Stopped(_)) || rest < REST[1];
+            if !matches!(class, Class::Retry | Class::Ambiguous)
+                || !patient
+                || self.until.is_stopped()
+            {
+                return Err(error.into());
+            }
+            tracing::warn!(source = %self.from.name, class = class.name(), error = %chain(&error),
+                "the books do not answer; tried again");
+            tokio::time::sleep(rest).await;
+            rest = (rest * 2).min(REST[1]);
+        }
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn intake(
+    company: &Company,
+    from: &SourceName,
+    batch: EventBatch,
+    items: Vec<IntakeItem>,
+) -> IntakeBatch {
+    IntakeBatch {
+        source: from.name.clone(),
+        source_kind: from.kind.to_owned(),
+        partition: batch.partition,
+        from: batch.from,
+        through: batch.through,
+        items,
+        mapping: company.program.version,
+    }
+}
+
+/// Takes one batch and answers after the commit.
+pub(crate) async fn take_one(
+    company: &Company,
+    from: &SourceName,
+    mut batch: EventBatch,
+    writer: &mut Writer,
+) -> anyhow::Result<IntakeSummary> {
+    let answers = company.mapper().map(std::mem::take(&mut batch.events));
+    let items = answers.collect().await?;
+    let batch = intake(company, from, batch, items);
+    let partition = format!("{}/{}", batch.source, batch.partition);
+    let expected = batch.from;
+    let written = writer.write(&[batch], &company.stamp()).await?;
+    metric::intake(&from.name, &written.summary);
+    match written.taken.first() {
+        Some(Taken::Fenced { found }) => Err(StoreError::CheckpointMoved {
+            partition,
+            expected,
+            found: *found,
+        }
+        .into()),
+        _ => Ok(written.summary),
+    }
+}
+
+/// What an error asks for, wherever in the chain the one who knows is.
+pub(crate) fn class(error: &anyhow::Error) -> Class {
+    error
+        .chain()
+        .find_map(|cause| {
+            cause
+                .downcast_ref::<StoreError>()
+                .map(StoreError::class)
+                .or_else(|| cause.downcast_ref::<SourceError>().map(SourceError::class))
+        })
+        .unwrap_or(Class::Unclassified)
+}

@@ -1,0 +1,1 @@
+SELECT id FROM period WHERE state = 'closed'

@@ -1,1 +1,0 @@
-SELECT id FROM dimension_set WHERE hash = $1

@@ -1,1 +1,0 @@
-SELECT hash FROM posting_batch WHERE id = $1

@@ -1,0 +1,3 @@
+SELECT CAST(COALESCE((SELECT MAX(id) FROM event), 0) AS BIGINT) AS event,
+    CAST(COALESCE((SELECT MAX(id) FROM entry), 0) AS BIGINT) AS entry,
+    (SELECT hash FROM posting_batch WHERE id = $1) AS head

@@ -1,0 +1,214 @@
+//! Rows in bulk, the one place where the two databases part ways: PostgreSQL takes `COPY` in its
+//! binary form, SQLite prepared inserts of many rows. Both are given the same rows.
+//!
+//! The binary form is the one that PostgreSQL documents under `COPY`: a header, then per row the
+//! number of fields and per field its length and its bytes in network order; moments count
+//! microseconds and days count days, both from 2000-01-01.
+
+use crate::{StoreError, Tx};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, AssertSqlSafe, PgConnection, SqliteConnection};
+
+/// A table with the columns that a bulk of rows fills, in their order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Table<const N: usize> {
+    pub(crate) name: &'static str,
+    pub(crate) columns: [&'static str; N],
+}
+
+/// One value on its way into a column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Field<'v> {
+    Null,
+    Int(i64),
+    Bytes(&'v [u8]),
+    Text(&'v str),
+    Moment(DateTime<Utc>),
+    Day(NaiveDate),
+}
+
+impl Field<'_> {
+    pub(crate) fn int(value: Option<i64>) -> Self {
+        value.map_or(Self::Null, Self::Int)
+    }
+}
+
+/// The most rows of one insert into SQLite: a multiple of what costs least, below its limit of bound
+/// values for every table here.
+const SQLITE_ROWS: usize = 256;
+
+/// How much of a `COPY` is sent at once.
+const COPY_BYTES: usize = 256 << 10;
+
+impl Tx {
+    /// Inserts all rows, or fails.
+    pub(crate) async fn insert<'v, const N: usize>(
+        &mut self,
+        table: Table<N>,
+        rows: impl ExactSizeIterator<Item = [Field<'v>; N]> + Send,
+    ) -> Result<(), StoreError> {
+        if rows.len() == 0 {
+            return Ok(());
+        }
+        crate::fault::point()?;
+        match self {
+            Self::Sqlite(tx) => insert_sqlite(tx, table, rows).await,
+            Self::Postgres(tx) => copy_postgres(tx, table, rows).await,
+        }
+    }
+}
+
+async fn insert_sqlite<'v, const N: usize>(
+    connection: &mut SqliteConnection,
+    table: Table<N>,
+    mut rows: impl ExactSizeIterator<Item = [Field<'v>; N]> + Send,
+) -> Result<(), StoreError> {
+    while rows.len() > 0 {
+        let size = statement_size(rows.len());
+        let mut arguments = SqliteArguments::default();
+        arguments.reserve(size * N, 0);
+        for row in rows.by_ref().take(size) {
+            for field in row {
+                bind(&mut arguments, field)?;
+            }
+        }
+        let statement = AssertSqlSafe(insert_statement(table, size));
+        let done = sqlx::query_with(statement, arguments)
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+        all_arrived(table.name, size, done)?;
+    }
+    Ok(())
+}
+
+/// As many rows as fit, in sizes of which there are few, so that their statements stay prepared.
+fn statement_size(left: usize) -> usize {
+    if left >= SQLITE_ROWS {
+        SQLITE_ROWS
+    } else {
+        1 << left.ilog2()
+    }
+}
+
+fn insert_statement<const N: usize>(table: Table<N>, rows: usize) -> String {
+    let one = format!("({})", ["?"; N].join(","));
+    let values = vec![one; rows].join(",");
+    format!(
+        "INSERT INTO {} ({}) VALUES {values}",
+        table.name,
+        table.columns.join(",")
+    )
+}
+
+fn bind(arguments: &mut SqliteArguments, field: Field<'_>) -> Result<(), StoreError> {
+    match field {
+        Field::Null => arguments.add(None::<i64>),
+        Field::Int(value) => arguments.add(value),
+        Field::Bytes(bytes) => arguments.add(bytes.to_vec()),
+        Field::Text(text) => arguments.add(text.to_owned()),
+        // As sqlx writes moments itself, so that the text sorts by time.
+        Field::Moment(at) => arguments.add(at.to_rfc3339_opts(SecondsFormat::AutoSi, false)),
+        Field::Day(on) => arguments.add(on),
+    }
+    .map_err(|error| StoreError::Database(sqlx::Error::Encode(error)))
+}
+
+async fn copy_postgres<'v, const N: usize>(
+    connection: &mut PgConnection,
+    table: Table<N>,
+    rows: impl ExactSizeIterator<Item = [Field<'v>; N]> + Send,
+) -> Result<(), StoreError> {
+    let wanted = rows.len();
+    let statement = format!(
+        "COPY {} ({}) FROM STDIN (FORMAT BINARY)",
+        table.name,
+        table.columns.join(",")
+    );
+    let mut copy = connection.copy_in_raw(&statement).await?;
+    let mut buffer = Vec::with_capacity(COPY_BYTES + (64 << 10));
+    buffer.extend_from_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
+    let fields = i16::try_from(N).unwrap_or(0).to_be_bytes();
+    for row in rows {
+        buffer.extend_from_slice(&fields);
+        for field in row {
+            encode(&mut buffer, field);
+        }
+        if buffer.len() >= COPY_BYTES {
+            copy.send(buffer.as_slice()).await?;
+            buffer.clear();
+        }
+    }
+    buffer.extend_from_slice(&(-1i16).to_be_bytes());
+    copy.send(buffer.as_slice()).await?;
+    let done = copy.finish().await?;
+    all_arrived(table.name, wanted, done)
+}
+
+fn encode(buffer: &mut Vec<u8>, field: Field<'_>) {
+    let mut sized = |bytes: &[u8]| {
+        let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
+        buffer.extend_from_slice(&length.to_be_bytes());
+        buffer.extend_from_slice(bytes);
+    };
+    match field {
+        Field::Null => buffer.extend_from_slice(&(-1i32).to_be_bytes()),
+        Field::Int(value) => sized(&value.to_be_bytes()),
+        Field::Bytes(bytes) => sized(bytes),
+        Field::Text(text) => sized(text.as_bytes()),
+        Field::Moment(at) => sized(&(at.timestamp_micros() - EPOCH_MICROS).to_be_bytes()),
+        Field::Day(on) => sized(&days(on).to_be_bytes()),
+    }
+}
+
+/// 2000-01-01 in microseconds since 1970.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+/// Days since 2000-01-01.
+fn days(on: NaiveDate) -> i32 {
+    on.to_epoch_days() - 10_957
+}
+
+fn all_arrived(table: &'static str, wanted: usize, done: u64) -> Result<(), StoreError> {
+    if u64::try_from(wanted) == Ok(done) {
+        return Ok(());
+    }
+    Err(StoreError::Invariant(format!(
+        "{wanted} rows were sent to `{table}` and {done} arrived"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_sizes_of_statements_cover_any_number_of_rows() {
+        for total in [1, 2, 255, 256, 257, 1_000, 10_007] {
+            let mut left = total;
+            while left > 0 {
+                let size = statement_size(left);
+                assert!(size <= left && (size.is_power_of_two() || size == SQLITE_ROWS));
+                left -= size;
+            }
+        }
+    }
+
+    #[test]
+    fn moments_and_days_count_from_the_year_2000() {
+        let mut buffer = Vec::new();
+        encode(&mut buffer, Field::Day("2000-01-02".parse().unwrap()));
+        encode(
+            &mut buffer,
+            Field::Moment("2000-01-01T00:00:00.000007Z".parse().unwrap()),
+        );
+        encode(&mut buffer, Field::Null);
+        assert_eq!(
+            buffer,
+            [
+                0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7, 255, 255, 255, 255
+            ]
+        );
+    }
+}

@@ -1,0 +1,556 @@
+//! The transaction: (1) every checkpoint must stand where its batch begins; (2) items get their
+//! outcomes; (3) rows go in, in bulk; (4) balances move by the sums of the batch; (5) the chain gets
+//! its next link; (6) checkpoints and counters move. What must always hold is checked on the way.
+
+use crate::books::{Names, json};
+use crate::bulk::{Field, Table};
+use crate::intake::{IntakeBatch, IntakeContent, IntakeSummary, PreparedDecision, Stamp};
+use crate::sort::{Counters, EntryRow, EventRow, JournalRows, Sorting, count};
+use crate::{StoreError, Tx};
+use ledger::chain::{Link, merkle_root};
+use ledger::hash::hex;
+use ledger::{Decision, EventKey, Hash};
+use sqlx::FromRow;
+use std::collections::BTreeMap;
+
+/// How a batch looks for events that are in the books already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Not at all: the key refuses them, and the batch is taken again with a look.
+    Hopeful,
+    /// By asking for all keys first.
+    First,
+}
+
+/// What became of a partition's batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is in the books.
+    Done,
+    /// Its checkpoint stands elsewhere: another instance took the partition over.
+    Fenced {
+        /// Where the checkpoint stands.
+        found: i64,
+    },
+}
+
+#[derive(Debug, FromRow)]
+struct KnownRow {
+    key: Vec<u8>,
+    id: i64,
+    content_hash: Vec<u8>,
+}
+
+#[derive(Debug, FromRow)]
+struct LastRows {
+    event: i64,
+    entry: i64,
+    head: Option<Vec<u8>>,
+}
+
+impl Tx {
+    /// Takes a batch of one partition: all of it or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::CheckpointMoved`] when another instance took the partition over; other
+    /// [`StoreError`]s when the database fails. Nothing is written then.
+    pub async fn take(
+        &mut self,
+        batch: &IntakeBatch,
+        stamp: &Stamp,
+    ) -> Result<IntakeSummary, StoreError> {
+        let mut names = Names::default();
+        let batches = std::slice::from_ref(batch);
+        let (summary, taken) = self
+            .take_all(batches, &mut names, Look::First, stamp)
+            .await?;
+        match taken.first() {
+            Some(Taken::Fenced { found }) => Err(StoreError::CheckpointMoved {
+                partition: format!("{}/{}", batch.source, batch.partition),
+                expected: batch.from,
+                found: *found,
+            }),
+            _ => Ok(summary),
+        }
+    }
+
+    /// Takes the batches of several partitions; those whose checkpoint stands elsewhere are left out
+    /// and told.
+    pub(crate) async fn take_all(
+        &mut self,
+        batches: &[IntakeBatch],
+        names: &mut Names,
+        look: Look,
+        stamp: &Stamp,
+    ) -> Result<(IntakeSummary, Vec<Taken>), StoreError> {
+        let mut taken = Vec::with_capacity(batches.len());
+        let mut mine = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let (partition_id, found) = self.position(batch).await?;
+            if found == batch.from {
+                mine.push((batch, partition_id));
+                taken.push(Taken::Done);
+            } else {
+                taken.push(Taken::Fenced { found });
+            }
+        }
+        let seen = match look {
+            Look::Hopeful => BTreeMap::new(),
+            Look::First => self.known_events(&mine).await?,
+        };
+        let counters = self.counters().await?;
+        names.closed = self.closed_periods().await?;
+        let sorted = loop {
+            let mut sorting = Sorting::new(names, seen.clone(), counters.clone());
+            for (batch, partition_id) in &mine {
+                sorting.batch(batch, *partition_id)?;
+            }
+            if sorting.missing.is_empty() {
+                break sorting;
+            }
+            let missing = std::mem::take(&mut sorting.missing);
+            drop(sorting);
+            self.learn(names, &missing).await?;
+        };
+        self.write(&sorted, &counters, stamp).await?;
+        for (batch, partition_id) in &mine {
+            self.advance(*partition_id, batch).await?;
+        }
+        Ok((sorted.summary, taken))
+    }
+
+    /// Decides suspended events again; those that still wait keep their newest reason.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails; nothing is written then.
+    pub async fn redecide(
+        &mut self,
+        decisions: Vec<(i64, Decision)>,
+        mapping: Hash,
+        stamp: &Stamp,
+    ) -> Result<IntakeSummary, StoreError> {
+        let decisions: Vec<(i64, PreparedDecision)> = decisions
+            .into_iter()
+            .map(|(event, decision)| (event, PreparedDecision::new(decision)))
+            .collect();
+        let counters = self.counters().await?;
+        let mut names = Names {
+            closed: self.closed_periods().await?,
+            ..Names::default()
+        };
+        let sorted = loop {
+            let mut sorting = Sorting::new(&names, BTreeMap::new(), counters.clone());
+            for (event, decision) in &decisions {
+                sorting.decision(*event, decision, mapping)?;
+            }
+            if sorting.missing.is_empty() {
+                break sorting;
+            }
+            let missing = std::mem::take(&mut sorting.missing);
+            drop(sorting);
+            self.learn(&mut names, &missing).await?;
+        };
+        for outcome in &sorted.outcomes {
+            let changed = on_tx!(&mut *self, db => sqlx::query(sql!("intake/redecide"))
+                .bind(outcome.event_id).bind(outcome.kind).bind(outcome.rule_id)
+                .bind(&outcome.reason).bind(stamp.now).execute(db).await?.rows_affected());
+            // Somebody else decided it in between: what is posted stays posted once.
+            if changed != 1 {
+                return Err(StoreError::CheckpointMoved {
+                    partition: format!("event {}", outcome.event_id),
+                    expected: 3,
+                    found: -1,
+                });
+            }
+        }
+        self.write_journal(&sorted.journal, &counters, sorted.last, stamp)
+            .await?;
+        let mut summary = sorted.summary;
+        summary.received = count(decisions.len());
+        Ok(summary)
+    }
+
+    /// The number of a partition and where its checkpoint stands; a new one is made known.
+    async fn position(&mut self, batch: &IntakeBatch) -> Result<(i64, i64), StoreError> {
+        let found: Option<(i64, i64)> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("intake/partition"))
+                .bind(&batch.source).bind(&batch.partition).fetch_optional(db).await?);
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        on_tx!(&mut *self, db => sqlx::query(sql!("intake/upsert_source"))
+            .bind(&batch.source).bind(&batch.source_kind).execute(db).await?.rows_affected());
+        on_tx!(&mut *self, db => sqlx::query(sql!("intake/upsert_partition"))
+            .bind(&batch.source).bind(&batch.partition).execute(db).await?.rows_affected());
+        Ok(on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("intake/partition"))
+                .bind(&batch.source).bind(&batch.partition).fetch_one(db).await?))
+    }
+
+    async fn known_events(
+        &mut self,
+        batches: &[(&IntakeBatch, i64)],
+    ) -> Result<BTreeMap<EventKey, (i64, Hash)>, StoreError> {
+        let items = batches.iter().flat_map(|(batch, _)| &batch.items);
+        let keys: Vec<String> = items
+            .filter_map(|item| match &item.content {
+                IntakeContent::Event(decided) => Some(hex(decided.event.key.as_bytes())),
+                IntakeContent::Unreadable { .. } => None,
+            })
+            .collect();
+        let keys = json(&keys)?;
+        let statement = sql_of!(&*self, "intake/known");
+        let rows: Vec<KnownRow> = on_tx!(&mut *self, db =>
+            sqlx::query_as(statement).bind(&keys).fetch_all(db).await?);
+        rows.into_iter()
+            .map(|row| {
+                let corrupt =
+                    || StoreError::Corrupt(format!("event {} has a malformed key", row.id));
+                let key = EventKey::from_slice(&row.key).ok_or_else(corrupt)?;
+                let content = Hash::from_slice(&row.content_hash).ok_or_else(corrupt)?;
+                Ok((key, (row.id, content)))
+            })
+            .collect()
+    }
+
+    /// The writer's counters, after comparing them with the last rows of the tables: a journal whose
+    /// end was cut off, or that grew behind our back, takes no more.
+    async fn counters(&mut self) -> Result<Counters, StoreError> {
+        let counters: Counters = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("intake/counters")).fetch_one(db).await?);
+        let found: LastRows = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("intake/last_rows")).bind(counters.batch).fetch_one(db).await?);
+        for (what, wanted, found) in [
+            ("event", counters.event, found.event),
+            ("entry", counters.entry, found.entry),
+        ] {
+            if wanted != found {
+                return Err(StoreError::Invariant(format!(
+                    "the last {what} written was {wanted} and the last in the books is {found}"
+                )));
+            }
+        }
+        let head = found.head.unwrap_or_else(|| Hash::ZERO.as_bytes().to_vec());
+        if head != counters.head {
+            return Err(StoreError::Invariant(format!(
+                "posting batch {} is not the one that the chain ended with",
+                counters.batch
+            )));
+        }
+        Ok(counters)
+    }
+
+    async fn write(
+        &mut self,
+        sorted: &Sorting<'_, '_>,
+        counters: &Counters,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let summary = &sorted.summary;
+        let outcomes = summary.posted
+            + summary.ignored
+            + summary.suspended
+            + summary.duplicates
+            + summary.conflicts
+            + summary.quarantined;
+        if outcomes != summary.received || sorted.events.len() != sorted.outcomes.len() {
+            return Err(StoreError::Invariant(format!(
+                "{} inputs have {outcomes} outcomes",
+                summary.received
+            )));
+        }
+        self.insert_events(&sorted.events, stamp).await?;
+        self.insert_outcomes(sorted, stamp).await?;
+        self.insert_repetitions(sorted, stamp).await?;
+        self.insert_quarantine(sorted, stamp).await?;
+        self.write_journal(&sorted.journal, counters, sorted.last.clone(), stamp)
+            .await
+    }
+
+    async fn insert_events(
+        &mut self,
+        rows: &[EventRow<'_>],
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        const EVENT: Table<10> = Table {
+            name: "event",
+            columns: [
+                "id",
+                "key",
+                "content_hash",
+                "origin_id",
+                "event_type_id",
+                "partition_id",
+                "position",
+                "occurred_at",
+                "received_at",
+                "payload",
+            ],
+        };
+        let rows = rows.iter().map(|row| {
+            [
+                Field::Int(row.id),
+                Field::Bytes(row.event.key.as_bytes()),
+                Field::Bytes(row.event.content.as_bytes()),
+                Field::Int(row.origin_id),
+                Field::Int(row.type_id),
+                Field::Int(row.partition_id),
+                Field::Int(row.position),
+                Field::Moment(row.event.occurred_at),
+                Field::Moment(stamp.now),
+                Field::Bytes(&row.event.payload),
+            ]
+        });
+        self.insert(EVENT, rows).await
+    }
+
+    async fn insert_outcomes(
+        &mut self,
+        sorted: &Sorting<'_, '_>,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        const OUTCOME: Table<5> = Table {
+            name: "outcome",
+            columns: ["event_id", "kind", "rule_id", "reason", "decided_at"],
+        };
+        let rows = sorted.outcomes.iter().map(|row| {
+            [
+                Field::Int(row.event_id),
+                Field::Int(row.kind),
+                Field::int(row.rule_id),
+                row.reason.as_deref().map_or(Field::Null, Field::Text),
+                Field::Moment(stamp.now),
+            ]
+        });
+        self.insert(OUTCOME, rows).await
+    }
+
+    async fn insert_repetitions(
+        &mut self,
+        sorted: &Sorting<'_, '_>,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        const REPETITION: Table<8> = Table {
+            name: "repetition",
+            columns: [
+                "id",
+                "event_id",
+                "kind",
+                "partition_id",
+                "position",
+                "content_hash",
+                "payload",
+                "received_at",
+            ],
+        };
+        let rows = sorted.repetitions.iter().map(|row| {
+            let conflict = row.kind == 2;
+            [
+                Field::Int(row.id),
+                Field::Int(row.event_id),
+                Field::Int(row.kind),
+                Field::Int(row.partition_id),
+                Field::Int(row.position),
+                Field::Bytes(row.event.content.as_bytes()),
+                if conflict {
+                    Field::Bytes(&row.event.payload)
+                } else {
+                    Field::Null
+                },
+                Field::Moment(stamp.now),
+            ]
+        });
+        self.insert(REPETITION, rows).await
+    }
+
+    async fn insert_quarantine(
+        &mut self,
+        sorted: &Sorting<'_, '_>,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        const QUARANTINE: Table<7> = Table {
+            name: "quarantine",
+            columns: [
+                "id",
+                "partition_id",
+                "position",
+                "reason",
+                "raw",
+                "headers",
+                "received_at",
+            ],
+        };
+        let rows = sorted.quarantine.iter().map(|row| {
+            [
+                Field::Int(row.id),
+                Field::Int(row.partition_id),
+                Field::Int(row.position),
+                Field::Text(row.reason),
+                Field::Bytes(row.raw),
+                row.headers.map_or(Field::Null, Field::Text),
+                Field::Moment(stamp.now),
+            ]
+        });
+        self.insert(QUARANTINE, rows).await
+    }
+
+    /// Entries, lines, schedules, balances, the next link; then the counters.
+    async fn write_journal(
+        &mut self,
+        journal: &JournalRows<'_>,
+        before: &Counters,
+        mut after: Counters,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        if !journal.entries.is_empty() {
+            if let Some(imbalance) = journal.imbalance() {
+                return Err(StoreError::Invariant(imbalance));
+            }
+            self.insert_entries(&journal.entries).await?;
+            self.insert_lines(journal).await?;
+            for ((entity, period, account, currency), [debit, credit, f_debit, f_credit]) in
+                &journal.balances
+            {
+                on_tx!(&mut *self, db => sqlx::query(sql!("intake/add_balance"))
+                    .bind(entity).bind(period).bind(account).bind(currency)
+                    .bind(debit).bind(credit).bind(f_debit).bind(f_credit).execute(db).await?.rows_affected());
+            }
+            let link = self.append_link(&journal.entries, before, stamp).await?;
+            after.batch = link.batch;
+            after.head = link.hash().as_bytes().to_vec();
+        }
+        on_tx!(&mut *self, db => sqlx::query(sql!("intake/count"))
+            .bind(after.event).bind(after.entry).bind(after.repetition).bind(after.quarantine)
+            .bind(after.batch).bind(&after.head).execute(db).await?.rows_affected());
+        Ok(())
+    }
+
+    async fn insert_entries(&mut self, rows: &[EntryRow<'_>]) -> Result<(), StoreError> {
+        const ENTRY: Table<11> = Table {
+            name: "entry",
+            columns: [
+                "id",
+                "event_id",
+                "entity_id",
+                "period_id",
+                "accounting_on",
+                "kind",
+                "reference",
+                "description",
+                "rule_id",
+                "rate",
+                "hash",
+            ],
+        };
+        let rates: Vec<Option<String>> = rows
+            .iter()
+            .map(|row| row.prepared.posting.entry.header().rate)
+            .map(|rate| rate.map(|rate| rate.normalize().to_string()))
+            .collect();
+        let rows = rows.iter().zip(&rates).map(|(row, rate)| {
+            let header = row.prepared.posting.entry.header();
+            [
+                Field::Int(row.id),
+                Field::Int(row.event_id),
+                Field::Int(row.entity_id),
+                Field::Int(row.period_id),
+                Field::Day(header.date),
+                Field::Int(crate::journal::kind_number(header.kind)),
+                Field::Text(&header.reference),
+                Field::Text(&header.description),
+                Field::Int(row.rule_id),
+                rate.as_deref().map_or(Field::Null, Field::Text),
+                Field::Bytes(row.prepared.hash.as_bytes()),
+            ]
+        });
+        self.insert(ENTRY, rows).await
+    }
+
+    async fn insert_lines(&mut self, journal: &JournalRows<'_>) -> Result<(), StoreError> {
+        const LINE: Table<8> = Table {
+            name: "line",
+            columns: [
+                "entry_id",
+                "line_no",
+                "account_id",
+                "side",
+                "amount",
+                "currency_id",
+                "functional",
+                "dimension_set_id",
+            ],
+        };
+        let lines = journal.lines.iter().map(|row| {
+            [
+                Field::Int(row.entry_id),
+                Field::Int(row.line_no),
+                Field::Int(row.account_id),
+                Field::Int(row.side.number()),
+                Field::Int(row.amount),
+                Field::Int(row.currency_id),
+                Field::Int(row.functional),
+                Field::Int(row.dimension_set_id),
+            ]
+        });
+        self.insert(LINE, lines).await?;
+        const SCHEDULE: Table<6> = Table {
+            name: "schedule",
+            columns: [
+                "entry_id",
+                "line_no",
+                "release_account_id",
+                "method",
+                "start_on",
+                "end_on",
+            ],
+        };
+        let schedules = journal.schedules.iter().map(|row| {
+            [
+                Field::Int(row.entry_id),
+                Field::Int(row.line_no),
+                Field::Int(row.account_id),
+                Field::Text(row.deferral.method.as_str()),
+                Field::Day(row.deferral.from),
+                Field::Day(row.deferral.to),
+            ]
+        });
+        self.insert(SCHEDULE, schedules).await
+    }
+
+    async fn append_link(
+        &mut self,
+        entries: &[EntryRow<'_>],
+        before: &Counters,
+        stamp: &Stamp,
+    ) -> Result<Link, StoreError> {
+        let leaves: Vec<Hash> = entries.iter().map(|row| row.prepared.hash).collect();
+        let link = Link {
+            batch: before.batch + 1,
+            first_entry: entries.first().map_or(0, |row| row.id),
+            entries: count(entries.len()),
+            root: merkle_root(&leaves),
+            previous: Hash::from_slice(&before.head)
+                .ok_or_else(|| StoreError::Corrupt("the head of the chain is no hash".into()))?,
+        };
+        on_tx!(&mut *self, db => sqlx::query(sql!("intake/insert_link"))
+            .bind(link.batch).bind(link.first_entry).bind(link.entries)
+            .bind(link.root.as_bytes().as_slice()).bind(link.previous.as_bytes().as_slice())
+            .bind(link.hash().as_bytes().as_slice()).bind(stamp.now).bind(&stamp.actor)
+            .execute(db).await?.rows_affected());
+        Ok(link)
+    }
+
+    async fn advance(&mut self, partition_id: i64, batch: &IntakeBatch) -> Result<(), StoreError> {
+        let moved = on_tx!(&mut *self, db => sqlx::query(sql!("intake/advance"))
+            .bind(partition_id).bind(batch.from).bind(batch.through)
+            .bind(count(batch.items.len())).execute(db).await?.rows_affected());
+        if moved == 1 {
+            return Ok(());
+        }
+        Err(StoreError::CheckpointMoved {
+            partition: format!("{}/{}", batch.source, batch.partition),
+            expected: batch.from,
+            found: -1,
+        })
+    }
+}
