@@ -6,7 +6,7 @@ EVENTS ?= 10000
 SEED ?= 7
 CORPUS ?= ../shared/corpus
 
-.PHONY: demo test check lint format corpus build-tools test-tools
+.PHONY: demo test check lint format corpus bench-posting soak build-tools test-tools
 
 # The company's month through the whole chain, on the embedded default.
 demo: build-tools
@@ -20,6 +20,11 @@ test: test-tools
 corpus: test-tools
 	$(CARGO) run --quiet --package connectors --example corpus -- $(CORPUS)
 	CORPUS=$(CORPUS) .ci/judge
+
+# How fast posting is, beside the bare operation and the obvious way: half an hour and more, most of it
+# filling a large ledger. EVENTS, LARGE and DATABASES make it smaller.
+bench-posting: test-tools
+	.ci/with-services $(CARGO) bench --package tieout --bench posting
 
 # What a change should pass before it is shown: format, lints, tests.
 check: lint test

@@ -19,6 +19,10 @@ mod run;
 
 use std::process::ExitCode;
 
+/// Events are made of many small texts, taken on one thread and freed on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

@@ -304,7 +304,9 @@ fn client_config(config: &Config, password: Option<&Secret>) -> Result<ClientCon
     let mut client = ClientConfig::new();
     client
         .set("partition.assignment.strategy", "cooperative-sticky")
-        .set("statistics.interval.ms", "5000");
+        .set("statistics.interval.ms", "5000")
+        // A broker that does not answer as soon as there is something is asked again soon.
+        .set("fetch.wait.max.ms", "100");
     for (name, value) in &config.options {
         if OWN.contains(&name.as_str()) {
             return Err(SourceError::Broken {

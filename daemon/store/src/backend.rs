@@ -244,9 +244,15 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(30));
+        // A batch fits the cache, so that no page of it is written twice; the log is folded into the
+        // file when it holds many batches, so that a page that all of them touch is written once.
+        let writing = options
+            .clone()
+            .pragma("cache_size", "-65536")
+            .pragma("wal_autocheckpoint", "16384");
         let write = SqlitePoolOptions::new()
             .max_connections(1)
-            .connect_with(options.clone())
+            .connect_with(writing)
             .await?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)

@@ -59,28 +59,39 @@ impl Tx {
     }
 }
 
+/// While the database's thread works on one statement, this one binds the next.
 async fn insert_sqlite<'v, const N: usize>(
     connection: &mut SqliteConnection,
     table: Table<N>,
     mut rows: impl ExactSizeIterator<Item = [Field<'v>; N]> + Send,
 ) -> Result<(), StoreError> {
-    while rows.len() > 0 {
-        let size = statement_size(rows.len());
-        let mut arguments = SqliteArguments::default();
-        arguments.reserve(size * N, 0);
-        for row in rows.by_ref().take(size) {
-            for field in row {
-                bind(&mut arguments, field)?;
-            }
-        }
+    let mut next = bound(&mut rows)?;
+    while let Some((size, arguments)) = next {
         let statement = AssertSqlSafe(insert_statement(table, size));
-        let done = sqlx::query_with(statement, arguments)
-            .execute(&mut *connection)
-            .await?
-            .rows_affected();
-        all_arrived(table.name, size, done)?;
+        let inserting = sqlx::query_with(statement, arguments).execute(&mut *connection);
+        let (done, bound) = futures_util::future::join(inserting, async { bound(&mut rows) }).await;
+        all_arrived(table.name, size, done?.rows_affected())?;
+        next = bound?;
     }
     Ok(())
+}
+
+/// The values of the next statement, and how many rows they are.
+fn bound<'v, const N: usize>(
+    rows: &mut impl ExactSizeIterator<Item = [Field<'v>; N]>,
+) -> Result<Option<(usize, SqliteArguments)>, StoreError> {
+    if rows.len() == 0 {
+        return Ok(None);
+    }
+    let size = statement_size(rows.len());
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(size * N, 0);
+    for row in rows.take(size) {
+        for field in row {
+            bind(&mut arguments, field)?;
+        }
+    }
+    Ok(Some((size, arguments)))
 }
 
 /// As many rows as fit, in sizes of which there are few, so that their statements stay prepared.
