@@ -6,7 +6,7 @@ EVENTS ?= 10000
 SEED ?= 7
 CORPUS ?= ../shared/corpus
 
-.PHONY: demo test check lint format corpus bench-posting soak build-tools test-tools
+.PHONY: demo test check lint format corpus bench-posting build-tools test-tools
 
 # The company's month through the whole chain, on the embedded default.
 demo: build-tools

@@ -1,8 +1,8 @@
 //! The command line: one sub-command per stage, the same options everywhere.
 
 use crate::commands::{
-    breaks, check, connectors as connector_commands, init, mappings as mapping_commands, period,
-    trace, verify,
+    breaks, check, connectors as connector_commands, evidence, init, mappings as mapping_commands,
+    period, quarantine, trace, verify,
 };
 use crate::company::Company;
 use crate::jobs::intake::COMMAND_LINE;
@@ -87,6 +87,16 @@ enum Command {
         #[command(subcommand)]
         command: period::Command,
     },
+    /// Seals, and what outsiders check: key, list, export, verify, prove.
+    Evidence {
+        #[command(subcommand)]
+        command: evidence::Command,
+    },
+    /// Bytes that are no event: list, show, replay, discard.
+    Quarantine {
+        #[command(subcommand)]
+        command: quarantine::Command,
+    },
     /// The mapping: check, test.
     Mappings {
         #[command(subcommand)]
@@ -168,6 +178,9 @@ async fn dispatch(arguments: &Arguments) -> anyhow::Result<bool> {
         Command::Init { dir } => init::run(dir, output),
         Command::Check => check::run(config, output),
         Command::Mappings { command } => mapping_commands::run(config, command, output),
+        Command::Evidence { command } if command.stands_alone() => {
+            evidence::run_alone(command, output)
+        }
         Command::Run => run::run(Company::open(config).await?).await.map(|()| true),
         other => on_company(other, config, output).await,
     }
@@ -185,6 +198,8 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
         Command::Reconcile { name } => reconciled(&company, name.as_deref(), output).await,
         Command::Breaks { command } => breaks::run(&company, command, output).await,
         Command::Period { command } => period::run(&company, command, output).await,
+        Command::Evidence { command } => evidence::run(&company, command, output).await,
+        Command::Quarantine { command } => quarantine::run(&company, command, output).await,
         Command::Connectors { command } => connector_commands::run(&company, command, output).await,
         Command::Report {
             name,
@@ -239,7 +254,7 @@ async fn named_files(company: &Company, files: &[PathBuf], bar: &ProgressBar) ->
                 Err(error) => Err(error.into()),
             }
         } else {
-            intake::ingest_file(company, &from, file, bar, counts).await
+            intake::ingest_file(company, &from, file, None, bar, counts).await
         };
         if let Err(error) = outcome {
             total.refuse(file, &error);

@@ -2,8 +2,10 @@
 
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::Config;
+use crate::evidence::seal::Signer;
 use crate::pipeline::Mapper;
 use anyhow::Context as _;
+use connectors::secret::SecretRef;
 use ledger::{Clock, IdGen};
 use mappings::{Context, Pack, Program};
 use std::collections::BTreeMap;
@@ -58,7 +60,7 @@ impl Company {
             .store
             .password
             .as_ref()
-            .map(connectors::secret::SecretRef::read)
+            .map(SecretRef::read)
             .transpose()?;
         let url = store_url(&config.store.url, &base);
         let store = Store::open(
@@ -106,6 +108,20 @@ impl Company {
             now: self.clock.now(),
             actor: self.actor.clone(),
         }
+    }
+
+    /// The key that seals periods.
+    pub(crate) fn signer(&self) -> anyhow::Result<Signer> {
+        let Some(config) = &self.config.seal else {
+            anyhow::bail!(
+                "no key is configured to seal with; `tieout evidence key seal-key.pem` makes one, and `seal: {{ key: {{ file: seal-key.pem }} }}` in tieout.yaml names it"
+            );
+        };
+        let place = match &config.key {
+            SecretRef::File(path) => SecretRef::File(self.base.join(path)),
+            other => other.clone(),
+        };
+        Signer::from_pem(place.read()?.reveal()).context("seal.key")
     }
 
     /// A path of the configuration.

@@ -4,7 +4,8 @@
 use anyhow::{Context as _, bail};
 use chrono::Weekday;
 use connectors::secret::SecretRef;
-use connectors::source::{BatchLimit, kafka};
+use connectors::source::envelope::Envelope;
+use connectors::source::{BatchLimit, kafka, redis};
 use connectors::transport::DropConfig;
 use ledger::{Calendar, Currency, Entity};
 use serde::Deserialize;
@@ -42,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) schedule: BTreeMap<String, String>,
     /// The HTTP server.
     pub(crate) http: Option<HttpConfig>,
+    /// What a period's close signs with.
+    pub(crate) seal: Option<SealConfig>,
     /// The most events of one transaction.
     #[serde(default = "default_intake")]
     pub(crate) intake_events: usize,
@@ -83,14 +86,43 @@ pub(crate) enum CalendarConfig {
     FourFourFive { last_month: u32, weekday: String },
 }
 
+/// `{ key: { file: seal-key.pem } }`: an Ed25519 key in PKCS #8; `tieout evidence key` makes one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SealConfig {
+    pub(crate) key: SecretRef,
+}
+
+/// A folder of NDJSON files.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileConfig {
+    pub(crate) folder: PathBuf,
+    /// Where the attributes of plain JSON lines stand; without it lines are CloudEvents.
+    pub(crate) envelope: Option<Envelope>,
+}
+
 /// Where events come from.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub(crate) enum SourceConfig {
     /// A folder of NDJSON files.
-    File(FolderConfig),
+    File(FileConfig),
     /// A topic.
     Kafka(kafka::Config),
+    /// Streams of a Redis server.
+    Redis(redis::Config),
+}
+
+impl SourceConfig {
+    /// The word in the books.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::File(_) => "file",
+            Self::Kafka(_) => "kafka",
+            Self::Redis(_) => "redis",
+        }
+    }
 }
 
 /// An export target.

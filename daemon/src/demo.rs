@@ -13,6 +13,7 @@ mod truth;
 
 use crate::cli::intake_text;
 use crate::commands::breaks;
+use crate::commands::evidence::write_key;
 use crate::company::Company;
 use crate::jobs::intake::event_files;
 use crate::jobs::{export, intake, reconcile, report, settle};
@@ -58,6 +59,10 @@ pub(crate) async fn run(arguments: &Arguments, output: Output) -> anyhow::Result
         "making a month of {} events (seed {})",
         arguments.events, arguments.seed
     ));
+    let key = dir.join("seal-key.pem");
+    if !key.exists() {
+        write_key(&key)?;
+    }
     let truth = make(dir, arguments)?;
     let now: DateTime<Utc> = NOW.parse()?;
     let company = Company::open_with(
@@ -139,7 +144,7 @@ async fn chain(company: &Company, events: usize) -> anyhow::Result<Story> {
             name: "billing".to_owned(),
             kind: "file",
         };
-        intake::ingest_file(company, &from, &path, &bar, &mut total).await?;
+        intake::ingest_file(company, &from, &path, None, &bar, &mut total).await?;
     }
     bar.finish_and_clear();
     company.record("ingest", &started, &Ok(total)).await?;

@@ -1,6 +1,7 @@
 //! One file per job. A job takes no input, looks at what is there, does what is missing, and may
 //! run twice.
 
+pub(crate) mod close;
 pub(crate) mod export;
 pub(crate) mod intake;
 pub(crate) mod items;

@@ -10,6 +10,7 @@ mod commands;
 mod company;
 mod config;
 mod demo;
+mod evidence;
 mod http;
 mod jobs;
 mod metric;

@@ -11,7 +11,10 @@ use crate::jobs;
 use crate::metric;
 use crate::pipeline::{self, SourceName, Until};
 use anyhow::Context as _;
-use connectors::source::kafka::{self, KafkaSource, Patience};
+use connectors::secret::SecretRef;
+use connectors::source::EventSource;
+use connectors::source::kafka::{KafkaSource, Patience};
+use connectors::source::redis::RedisSource;
 use indicatif::ProgressBar;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,11 +36,7 @@ pub(crate) async fn run(company: Company) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     let ready = Arc::new(AtomicBool::new(true));
     if let Some(config) = &company.config.http {
-        let token = config
-            .token
-            .as_ref()
-            .map(connectors::secret::SecretRef::read)
-            .transpose()?;
+        let token = config.token.as_ref().map(SecretRef::read).transpose()?;
         let writer = Arc::new(Mutex::new(Writer::new(&company.store)));
         let server = Server {
             company: company.clone(),
@@ -49,10 +48,11 @@ pub(crate) async fn run(company: Company) -> anyhow::Result<()> {
         tasks.spawn(http::serve(server, config.listen, stopped.clone()));
     }
     for (name, source) in &company.config.sources {
-        if let SourceConfig::Kafka(config) = source {
-            let (company, name, config) = (company.clone(), name.clone(), config.clone());
-            tasks.spawn(consume(company, name, config, stopped.clone()));
+        if matches!(source, SourceConfig::File(_)) {
+            continue;
         }
+        let (company, name, source) = (company.clone(), name.clone(), source.clone());
+        tasks.spawn(consume(company, name, source, stopped.clone()));
     }
     let running = Arc::new(Mutex::new(()));
     let mut scheduler = schedule(&company, &running, &stopped).await?;
@@ -138,37 +138,52 @@ async fn schedule(
     Ok(scheduler)
 }
 
-/// Takes batches of a topic until it is told to stop. What fails rests and begins again from the
+/// How long a stream is waited for when it has nothing.
+const WAIT: Duration = Duration::from_millis(500);
+
+/// Joins a stream where the ledger's checkpoint stands.
+async fn open(company: &Company, source: &SourceConfig) -> anyhow::Result<Box<dyn EventSource>> {
+    let limit = company.config.batch();
+    let secret = |place: &Option<SecretRef>| place.as_ref().map(SecretRef::read).transpose();
+    Ok(match source {
+        SourceConfig::File(_) => anyhow::bail!("a folder is no stream; a job takes it"),
+        SourceConfig::Kafka(config) => {
+            let password = secret(&config.password)?;
+            let patience = Patience::default();
+            Box::new(KafkaSource::open(
+                config,
+                password.as_ref(),
+                limit,
+                patience,
+            )?)
+        }
+        SourceConfig::Redis(config) => {
+            let password = secret(&config.password)?;
+            Box::new(RedisSource::open(config, password.as_ref(), limit, WAIT).await?)
+        }
+    })
+}
+
+/// Takes batches of a stream until it is told to stop. What fails rests and begins again from the
 /// ledger's checkpoint, so that a failure never skips a message.
 async fn consume(
     company: Company,
     name: String,
-    config: kafka::Config,
+    config: SourceConfig,
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let password = config
-        .password
-        .as_ref()
-        .map(connectors::secret::SecretRef::read)
-        .transpose()?;
     let from = SourceName {
         name: name.clone(),
-        kind: "kafka",
+        kind: config.kind(),
     };
     while !*stopped.borrow() {
-        let source = KafkaSource::open(
-            &config,
-            password.as_ref(),
-            company.config.batch(),
-            Patience::default(),
-        );
-        let outcome = match source {
+        let outcome = match open(&company, &config).await {
             Ok(source) => {
                 let until = Until::Stopped(stopped.clone());
                 let (bar, mut total) = (ProgressBar::hidden(), IntakeSummary::default());
-                pipeline::run(&company, &from, Box::new(source), until, &bar, &mut total).await
+                pipeline::run(&company, &from, source, until, &bar, &mut total).await
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         };
         if let Err(error) = outcome {
             let class = pipeline::class(&error);

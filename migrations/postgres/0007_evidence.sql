@@ -33,16 +33,9 @@ CREATE TABLE quarantine_decision (
     decided_at TIMESTAMPTZ NOT NULL,
     decided_by TEXT NOT NULL
 );
--- What took an entry back: an entry is reversed once.
-CREATE TABLE reversal (
-    reversed_entry BIGINT NOT NULL PRIMARY KEY,
-    entry_id BIGINT NOT NULL UNIQUE
-);
 CREATE TRIGGER document_append_only BEFORE UPDATE OR DELETE ON document
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER seal_append_only BEFORE UPDATE OR DELETE ON seal
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER quarantine_decision_append_only BEFORE UPDATE OR DELETE ON quarantine_decision
-    FOR EACH ROW EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER reversal_append_only BEFORE UPDATE OR DELETE ON reversal
     FOR EACH ROW EXECUTE FUNCTION refuse_change();

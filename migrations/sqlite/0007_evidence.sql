@@ -33,11 +33,6 @@ CREATE TABLE quarantine_decision (
     decided_at TEXT NOT NULL,
     decided_by TEXT NOT NULL
 );
--- What took an entry back: an entry is reversed once.
-CREATE TABLE reversal (
-    reversed_entry INTEGER NOT NULL PRIMARY KEY,
-    entry_id INTEGER NOT NULL UNIQUE
-);
 CREATE TRIGGER document_no_update BEFORE UPDATE ON document
 BEGIN SELECT RAISE(ABORT, 'append-only: document refuses UPDATE'); END;
 CREATE TRIGGER document_no_delete BEFORE DELETE ON document
@@ -50,7 +45,3 @@ CREATE TRIGGER quarantine_decision_no_update BEFORE UPDATE ON quarantine_decisio
 BEGIN SELECT RAISE(ABORT, 'append-only: quarantine_decision refuses UPDATE'); END;
 CREATE TRIGGER quarantine_decision_no_delete BEFORE DELETE ON quarantine_decision
 BEGIN SELECT RAISE(ABORT, 'append-only: quarantine_decision refuses DELETE'); END;
-CREATE TRIGGER reversal_no_update BEFORE UPDATE ON reversal
-BEGIN SELECT RAISE(ABORT, 'append-only: reversal refuses UPDATE'); END;
-CREATE TRIGGER reversal_no_delete BEFORE DELETE ON reversal
-BEGIN SELECT RAISE(ABORT, 'append-only: reversal refuses DELETE'); END;

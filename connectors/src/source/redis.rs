@@ -146,30 +146,28 @@ impl RedisSource {
         Ok(())
     }
 
-    /// A stream from which entries beyond the checkpoint were deleted has lost events.
+    /// The last entry taken must still be there: once it is gone, nobody can tell whether others that
+    /// were not taken went with it. `XTRIM … MINID` with the group's last id keeps it.
     async fn refuse_a_gap(&mut self, stream: &str, checkpoint: i64) -> Result<(), SourceError> {
-        let info: BTreeMap<String, redis::Value> = redis::cmd("XINFO")
-            .arg(&["STREAM", stream])
+        if checkpoint == 0 {
+            return Ok(());
+        }
+        let last = id(checkpoint - 1);
+        let found: Vec<Entry> = redis::cmd("XRANGE")
+            .arg(&[stream, &last, &last])
             .query_async(&mut self.connection)
             .await
             .map_err(|error| unavailable(&self.config, error))?;
-        let deleted = info
-            .get("max-deleted-entry-id")
-            .and_then(|value| redis::from_redis_value_ref::<String>(value).ok())
-            .and_then(|id| position(&id))
-            .unwrap_or(0);
-        if deleted >= checkpoint.max(1) {
-            let what = format!(
-                "the checkpoint wants entry {} and the server has deleted entries up to {}; bring the missing events as a file",
-                id(checkpoint),
-                id(deleted)
-            );
-            return Err(SourceError::Broken {
-                name: stream.to_owned(),
-                what,
-            });
+        if !found.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let what = format!(
+            "entry {last}, the last one taken, is no longer in the stream, and entries after it may be gone too; bring the missing events as a file, and trim with MINID and the group's last id"
+        );
+        Err(SourceError::Broken {
+            name: stream.to_owned(),
+            what,
+        })
     }
 
     async fn read(&mut self) -> Result<Read, SourceError> {

@@ -20,6 +20,45 @@ pub fn merkle_root(leaves: &[Hash]) -> Hash {
     level.first().copied().unwrap_or(Hash::ZERO)
 }
 
+/// One step from a leaf up to the root: the neighbour, and on which side it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The neighbour stands on the left.
+    Left(Hash),
+    /// The neighbour stands on the right.
+    Right(Hash),
+}
+
+/// The steps that lead from a leaf to [`merkle_root`]; none when there is no such leaf.
+pub fn merkle_path(leaves: &[Hash], index: usize) -> Option<Vec<Step>> {
+    if index >= leaves.len() {
+        return None;
+    }
+    let mut level: Vec<Hash> = leaves.iter().map(leaf).collect();
+    let (mut at, mut path) = (index, Vec::new());
+    while level.len() > 1 {
+        // An odd one at the end has no neighbour and moves up as it is.
+        if let Some(neighbour) = level.get(at ^ 1) {
+            path.push(if at % 2 == 0 {
+                Step::Right(*neighbour)
+            } else {
+                Step::Left(*neighbour)
+            });
+        }
+        level = level.chunks(2).map(pair).collect();
+        at /= 2;
+    }
+    Some(path)
+}
+
+/// The root to which a leaf and its path lead.
+pub fn root_of_path(hash: &Hash, path: &[Step]) -> Hash {
+    path.iter().fold(leaf(hash), |node, step| match step {
+        Step::Left(left) => pair(&[*left, node]),
+        Step::Right(right) => pair(&[node, *right]),
+    })
+}
+
 fn leaf(hash: &Hash) -> Hash {
     let mut encoder = Encoder::new("tieout.leaf.v1");
     encoder.bytes(hash.as_bytes());
@@ -81,5 +120,20 @@ mod tests {
         assert_ne!(merkle_root(&leaves[..4]), root);
         assert_eq!(merkle_root(&leaves), root);
         assert_eq!(merkle_root(&[]), Hash::ZERO);
+    }
+
+    #[test]
+    fn every_leaf_has_a_path_and_no_other_hash_fits_it() {
+        for count in 1..=17u8 {
+            let leaves: Vec<Hash> = (0..count).map(|n| Hash::of(&[n])).collect();
+            let root = merkle_root(&leaves);
+            for (index, hash) in leaves.iter().enumerate() {
+                let path = merkle_path(&leaves, index).unwrap();
+                assert_eq!(root_of_path(hash, &path), root, "leaf {index} of {count}");
+                let other = Hash::of(b"another");
+                assert_ne!(root_of_path(&other, &path), root, "leaf {index} of {count}");
+            }
+            assert_eq!(merkle_path(&leaves, leaves.len()), None);
+        }
     }
 }

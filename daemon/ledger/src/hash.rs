@@ -26,6 +26,11 @@ impl Hash {
         bytes.try_into().ok().map(Self)
     }
 
+    /// Reads 64 hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        Self::from_slice(&unhex(text)?)
+    }
+
     /// The first 16 hexadecimal digits: enough for people and file names.
     pub fn short(&self) -> String {
         hex(self.0.get(..8).unwrap_or_default())
@@ -71,6 +76,11 @@ impl EventKey {
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
+
+    /// Reads 32 hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        Self::from_slice(&unhex(text)?)
+    }
 }
 
 impl fmt::Display for EventKey {
@@ -83,6 +93,18 @@ impl fmt::Debug for EventKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Bytes of hexadecimal text.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if digits.len() % 2 != 0 {
+        return None;
+    }
+    digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
 }
 
 /// Lower-case hexadecimal text.

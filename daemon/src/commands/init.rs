@@ -1,5 +1,6 @@
 //! `tieout init`: a starter company in a folder.
 
+use crate::commands::evidence::write_key;
 use crate::demo::starter;
 use crate::output::Output;
 use serde_json::json;
@@ -13,6 +14,10 @@ pub(crate) fn run(dir: &Path, output: Output) -> anyhow::Result<bool> {
         config.display()
     );
     starter::write(dir)?;
+    let key = dir.join("seal-key.pem");
+    if !key.exists() {
+        write_key(&key)?;
+    }
     let text = format!(
         "a starter company lies in {}\nnext: put events into {}, then `tieout -c {} ingest`",
         dir.display(),

@@ -1,6 +1,7 @@
 //! `tieout period list | close | reopen`. Who closed or reopened a period is recorded as a run.
 
 use crate::company::Company;
+use crate::jobs::close;
 use crate::output::{Output, TextTable};
 use clap::Subcommand;
 use serde_json::json;
@@ -9,7 +10,7 @@ use serde_json::json;
 pub(crate) enum Command {
     /// Every period that has been posted to.
     List,
-    /// Close a period: what would post into it is suspended.
+    /// Close a period and seal it: what would post into it is suspended.
     Close {
         /// The entity.
         entity: String,
@@ -32,8 +33,8 @@ pub(crate) async fn run(
 ) -> anyhow::Result<bool> {
     match command {
         Command::List => list(company, output).await,
-        Command::Close { entity, period } => set(company, entity, period, true, output).await,
-        Command::Reopen { entity, period } => set(company, entity, period, false, output).await,
+        Command::Close { entity, period } => shut(company, entity, period, output).await,
+        Command::Reopen { entity, period } => reopen(company, entity, period, output).await,
     }
 }
 
@@ -53,31 +54,46 @@ async fn list(company: &Company, output: Output) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-async fn set(
+async fn shut(
     company: &Company,
     entity: &str,
     period: &str,
-    closed: bool,
     output: Output,
 ) -> anyhow::Result<bool> {
-    let job = if closed {
-        "period close"
+    let started = company.stamp();
+    let outcome = close::close(company, entity, period).await;
+    company.record("period close", &started, &outcome).await?;
+    let done = outcome?;
+    let text = if done.changed {
+        format!(
+            "{period} of `{entity}` is closed and sealed: {} entries ({} numbered now) under {} posting batches\n`tieout evidence export {period} --entity {entity}` writes what an outsider checks",
+            done.entries, done.numbered, done.batches
+        )
     } else {
-        "period reopen"
+        format!("nothing changed: {period} of `{entity}` is closed already, or was never posted to")
     };
+    output.result(&done, &text)?;
+    Ok(done.changed)
+}
+
+async fn reopen(
+    company: &Company,
+    entity: &str,
+    period: &str,
+    output: Output,
+) -> anyhow::Result<bool> {
     let started = company.stamp();
     let mut tx = company.store.begin().await?;
-    let changed = tx.set_period_state(entity, period, closed).await?;
+    let changed = tx.set_period_state(entity, period, false).await?;
     tx.commit().await?;
     let done = json!({ "entity": entity, "period": period, "changed": changed });
-    company.record(job, &started, &Ok(&done)).await?;
-    let state = if closed { "closed" } else { "open" };
+    company
+        .record("period reopen", &started, &Ok(&done))
+        .await?;
     let text = if changed {
-        format!("{period} of `{entity}` is {state}")
+        format!("{period} of `{entity}` is open; its seal stays, and the next close sets another")
     } else {
-        format!(
-            "nothing changed: {period} of `{entity}` is {state} already, or was never posted to"
-        )
+        format!("nothing changed: {period} of `{entity}` is open already, or was never posted to")
     };
     output.result(&done, &text)?;
     Ok(changed)

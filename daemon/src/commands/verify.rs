@@ -1,11 +1,12 @@
 //! `tieout verify`: everything that can be computed again, computed again.
 //!
 //! Events against their hashes; entries built anew from their rows against theirs; the chain from
-//! the first link; balances against lines; artifacts and settlement files against theirs, and every
+//! the first link; document numbers and seals; balances against lines; artifacts and settlement files against theirs, and every
 //! settlement line against its file, read again; the control equation from the rows. Exit 1 when something does not hold; a break is a difference
 //! with a name and holds.
 
 use crate::company::Company;
+use crate::evidence::seal;
 use crate::jobs::{report, settle};
 use crate::output::{self, Output};
 use connectors::settlement::SettlementKind;
@@ -73,6 +74,8 @@ pub(crate) async fn verify(company: &Company) -> anyhow::Result<Findings> {
     let hashes = entries(company, &mut found, last, &bar).await?;
     bar.finish_and_clear();
     chain(company, &mut found, &hashes).await?;
+    documents(company, &mut found).await?;
+    seals(company, &mut found).await?;
     files(company, &mut found).await?;
     let control = report::control(company).await?;
     found.failures.extend(control.failures());
@@ -190,6 +193,49 @@ async fn chain(
         found.failures.push(format!(
             "the chain ends before entry {next_entry} and the journal with entry {last}"
         ));
+    }
+    Ok(())
+}
+
+/// No number of a document is missing and none is given twice.
+async fn documents(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
+    for series in company.store.document_series().await? {
+        if (series.documents, series.highest) != (series.last_number, series.last_number) {
+            found.failures.push(format!(
+                "documents of `{}` in {}: {} numbers were given, there are {} and the highest is {}",
+                series.entity,
+                series.fiscal_year,
+                series.last_number,
+                series.documents,
+                series.highest
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Every seal's signature, and that the chain still runs through the head that it signed.
+async fn seals(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
+    let links = company.store.links().await?;
+    for row in company.store.seals().await? {
+        let at = format!("the seal of {} of `{}`", row.period, row.entity);
+        let statement = match seal::verified(&row.statement, &row.signature, &row.public_key) {
+            Ok(statement) => statement,
+            Err(error) => {
+                found.failures.push(format!("{at}: {error:#}"));
+                continue;
+            }
+        };
+        let head = usize::try_from(row.batch - 1)
+            .ok()
+            .and_then(|at| links.get(at))
+            .map_or(Hash::ZERO, |stored| stored.hash);
+        if head.to_string() != statement.chain.head {
+            found.failures.push(format!(
+                "{at}: posting batch {} is not the one that was sealed",
+                row.batch
+            ));
+        }
     }
     Ok(())
 }

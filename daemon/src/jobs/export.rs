@@ -146,6 +146,7 @@ impl Maker<'_> {
             artifact: artifact.bytes,
             manifest,
         };
+        tx.number_documents(entries).await?;
         tx.insert_batch(&new, &stamp).await?;
         tx.commit().await?;
         Ok(())

@@ -3,6 +3,7 @@
 use crate::company::Company;
 use crate::config::SourceConfig;
 use crate::pipeline::{self, SourceName, Until};
+use connectors::source::envelope::Envelope;
 use connectors::source::file::FileSource;
 use indicatif::ProgressBar;
 use std::collections::BTreeMap;
@@ -49,7 +50,8 @@ pub(crate) async fn ingest_folders(company: &Company) -> anyhow::Result<Ingested
                 kind: "file",
             };
             let bar = ProgressBar::hidden();
-            match ingest_file(company, &from, &path, &bar, &mut total.counts).await {
+            let envelope = folder.envelope.as_ref();
+            match ingest_file(company, &from, &path, envelope, &bar, &mut total.counts).await {
                 Ok(()) => drop(taken(company).insert(path, state)),
                 Err(error) => total.refuse(&path, &error),
             }
@@ -91,9 +93,10 @@ pub(crate) async fn ingest_file(
     company: &Company,
     from: &SourceName,
     path: &Path,
+    envelope: Option<&Envelope>,
     bar: &ProgressBar,
     total: &mut IntakeSummary,
 ) -> anyhow::Result<()> {
-    let source = FileSource::open(path, company.config.batch())?;
+    let source = FileSource::open(path, company.config.batch())?.with_envelope(envelope.cloned());
     pipeline::run(company, from, Box::new(source), Until::Empty, bar, total).await
 }

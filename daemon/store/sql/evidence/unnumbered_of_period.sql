@@ -1,0 +1,4 @@
+SELECT e.id, e.entity_id, p.code AS period FROM entry e JOIN period p ON p.id = e.period_id
+JOIN entity en ON en.id = p.entity_id
+WHERE en.code = $1 AND p.code = $2 AND NOT EXISTS (SELECT 1 FROM document d WHERE d.entry_id = e.id)
+ORDER BY e.id

@@ -1,0 +1,227 @@
+//! Numbers of documents, and what a close signed.
+
+use crate::bulk::{Field, Table};
+use crate::intake::Stamp;
+use crate::{Store, StoreError, Tx};
+use chrono::{DateTime, Utc};
+use ledger::Hash;
+use sqlx::FromRow;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The number of an entry as a document: gapless per entity and fiscal year.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct DocumentRow {
+    /// The entry.
+    pub entry_id: i64,
+    /// The entity's code.
+    pub entity: String,
+    /// The fiscal year.
+    pub fiscal_year: i64,
+    /// From 1.
+    pub number: i64,
+}
+
+impl DocumentRow {
+    /// As people write it: `eu-2026-000017`.
+    pub fn name(&self) -> String {
+        format!("{}-{}-{:06}", self.entity, self.fiscal_year, self.number)
+    }
+}
+
+/// A series of numbers and what was given of it.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct SeriesRow {
+    /// The entity's code.
+    pub entity: String,
+    /// The fiscal year.
+    pub fiscal_year: i64,
+    /// The last number given.
+    pub last_number: i64,
+    /// How many documents there are.
+    pub documents: i64,
+    /// The highest number among them.
+    pub highest: i64,
+}
+
+/// What a close signs.
+#[derive(Clone, Debug)]
+pub struct NewSeal {
+    /// The entity's code.
+    pub entity: String,
+    /// The period's code.
+    pub period: String,
+    /// The newest posting batch under the seal.
+    pub batch: i64,
+    /// The text under the signature.
+    pub statement: String,
+    /// Its signature.
+    pub signature: Vec<u8>,
+    /// The key that checks it.
+    pub public_key: Vec<u8>,
+}
+
+/// A seal as it stands in the books.
+#[derive(Clone, Debug, FromRow)]
+pub struct SealRow {
+    /// Its number.
+    pub id: i64,
+    /// The entity's code.
+    pub entity: String,
+    /// The period's code.
+    pub period: String,
+    /// The newest posting batch under the seal; 0 when there was none.
+    pub batch: i64,
+    /// The text under the signature.
+    pub statement: String,
+    /// Its hash.
+    pub hash: Vec<u8>,
+    /// Its signature.
+    pub signature: Vec<u8>,
+    /// The key that checks it.
+    pub public_key: Vec<u8>,
+    /// When.
+    pub sealed_at: DateTime<Utc>,
+    /// By whom.
+    pub sealed_by: String,
+}
+
+#[derive(Debug, FromRow)]
+struct Unnumbered {
+    id: i64,
+    entity_id: i64,
+    period: String,
+}
+
+impl Store {
+    /// The documents among the entries with `after < id <= through`.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn documents(
+        &self,
+        after: i64,
+        through: i64,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("evidence/documents"))
+            .bind(after).bind(through).fetch_all(db).await)?,
+        )
+    }
+
+    /// All series of document numbers.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn document_series(&self) -> Result<Vec<SeriesRow>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("evidence/series")).fetch_all(db).await)?)
+    }
+
+    /// All seals, in the order in which they were set.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn seals(&self) -> Result<Vec<SealRow>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("evidence/seals")).fetch_all(db).await)?)
+    }
+
+    /// How many entries a period has.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn entries_of_period(&self, entity: &str, period: &str) -> Result<i64, StoreError> {
+        Ok(
+            on_pool!(self, db => sqlx::query_scalar(sql!("evidence/entries_of_period"))
+            .bind(entity).bind(period).fetch_one(db).await)?,
+        )
+    }
+}
+
+impl Tx {
+    /// Gives these entries, in order, the next numbers of their series; those that have one keep it.
+    /// Gives all their documents back, by entry.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn number_documents(
+        &mut self,
+        entries: &[i64],
+    ) -> Result<BTreeMap<i64, DocumentRow>, StoreError> {
+        let (Some(first), Some(last)) = (entries.iter().min(), entries.iter().max()) else {
+            return Ok(BTreeMap::new());
+        };
+        let wanted: BTreeSet<i64> = entries.iter().copied().collect();
+        let mut unnumbered: Vec<Unnumbered> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("evidence/unnumbered")).bind(first - 1).bind(last).fetch_all(db).await?);
+        unnumbered.retain(|entry| wanted.contains(&entry.id));
+        self.number(&unnumbered).await?;
+        let all: Vec<DocumentRow> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("evidence/documents")).bind(first - 1).bind(last).fetch_all(db).await?);
+        Ok(all
+            .into_iter()
+            .filter(|row| wanted.contains(&row.entry_id))
+            .map(|row| (row.entry_id, row))
+            .collect())
+    }
+
+    /// The same for all entries of a period.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn number_period(&mut self, entity: &str, period: &str) -> Result<i64, StoreError> {
+        let unnumbered: Vec<Unnumbered> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("evidence/unnumbered_of_period"))
+                .bind(entity).bind(period).fetch_all(db).await?);
+        self.number(&unnumbered).await?;
+        Ok(i64::try_from(unnumbered.len()).unwrap_or(i64::MAX))
+    }
+
+    async fn number(&mut self, entries: &[Unnumbered]) -> Result<(), StoreError> {
+        const DOCUMENT: Table<4> = Table {
+            name: "document",
+            columns: ["entity_id", "fiscal_year", "number", "entry_id"],
+        };
+        let mut last = BTreeMap::<(i64, i64), i64>::new();
+        let mut rows = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let series = (entry.entity_id, fiscal_year(&entry.period)?);
+            if !last.contains_key(&series) {
+                let found: Option<i64> = on_tx!(&mut *self, db =>
+                    sqlx::query_scalar(sql!("evidence/last_number"))
+                        .bind(series.0).bind(series.1).fetch_optional(db).await?);
+                last.insert(series, found.unwrap_or(0));
+            }
+            let number = last.entry(series).or_default();
+            *number += 1;
+            rows.push([series.0, series.1, *number, entry.id].map(Field::Int));
+        }
+        self.insert(DOCUMENT, rows.into_iter()).await?;
+        for ((entity_id, year), number) in last {
+            on_tx!(&mut *self, db => sqlx::query(sql!("evidence/set_last_number"))
+                .bind(entity_id).bind(year).bind(number).execute(db).await?.rows_affected());
+        }
+        Ok(())
+    }
+
+    /// Keeps a seal.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn insert_seal(&mut self, seal: &NewSeal, stamp: &Stamp) -> Result<(), StoreError> {
+        let hash = Hash::of(seal.statement.as_bytes());
+        on_tx!(&mut *self, db => sqlx::query(sql!("evidence/insert_seal"))
+            .bind(&seal.entity).bind(&seal.period).bind(seal.batch).bind(&seal.statement)
+            .bind(hash.as_bytes().as_slice()).bind(seal.signature.as_slice())
+            .bind(seal.public_key.as_slice()).bind(stamp.now).bind(&stamp.actor)
+            .execute(db).await?.rows_affected());
+        Ok(())
+    }
+}
+
+/// The year in a period's code, `2026-01`.
+fn fiscal_year(period: &str) -> Result<i64, StoreError> {
+    period
+        .split('-')
+        .next()
+        .and_then(|year| year.parse().ok())
+        .ok_or_else(|| StoreError::Corrupt(format!("period `{period}` names no fiscal year")))
+}

@@ -1,0 +1,90 @@
+//! Bytes that are no event, and what people decided about them.
+
+use crate::intake::Stamp;
+use crate::{Store, StoreError, Tx};
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuarantineDecision {
+    /// They are an event now, and it was taken.
+    Replayed,
+    /// They will never be one.
+    Discarded,
+}
+
+impl QuarantineDecision {
+    const fn number(self) -> i64 {
+        match self {
+            Self::Replayed => 1,
+            Self::Discarded => 2,
+        }
+    }
+
+    /// The word for a stored decision; `waiting` for none.
+    pub const fn name_of(number: Option<i64>) -> &'static str {
+        match number {
+            Some(1) => "replayed",
+            Some(2) => "discarded",
+            _ => "waiting",
+        }
+    }
+}
+
+/// Bytes in quarantine.
+#[derive(Clone, Debug, FromRow)]
+pub struct QuarantineItem {
+    /// Their number.
+    pub id: i64,
+    /// The source.
+    pub source: String,
+    /// The partition: a file, a topic and its partition.
+    pub partition_name: String,
+    /// The position: a byte offset, a Kafka offset.
+    pub position: i64,
+    /// Why they are no event.
+    pub reason: String,
+    /// The bytes.
+    pub raw: Vec<u8>,
+    /// The message's headers, as a JSON object.
+    pub headers: Option<String>,
+    /// When they came.
+    pub received_at: DateTime<Utc>,
+    /// 1 replayed, 2 discarded; none while they wait.
+    pub decision: Option<i64>,
+    /// Why it was decided so.
+    pub why: Option<String>,
+    /// By whom.
+    pub decided_by: Option<String>,
+}
+
+impl Store {
+    /// All of it, or one by its number.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn quarantine(&self, id: Option<i64>) -> Result<Vec<QuarantineItem>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("quarantine/list"))
+            .bind(id.unwrap_or(0)).fetch_all(db).await)?)
+    }
+}
+
+impl Tx {
+    /// Records a decision; false when there is one already.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn decide_quarantine(
+        &mut self,
+        id: i64,
+        decision: QuarantineDecision,
+        why: &str,
+        stamp: &Stamp,
+    ) -> Result<bool, StoreError> {
+        let done = on_tx!(&mut *self, db => sqlx::query(sql!("quarantine/decide"))
+            .bind(id).bind(decision.number()).bind(why).bind(stamp.now).bind(&stamp.actor)
+            .execute(db).await?.rows_affected());
+        Ok(done == 1)
+    }
+}
