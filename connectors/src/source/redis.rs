@@ -41,7 +41,7 @@ pub struct Config {
     /// The field that carries the event.
     #[serde(default = "event_field")]
     pub field: String,
-    /// Where the attributes of plain JSON stand; without it the field carries a CloudEvent.
+    /// Where the attributes of plain JSON stand; without it the field carries an event of `CloudEvents`.
     pub envelope: Option<Envelope>,
 }
 

@@ -98,7 +98,7 @@ impl fmt::Debug for EventKey {
 /// Bytes of hexadecimal text.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     digits

@@ -6,6 +6,7 @@ use crate::{Store, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use ledger::Hash;
 use sqlx::FromRow;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The number of an entry as a document: gapless per entity and fiscal year.
@@ -184,11 +185,11 @@ impl Tx {
         let mut rows = Vec::with_capacity(entries.len());
         for entry in entries {
             let series = (entry.entity_id, fiscal_year(&entry.period)?);
-            if !last.contains_key(&series) {
+            if let Entry::Vacant(vacant) = last.entry(series) {
                 let found: Option<i64> = on_tx!(&mut *self, db =>
                     sqlx::query_scalar(sql!("evidence/last_number"))
                         .bind(series.0).bind(series.1).fetch_optional(db).await?);
-                last.insert(series, found.unwrap_or(0));
+                vacant.insert(found.unwrap_or(0));
             }
             let number = last.entry(series).or_default();
             *number += 1;
