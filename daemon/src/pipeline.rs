@@ -106,7 +106,7 @@ pub(crate) async fn run(
         name: from.name.clone(),
     };
     let reading = tokio::spawn(reader.run(work, news));
-    // Dropped with this future, it ends the reader too.
+    // After a failure the reader may still wait for its source; nothing wants what it would bring.
     let ending = reading.abort_handle();
     let mut writing = Writing {
         company,
@@ -260,32 +260,21 @@ impl Writing<'_> {
                 Err(error) => error,
             };
             let class = error.class();
+            let error = anyhow::Error::from(error);
             metric::failure(&self.from.name, class);
             let patient = matches!(self.until, Until::Stopped(_)) || rest < REST[1];
             if !matches!(class, Class::Retry | Class::Ambiguous)
                 || !patient
                 || self.until.is_stopped()
             {
-                return Err(error.into());
+                return Err(error);
             }
-            tracing::warn!(source = %self.from.name, class = class.name(), error = %chain(&error),
+            tracing::warn!(source = %self.from.name, class = class.name(), error = %format!("{error:#}"),
                 "the books do not answer; tried again");
             tokio::time::sleep(rest).await;
             rest = (rest * 2).min(REST[1]);
         }
     }
-}
-
-/// An error with its causes.
-fn chain(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn intake(

@@ -15,6 +15,7 @@ use ledger::chain::merkle_root;
 use mappings::Event;
 use serde_json::json;
 use std::collections::BTreeMap;
+use store::journal::StoredLink;
 use store::settlement::{LineRow, NewLine};
 
 const PAGE: i64 = 2_000;
@@ -73,9 +74,10 @@ pub(crate) async fn verify(company: &Company) -> anyhow::Result<Findings> {
     events(company, &mut found).await?;
     let hashes = entries(company, &mut found, last, &bar).await?;
     bar.finish_and_clear();
-    chain(company, &mut found, &hashes).await?;
+    let links = company.store.links().await?;
+    chain(&mut found, &links, &hashes);
     documents(company, &mut found).await?;
-    seals(company, &mut found).await?;
+    seals(company, &mut found, &links).await?;
     files(company, &mut found).await?;
     let control = report::control(company).await?;
     found.failures.extend(control.failures());
@@ -156,14 +158,10 @@ async fn entries(
     Ok(hashes)
 }
 
-async fn chain(
-    company: &Company,
-    found: &mut Findings,
-    hashes: &BTreeMap<i64, Hash>,
-) -> anyhow::Result<()> {
+fn chain(found: &mut Findings, links: &[StoredLink], hashes: &BTreeMap<i64, Hash>) {
     let mut previous = Hash::ZERO;
     let mut next_entry = 1;
-    for (stored, number) in company.store.links().await?.into_iter().zip(1i64..) {
+    for (stored, number) in links.iter().zip(1i64..) {
         found.links += 1;
         let link = stored.link;
         let range = link.first_entry..link.first_entry + link.entries;
@@ -194,7 +192,6 @@ async fn chain(
             "the chain ends before entry {next_entry} and the journal with entry {last}"
         ));
     }
-    Ok(())
 }
 
 /// No number of a document is missing and none is given twice.
@@ -215,8 +212,11 @@ async fn documents(company: &Company, found: &mut Findings) -> anyhow::Result<()
 }
 
 /// Every seal's signature, and that the chain still runs through the head that it signed.
-async fn seals(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
-    let links = company.store.links().await?;
+async fn seals(
+    company: &Company,
+    found: &mut Findings,
+    links: &[StoredLink],
+) -> anyhow::Result<()> {
     for row in company.store.seals().await? {
         let at = format!("the seal of {} of `{}`", row.period, row.entity);
         let statement = match seal::verified(&row.statement, &row.signature, &row.public_key) {

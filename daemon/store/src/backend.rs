@@ -321,8 +321,8 @@ impl Tx {
     /// Makes it so.
     ///
     /// # Errors
-    /// [`StoreError::CommitUnknown`] when the answer is lost, and nobody knows whether it was
-    /// written; [`StoreError::Database`] when the database says that it was not.
+    /// [`StoreError::CommitUnknown`] when it ends without the answer that it was written: the books
+    /// have to be read back.
     pub async fn commit(self) -> Result<(), StoreError> {
         crate::fault::point()?;
         let done = match self {

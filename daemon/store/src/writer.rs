@@ -45,8 +45,9 @@ impl Writer {
     /// Writes the batches of several partitions with their checkpoints: each all or nothing.
     ///
     /// # Errors
-    /// [`StoreError`] when the database fails; nothing is written then, except that after
-    /// [`StoreError::CommitUnknown`] nobody knows, because it could not be read back either.
+    /// [`StoreError`] when the database fails. Nothing is written then, except when a commit's answer
+    /// was lost and the books could not be read back either: the same batches, written again, are then
+    /// found behind their checkpoints and fenced.
     pub async fn write(
         &mut self,
         batches: &[IntakeBatch],
