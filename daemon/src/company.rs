@@ -11,7 +11,7 @@ use mappings::{Context, Pack, Program};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use store::Store;
 use store::intake::Stamp;
 use store::runs::RunRow;
@@ -63,9 +63,14 @@ impl Company {
             .map(SecretRef::read)
             .transpose()?;
         let url = store_url(&config.store.url, &base);
-        let store = Store::open(
+        let stall = config
+            .store
+            .stall_seconds
+            .map_or(store::STALL, |seconds| Duration::from_secs(seconds.into()));
+        let store = Store::open_with(
             &url,
             password.as_ref().map(connectors::secret::Secret::reveal),
+            stall,
         )
         .await
         .with_context(|| format!("the books at `{}` cannot be opened", config.store.url))?;

@@ -56,6 +56,8 @@ pub(crate) struct Config {
 pub(crate) struct StoreConfig {
     pub(crate) url: String,
     pub(crate) password: Option<SecretRef>,
+    /// How long a writer may stand still in a transaction before PostgreSQL ends it for the others.
+    pub(crate) stall_seconds: Option<u32>,
 }
 
 /// A folder.

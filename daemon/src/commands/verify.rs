@@ -94,6 +94,11 @@ pub(crate) async fn verify(company: &Company) -> anyhow::Result<Findings> {
 }
 
 async fn events(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
+    let twice = company.store.keys_twice().await?;
+    if twice > 0 {
+        let failure = format!("{twice} events are in the books more than once");
+        found.failures.push(failure);
+    }
     let mut after = 0;
     loop {
         let page = company.store.event_bytes(after, PAGE).await?;

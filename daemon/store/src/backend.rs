@@ -1,11 +1,18 @@
 //! The two databases and the few lines that let one body serve both.
 
+use crate::keys::SharedKeys;
 use ledger::Class;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::str::FromStr;
 use std::time::Duration;
+
+/// How long one who writes may do nothing, when the configuration does not say.
+pub const STALL: Duration = Duration::from_secs(30);
+
+/// How many times as long a single statement may take.
+const STATEMENT_STALLS: u32 = 4;
 
 /// An open database.
 #[derive(Clone, Debug)]
@@ -16,9 +23,18 @@ pub enum Store {
         write: SqlitePool,
         /// The readers.
         read: SqlitePool,
+        /// Which events are in.
+        keys: SharedKeys,
     },
     /// A server.
-    Postgres(PgPool),
+    Postgres {
+        /// All connections.
+        pool: PgPool,
+        /// Which events are in.
+        keys: SharedKeys,
+        /// How long one who writes may do nothing.
+        stall: Duration,
+    },
 }
 
 /// A writing transaction. Dropped without [`Tx::commit`], it never was.
@@ -83,7 +99,7 @@ macro_rules! on_pool {
     ($store:expr, $db:ident => $body:expr) => {
         match $store {
             $crate::Store::Sqlite { read: $db, .. } => $body,
-            $crate::Store::Postgres($db) => $body,
+            $crate::Store::Postgres { pool: $db, .. } => $body,
         }
     };
 }
@@ -140,17 +156,6 @@ impl StoreError {
             }
         }
     }
-
-    /// Whether the event's key says that it is in the books already.
-    pub(crate) fn is_known_event(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(error)) = self else {
-            return false;
-        };
-        // PostgreSQL names the constraint, SQLite the column.
-        error.is_unique_violation()
-            && (error.constraint() == Some("event_key_key")
-                || error.message().contains("event.key"))
-    }
 }
 
 /// Classes of what a driver says: by its kind, and for a server's own errors by SQLSTATE or by
@@ -199,6 +204,10 @@ fn sqlite_class(code: i64) -> Class {
 
 /// PostgreSQL's error codes, by class: appendix A of its manual.
 fn postgres_class(code: &str) -> Class {
+    // One who stood still in a transaction was shown the door, so that others could go on.
+    if code == "25P03" {
+        return Class::Retry;
+    }
     match code.get(..2).unwrap_or_default() {
         // Connection, resources (disk full among them), operator, system, locks, rollback.
         "08" | "53" | "55" | "57" | "58" | "40" => Class::Retry,
@@ -217,6 +226,20 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database cannot be reached or migrated.
     pub async fn open(url: &str, password: Option<&str>) -> Result<Self, StoreError> {
+        Self::open_with(url, password, STALL).await
+    }
+
+    /// The same with another `stall`: writers stand in line, so a server ends the transaction of one
+    /// who does nothing for so long (a frozen process, a machine that went away), and any statement
+    /// of a writer that takes [`STATEMENT_STALLS`] times as long.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be reached or migrated.
+    pub async fn open_with(
+        url: &str,
+        password: Option<&str>,
+        stall: Duration,
+    ) -> Result<Self, StoreError> {
         let store = if url.starts_with("sqlite:") {
             Self::open_sqlite(url).await?
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
@@ -224,12 +247,14 @@ impl Store {
             if let Some(password) = password {
                 options = options.password(password);
             }
-            Self::Postgres(
-                PgPoolOptions::new()
+            Self::Postgres {
+                pool: PgPoolOptions::new()
                     .max_connections(8)
                     .connect_with(options)
                     .await?,
-            )
+                keys: SharedKeys::default(),
+                stall,
+            }
         } else {
             return Err(StoreError::Url(url.to_owned()));
         };
@@ -258,7 +283,11 @@ impl Store {
             .max_connections(4)
             .connect_with(options)
             .await?;
-        Ok(Self::Sqlite { write, read })
+        Ok(Self::Sqlite {
+            write,
+            read,
+            keys: SharedKeys::default(),
+        })
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
@@ -266,7 +295,7 @@ impl Store {
             Self::Sqlite { write, .. } => {
                 sqlx::migrate!("../../migrations/sqlite").run(write).await?;
             }
-            Self::Postgres(pool) => {
+            Self::Postgres { pool, .. } => {
                 sqlx::migrate!("../../migrations/postgres")
                     .run(pool)
                     .await?;
@@ -282,7 +311,18 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let mut tx = match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { pool, stall, .. } => {
+                let mut tx = pool.begin().await?;
+                let (idle, statement) =
+                    (stall.as_millis(), (*stall * STATEMENT_STALLS).as_millis());
+                let limits = format!(
+                    "SET LOCAL idle_in_transaction_session_timeout = {idle}; SET LOCAL statement_timeout = {statement}"
+                );
+                sqlx::raw_sql(AssertSqlSafe(limits))
+                    .execute(&mut *tx)
+                    .await?;
+                Tx::Postgres(tx)
+            }
         };
         on_tx!(&mut tx, db => sqlx::query(sql!("writer")).execute(db).await?.rows_affected());
         Ok(tx)
@@ -300,11 +340,11 @@ impl Store {
     /// Closes all connections; on SQLite this also folds the write-ahead log into the file.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { write, read } => {
+            Self::Sqlite { write, read, .. } => {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
 
@@ -312,7 +352,13 @@ impl Store {
     pub const fn backend(&self) -> &'static str {
         match self {
             Self::Sqlite { .. } => "SQLite",
-            Self::Postgres(_) => "PostgreSQL",
+            Self::Postgres { .. } => "PostgreSQL",
+        }
+    }
+
+    pub(crate) const fn keys(&self) -> &SharedKeys {
+        match self {
+            Self::Sqlite { keys, .. } | Self::Postgres { keys, .. } => keys,
         }
     }
 }

@@ -350,6 +350,14 @@ impl Store {
         )
     }
 
+    /// How many keys more than one event has: none, or the books took an event twice. A full scan.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn keys_twice(&self) -> Result<i64, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_scalar(sql!("keys/twice")).fetch_one(db).await)?)
+    }
+
     /// The number of the event with this id, whichever source named it.
     ///
     /// # Errors

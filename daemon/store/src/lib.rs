@@ -15,6 +15,7 @@ pub mod export;
 mod fault;
 pub mod intake;
 pub mod journal;
+mod keys;
 pub mod quarantine;
 pub mod reconciliation;
 pub mod runs;
@@ -23,4 +24,5 @@ mod sort;
 pub mod take;
 pub mod writer;
 
-pub use backend::{Store, StoreError, Tx};
+pub use backend::{STALL, Store, StoreError, Tx};
+pub use keys::SharedKeys;

@@ -1,26 +1,17 @@
 //! The transaction: (1) every checkpoint must stand where its batch begins; (2) items get their
-//! outcomes; (3) rows go in, in bulk; (4) balances move by the sums of the batch; (5) the chain gets
+//! outcomes, known events as repetitions; (3) rows go in, in bulk; (4) balances move by the sums of the batch; (5) the chain gets
 //! its next link; (6) checkpoints and counters move. What must always hold is checked on the way.
 
-use crate::books::{Names, json};
+use crate::books::Names;
 use crate::bulk::{Field, Table};
 use crate::intake::{IntakeBatch, IntakeContent, IntakeSummary, PreparedDecision, Stamp};
+use crate::keys::Keys;
 use crate::sort::{Counters, EntryRow, EventRow, JournalRows, Sorting, count};
 use crate::{StoreError, Tx};
 use ledger::chain::{Link, merkle_root};
-use ledger::hash::hex;
 use ledger::{Decision, EventKey, Hash};
 use sqlx::FromRow;
 use std::collections::BTreeMap;
-
-/// How a batch looks for events that are in the books already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// Not at all: the key refuses them, and the batch is taken again with a look.
-    Hopeful,
-    /// By asking for all keys first.
-    First,
-}
 
 /// What became of a partition's batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +26,18 @@ pub enum Taken {
 }
 
 #[derive(Debug, FromRow)]
-struct KnownRow {
-    key: Vec<u8>,
-    id: i64,
-    content_hash: Vec<u8>,
+pub(crate) struct KnownRow {
+    pub(crate) key: Vec<u8>,
+    pub(crate) id: i64,
+    pub(crate) content_hash: Vec<u8>,
+}
+
+/// What a transaction over several partitions would write, once it is committed.
+#[derive(Debug)]
+pub(crate) struct TakenAll {
+    pub(crate) summary: IntakeSummary,
+    pub(crate) taken: Vec<Taken>,
+    pub(crate) last_event: i64,
 }
 
 #[derive(Debug, FromRow)]
@@ -49,40 +48,15 @@ struct LastRows {
 }
 
 impl Tx {
-    /// Takes a batch of one partition: all of it or nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::CheckpointMoved`] when another instance took the partition over; other
-    /// [`StoreError`]s when the database fails. Nothing is written then.
-    pub async fn take(
-        &mut self,
-        batch: &IntakeBatch,
-        stamp: &Stamp,
-    ) -> Result<IntakeSummary, StoreError> {
-        let mut names = Names::default();
-        let batches = std::slice::from_ref(batch);
-        let (summary, taken) = self
-            .take_all(batches, &mut names, Look::First, stamp)
-            .await?;
-        match taken.first() {
-            Some(Taken::Fenced { found }) => Err(StoreError::CheckpointMoved {
-                partition: format!("{}/{}", batch.source, batch.partition),
-                expected: batch.from,
-                found: *found,
-            }),
-            _ => Ok(summary),
-        }
-    }
-
     /// Takes the batches of several partitions; those whose checkpoint stands elsewhere are left out
     /// and told.
     pub(crate) async fn take_all(
         &mut self,
         batches: &[IntakeBatch],
         names: &mut Names,
-        look: Look,
+        keys: &mut Keys,
         stamp: &Stamp,
-    ) -> Result<(IntakeSummary, Vec<Taken>), StoreError> {
+    ) -> Result<TakenAll, StoreError> {
         let mut taken = Vec::with_capacity(batches.len());
         let mut mine = Vec::with_capacity(batches.len());
         for batch in batches {
@@ -94,11 +68,9 @@ impl Tx {
                 taken.push(Taken::Fenced { found });
             }
         }
-        let seen = match look {
-            Look::Hopeful => BTreeMap::new(),
-            Look::First => self.known_events(&mine).await?,
-        };
         let counters = self.counters().await?;
+        self.catch_up(keys, counters.event).await?;
+        let seen = self.known(keys, event_keys(&mine)).await?;
         names.closed = self.closed_periods().await?;
         let sorted = loop {
             let mut sorting = Sorting::new(names, seen.clone(), counters.clone());
@@ -113,10 +85,16 @@ impl Tx {
             self.learn(names, &missing).await?;
         };
         self.write(&sorted, &counters, stamp).await?;
+        self.add_keys(keys, &sorted.events, &counters, &sorted.last)
+            .await?;
         for (batch, partition_id) in &mine {
             self.advance(*partition_id, batch).await?;
         }
-        Ok((sorted.summary, taken))
+        Ok(TakenAll {
+            summary: sorted.summary,
+            taken,
+            last_event: sorted.last.event,
+        })
     }
 
     /// Decides suspended events again; those that still wait keep their newest reason.
@@ -185,32 +163,6 @@ impl Tx {
         Ok(on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("intake/partition"))
                 .bind(&batch.source).bind(&batch.partition).fetch_one(db).await?))
-    }
-
-    async fn known_events(
-        &mut self,
-        batches: &[(&IntakeBatch, i64)],
-    ) -> Result<BTreeMap<EventKey, (i64, Hash)>, StoreError> {
-        let items = batches.iter().flat_map(|(batch, _)| &batch.items);
-        let keys: Vec<String> = items
-            .filter_map(|item| match &item.content {
-                IntakeContent::Event(decided) => Some(hex(decided.event.key.as_bytes())),
-                IntakeContent::Unreadable { .. } => None,
-            })
-            .collect();
-        let keys = json(&keys)?;
-        let statement = sql_of!(&*self, "intake/known");
-        let rows: Vec<KnownRow> = on_tx!(&mut *self, db =>
-            sqlx::query_as(statement).bind(&keys).fetch_all(db).await?);
-        rows.into_iter()
-            .map(|row| {
-                let corrupt =
-                    || StoreError::Corrupt(format!("event {} has a malformed key", row.id));
-                let key = EventKey::from_slice(&row.key).ok_or_else(corrupt)?;
-                let content = Hash::from_slice(&row.content_hash).ok_or_else(corrupt)?;
-                Ok((key, (row.id, content)))
-            })
-            .collect()
     }
 
     /// The writer's counters, after comparing them with the last rows of the tables: a journal whose
@@ -553,4 +505,12 @@ impl Tx {
             found: -1,
         })
     }
+}
+
+fn event_keys(batches: &[(&IntakeBatch, i64)]) -> impl Iterator<Item = EventKey> {
+    let items = batches.iter().flat_map(|(batch, _)| &batch.items);
+    items.filter_map(|item| match &item.content {
+        IntakeContent::Event(decided) => Some(decided.event.key),
+        IntakeContent::Unreadable { .. } => None,
+    })
 }

@@ -1,24 +1,27 @@
 //! The one way into the books for what sources bring.
 //!
-//! Most batches bring nothing that is known already, so a batch is first written in the hope that it
-//! does not; the event's key refuses the others, which are then taken with a look at the keys first,
-//! and so are the next few. A commit whose answer is lost is read back: the checkpoint says whether it
-//! happened.
+//! A commit whose answer is lost is read back: the checkpoint says whether it happened. While nobody
+//! answers that either, the writer stays in doubt, and settles it before it writes the same batches again.
 
 use crate::books::Names;
 use crate::intake::{IntakeBatch, IntakeSummary, Stamp};
-use crate::take::{Look, Taken};
+use crate::take::{Taken, TakenAll};
 use crate::{Store, StoreError};
-
-/// How many batches are taken with a look first after one that brought a known event.
-const CAREFUL: u32 = 16;
 
 /// Writes batches, one transaction each.
 #[derive(Debug)]
 pub struct Writer {
     store: Store,
     names: Names,
-    careful: u32,
+    /// A commit of which nobody knows yet whether it happened.
+    doubt: Option<Doubt>,
+}
+
+#[derive(Debug)]
+struct Doubt {
+    /// What the batches were: source, partition, from, through.
+    batches: Vec<(String, String, i64, i64)>,
+    all: TakenAll,
 }
 
 /// What became of the batches of one transaction.
@@ -38,78 +41,91 @@ impl Writer {
         Self {
             store: store.clone(),
             names: Names::default(),
-            careful: 0,
+            doubt: None,
         }
     }
 
     /// Writes the batches of several partitions with their checkpoints: each all or nothing.
     ///
     /// # Errors
-    /// [`StoreError`] when the database fails. Nothing is written then, except when a commit's answer
-    /// was lost and the books could not be read back either: the same batches, written again, are then
-    /// found behind their checkpoints and fenced.
+    /// [`StoreError`] when the database fails. Nothing is written then, except after
+    /// [`StoreError::CommitUnknown`]: then nobody knows, and the same batches, given again, are first
+    /// looked for.
     pub async fn write(
         &mut self,
         batches: &[IntakeBatch],
         stamp: &Stamp,
     ) -> Result<Written, StoreError> {
-        let look = if self.careful > 0 {
-            Look::First
-        } else {
-            Look::Hopeful
-        };
-        let outcome = match self.attempt(batches, look, stamp).await {
-            Err(error) if look == Look::Hopeful && error.is_known_event() => {
-                self.names = Names::default();
-                self.careful = CAREFUL;
-                self.attempt(batches, Look::First, stamp).await
-            }
-            other => other,
-        };
-        match outcome {
-            Ok(written) => {
-                let summary = &written.summary;
-                if summary.duplicates + summary.conflicts == 0 {
-                    self.careful = self.careful.saturating_sub(1);
-                } else {
-                    self.careful = CAREFUL;
-                }
-                Ok(written)
-            }
-            Err(error) => {
-                // What the transaction learnt may have gone with it.
-                self.names = Names::default();
-                Err(error)
-            }
+        let doubt = self.doubt.take();
+        if let Some(doubt) = doubt.filter(|doubt| doubt.batches == described(batches)) {
+            return self.settle(batches, doubt, stamp).await;
         }
+        let outcome = self.attempt(batches, stamp).await;
+        if outcome.is_err() {
+            // What the transaction learnt may have gone with it.
+            self.names = Names::default();
+        }
+        outcome
     }
 
     async fn attempt(
         &mut self,
         batches: &[IntakeBatch],
-        look: Look,
         stamp: &Stamp,
     ) -> Result<Written, StoreError> {
         let mut tx = self.store.begin().await?;
-        let (summary, taken) = tx.take_all(batches, &mut self.names, look, stamp).await?;
+        // Only after the writer's row, so that whoever holds these can go on.
+        let mut keys = self.store.keys().lock().await;
+        let all = tx
+            .take_all(batches, &mut self.names, &mut keys, stamp)
+            .await?;
         match tx.commit().await {
-            Ok(()) => Ok(Written {
-                summary,
-                taken,
-                read_back: false,
-            }),
-            Err(lost @ StoreError::CommitUnknown(_)) => {
-                if self.is_written(batches, &taken).await? {
-                    Ok(Written {
-                        summary,
-                        taken,
-                        read_back: true,
-                    })
-                } else {
-                    Err(not_written(lost))
-                }
+            Ok(()) => {
+                keys.reached(all.last_event);
+                Ok(Written::new(all, false))
+            }
+            Err(StoreError::CommitUnknown(error)) => {
+                drop(keys);
+                self.names = Names::default();
+                self.read_back(batches, all, error).await
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Finds out whether a lost commit happened; while that cannot be found out, it stays in doubt.
+    async fn read_back(
+        &mut self,
+        batches: &[IntakeBatch],
+        all: TakenAll,
+        lost: sqlx::Error,
+    ) -> Result<Written, StoreError> {
+        match self.is_written(batches, &all.taken).await {
+            Ok(true) => Ok(Written::new(all, true)),
+            Ok(false) => Err(not_written(lost)),
+            Err(error) => {
+                self.doubt = Some(Doubt {
+                    batches: described(batches),
+                    all,
+                });
+                Err(unsettled(error))
+            }
+        }
+    }
+
+    async fn settle(
+        &mut self,
+        batches: &[IntakeBatch],
+        doubt: Doubt,
+        stamp: &Stamp,
+    ) -> Result<Written, StoreError> {
+        match self.is_written(batches, &doubt.all.taken).await {
+            Ok(true) => Ok(Written::new(doubt.all, true)),
+            Ok(false) => self.attempt(batches, stamp).await,
+            Err(error) => {
+                self.doubt = Some(doubt);
+                Err(unsettled(error))
+            }
         }
     }
 
@@ -135,14 +151,37 @@ impl Writer {
     }
 }
 
-/// The books say that it did not happen: then it may be tried again.
-fn not_written(lost: StoreError) -> StoreError {
-    match lost {
-        StoreError::CommitUnknown(error) => StoreError::Database(match error {
-            // The server's word about a commit that did not happen is no defect of the data.
-            error @ sqlx::Error::Database(_) => error,
-            error => sqlx::Error::Io(std::io::Error::other(error)),
-        }),
+impl Written {
+    fn new(all: TakenAll, read_back: bool) -> Self {
+        Self {
+            summary: all.summary,
+            taken: all.taken,
+            read_back,
+        }
+    }
+}
+
+fn described(batches: &[IntakeBatch]) -> Vec<(String, String, i64, i64)> {
+    let describe = |batch: &IntakeBatch| {
+        let (source, partition) = (batch.source.clone(), batch.partition.clone());
+        (source, partition, batch.from, batch.through)
+    };
+    batches.iter().map(describe).collect()
+}
+
+/// A failed look at the books after a lost commit leaves it unknown, whatever failed.
+fn unsettled(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Database(error) => StoreError::CommitUnknown(error),
         other => other,
     }
+}
+
+/// The books say that it did not happen: then it may be tried again.
+fn not_written(lost: sqlx::Error) -> StoreError {
+    StoreError::Database(match lost {
+        // The server's word about a commit that did not happen is no defect of the data.
+        error @ sqlx::Error::Database(_) => error,
+        error => sqlx::Error::Io(std::io::Error::other(error)),
+    })
 }

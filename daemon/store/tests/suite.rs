@@ -24,7 +24,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use store::export::{DeliveryKind, NewBatch};
 use store::intake::{DecidedEvent, IntakeBatch, IntakeContent, IntakeItem, ReadEvent, Stamp};
 use store::settlement::{NewFile, NewLine, NewStatement};
-use store::{Store, StoreError};
+use store::take::Taken;
+use store::writer::Writer;
+use store::{SharedKeys, Store, StoreError};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -86,6 +88,7 @@ suite!(
     overlapping_files_never_count_a_line_twice,
     entries_come_back_as_they_went_in,
     views_show_names_and_decimals,
+    a_known_event_is_found_in_whichever_run_it_came,
 );
 
 fn stamp() -> Stamp {
@@ -215,10 +218,16 @@ async fn take(
     store: &Store,
     batch: &IntakeBatch,
 ) -> Result<store::intake::IntakeSummary, StoreError> {
-    let mut tx = store.begin().await?;
-    let summary = tx.take(batch, &stamp()).await?;
-    tx.commit().await?;
-    Ok(summary)
+    let batches = std::slice::from_ref(batch);
+    let written = Writer::new(store).write(batches, &stamp()).await?;
+    match written.taken.first() {
+        Some(Taken::Fenced { found }) => Err(StoreError::CheckpointMoved {
+            partition: format!("{}/{}", batch.source, batch.partition),
+            expected: batch.from,
+            found: *found,
+        }),
+        _ => Ok(written.summary),
+    }
 }
 
 async fn a_batch_is_taken_once_with_its_checkpoint(store: Store) {
@@ -264,6 +273,82 @@ async fn a_batch_is_taken_once_with_its_checkpoint(store: Store) {
     assert_eq!(control[0].difference(), 0);
     assert_eq!(store.stray_events().await.unwrap(), (vec![], vec![]));
     assert_eq!(store.quarantined().await.unwrap()[0].raw, b"\xff");
+}
+
+/// More events than one run of the key's index holds, written in turn by two who do not share what they
+/// remember: every repetition is found, also by one who begins with what the first two stored.
+async fn a_known_event_is_found_in_whichever_run_it_came(store: Store) {
+    const BATCH: i64 = 10_000;
+    const BATCHES: i64 = 14;
+    books(&store).await;
+    let ignored = |number: i64| {
+        let rule = "draft".into();
+        let reason = "a draft".into();
+        event(
+            &number.to_string(),
+            "ignored",
+            Decision::Ignored { rule, reason },
+        )
+    };
+    let other = again(&store);
+    let mut writers = [Writer::new(&store), Writer::new(&other)];
+    for batch in 0..BATCHES {
+        let contents = (batch * BATCH..(batch + 1) * BATCH).map(ignored).collect();
+        let mut batch = self::batch(batch * BATCH, contents);
+        batch.through = batch.from + BATCH;
+        writers.reverse();
+        let written = writers[0].write(&[batch], &stamp()).await.unwrap();
+        assert_eq!(
+            (written.summary.received, written.summary.ignored),
+            (BATCH, BATCH)
+        );
+    }
+    let filters: i64 = one(&store, "SELECT COUNT(*) FROM key_filter").await;
+    assert_eq!(filters, BATCHES * BATCH / 65_536);
+    // The first and last of each run, some in between, and one that is new.
+    let repeated = [
+        0,
+        1,
+        65_534,
+        65_535,
+        65_536,
+        77_777,
+        131_070,
+        131_071,
+        BATCHES * BATCH - 1,
+    ];
+    for (round, store) in [&store, &other, &again(&store)].into_iter().enumerate() {
+        let from = BATCHES * BATCH + i64::try_from(round).unwrap() * 10;
+        let contents = repeated.into_iter().chain([from]).map(ignored).collect();
+        let told = take(store, &batch(from, contents)).await.unwrap();
+        assert_eq!((told.duplicates, told.ignored), (9, 1), "round {round}");
+    }
+    let twice: i64 = store.keys_twice().await.unwrap();
+    assert_eq!(twice, 0);
+}
+
+/// The same books for one who remembers nothing of them.
+fn again(store: &Store) -> Store {
+    match store.clone() {
+        Store::Sqlite { write, read, .. } => Store::Sqlite {
+            write,
+            read,
+            keys: SharedKeys::default(),
+        },
+        Store::Postgres { pool, stall, .. } => Store::Postgres {
+            pool,
+            stall,
+            keys: SharedKeys::default(),
+        },
+    }
+}
+
+async fn one(store: &Store, statement: &'static str) -> i64 {
+    match store {
+        Store::Sqlite { read, .. } => sqlx::query_scalar(statement).fetch_one(read).await,
+        Store::Postgres { pool, .. } => sqlx::query_scalar(statement).fetch_one(pool).await,
+    }
+    .unwrap()
 }
 
 async fn a_moved_checkpoint_refuses_the_batch(store: Store) {
@@ -404,7 +489,7 @@ async fn nothing_that_was_written_can_be_changed(store: Store) {
     for statement in statements {
         let refused = match &store {
             Store::Sqlite { write, .. } => sqlx::query(statement).execute(write).await.err(),
-            Store::Postgres(pool) => sqlx::query(statement).execute(pool).await.err(),
+            Store::Postgres { pool, .. } => sqlx::query(statement).execute(pool).await.err(),
         };
         let message = refused
             .unwrap_or_else(|| panic!("`{statement}` was allowed"))
@@ -584,7 +669,9 @@ async fn views_show_names_and_decimals(store: Store) {
     ] {
         let rows: Vec<(String, String, String, String)> = match &store {
             Store::Sqlite { read, .. } => sqlx::query_as(statement).fetch_all(read).await.unwrap(),
-            Store::Postgres(pool) => sqlx::query_as(statement).fetch_all(pool).await.unwrap(),
+            Store::Postgres { pool, .. } => {
+                sqlx::query_as(statement).fetch_all(pool).await.unwrap()
+            }
         };
         let found: Vec<[&str; 4]> = rows
             .iter()
@@ -631,7 +718,7 @@ fn count<T>(parameters: Option<Either<&[T], usize>>) -> usize {
 #[tokio::test]
 async fn every_statement_prepares_on_both_databases() {
     let (sqlite, postgres) = (sqlite().await, postgres().await);
-    let (Store::Sqlite { read, .. }, Store::Postgres(pool)) = (&sqlite, &postgres) else {
+    let (Store::Sqlite { read, .. }, Store::Postgres { pool, .. }) = (&sqlite, &postgres) else {
         unreachable!()
     };
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("sql");
@@ -696,7 +783,7 @@ async fn prepared_on_postgres(pool: &PgPool, name: &str, text: &str, wanted: usi
 #[tokio::test]
 async fn both_databases_have_the_same_logical_schema() {
     let (sqlite, postgres) = (sqlite().await, postgres().await);
-    let (Store::Sqlite { read, .. }, Store::Postgres(pool)) = (&sqlite, &postgres) else {
+    let (Store::Sqlite { read, .. }, Store::Postgres { pool, .. }) = (&sqlite, &postgres) else {
         unreachable!()
     };
     const ON_SQLITE: &str = "SELECT m.name AS t, c.name AS c, c.\"notnull\" AS n FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\' ORDER BY 1, 2";

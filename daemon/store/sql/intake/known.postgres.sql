@@ -1,2 +1,0 @@
-SELECT key, id, content_hash FROM event
-WHERE key IN (SELECT decode(value, 'hex') FROM json_array_elements_text(CAST($1 AS JSON)) AS value)

@@ -1,1 +1,0 @@
-SELECT key, id, content_hash FROM event WHERE key IN (SELECT unhex(value) FROM json_each($1))

@@ -1,0 +1,1 @@
+SELECT id, key FROM event WHERE id > $1 AND id <= $2

@@ -1,0 +1,1 @@
+SELECT bits FROM key_filter WHERE run = $1

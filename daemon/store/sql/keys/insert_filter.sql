@@ -1,0 +1,1 @@
+INSERT INTO key_filter (run, bits) VALUES ($1, $2)

@@ -1,0 +1,2 @@
+SELECT e.key, e.id, e.content_hash FROM json_each($1) k CROSS JOIN event e
+WHERE e.id >> 16 = json_extract(k.value, '$[0]') AND e.key = unhex(json_extract(k.value, '$[1]'))

@@ -1,0 +1,284 @@
+//! Which events are in the books already, told without a search at random places of one big index.
+//!
+//! Keys are hashes, so an index over all of them is touched at as many places as a batch has events,
+//! and the larger the books, the more of its pages are read, logged and written again. So the unique
+//! index is ordered by *run* first, [`RUN`] events that arrived one after the other: inserts stay in
+//! the newest run, however many there are. That an event is in no older run, [`Keys`] tells from
+//! memory: a Bloom filter per run, sliced by bit, so that one look at [`PROBES`] words answers for 64
+//! runs at once. It may say "perhaps", and then the index is asked; it never overlooks a key.
+//!
+//! What makes that a guarantee: the filters are read and written under the writer's row, after being
+//! brought up to the last event that the row counts. A full run's filter is stored in the transaction
+//! that fills the run. Two bytes per event in memory: 128 MiB for sixty-seven million events.
+
+use crate::sort::{Counters, EventRow};
+use crate::take::KnownRow;
+use crate::{StoreError, Tx};
+use ledger::{EventKey, Hash};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// A run is the events whose numbers share all but their lowest bits: `id >> 16` in SQL.
+const RUN_SHIFT: u32 = 16;
+const RUN: i64 = 1 << RUN_SHIFT;
+
+/// Bits of a run's filter: 16 per event, so that with six probes about one key in a thousand is asked
+/// for in vain.
+const ROW_BITS: u32 = 20;
+const ROWS: usize = 1 << ROW_BITS;
+const PROBES: u32 = 6;
+
+/// Runs that share a table: one per bit of a word.
+const GROUP: i64 = 64;
+
+/// The filters of all who write into the same books from this process.
+#[derive(Clone, Debug, Default)]
+pub struct SharedKeys(Arc<Mutex<Keys>>);
+
+impl SharedKeys {
+    /// For the time of a transaction that holds the writer's row.
+    pub(crate) async fn lock(&self) -> OwnedMutexGuard<Keys> {
+        Arc::clone(&self.0).lock_owned().await
+    }
+}
+
+/// Filters over the keys of all events up to one.
+#[derive(Default)]
+pub(crate) struct Keys {
+    /// The last event whose key, and those of all before it, are in.
+    through: i64,
+    /// Row by row one bit per run.
+    groups: Vec<Vec<u64>>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keys {{ through: {} }}", self.through)
+    }
+}
+
+const fn run_of(event: i64) -> i64 {
+    event >> RUN_SHIFT
+}
+
+/// The last event of a run.
+const fn end_of(run: i64) -> i64 {
+    (run << RUN_SHIFT) + RUN - 1
+}
+
+/// Where the probes of a key fall: a key is a hash, so its own bits will do.
+fn rows(key: EventKey) -> impl Iterator<Item = usize> {
+    let bits = u128::from_le_bytes(*key.as_bytes());
+    (0..PROBES).map(move |probe| {
+        let row = (bits >> (probe * ROW_BITS)) & ((1 << ROW_BITS) - 1);
+        usize::try_from(row).unwrap_or(0)
+    })
+}
+
+impl Keys {
+    /// The group of a run and the run's bit there.
+    fn place(&mut self, run: i64) -> (&mut Vec<u64>, u64) {
+        let group = usize::try_from(run / GROUP).unwrap_or(0);
+        while self.groups.len() <= group {
+            self.groups.push(vec![0; ROWS]);
+        }
+        (&mut self.groups[group], 1 << (run % GROUP))
+    }
+
+    fn add(&mut self, event: i64, key: EventKey) {
+        let (group, bit) = self.place(run_of(event));
+        for row in rows(key) {
+            group[row] |= bit;
+        }
+    }
+
+    /// The runs that may hold a key.
+    fn runs(&self, key: EventKey) -> impl Iterator<Item = i64> {
+        self.groups
+            .iter()
+            .zip(0..)
+            .flat_map(move |(group, number)| {
+                let mut found = rows(key).fold(u64::MAX, |found, row| found & group[row]);
+                std::iter::from_fn(move || {
+                    let bit = i64::from(found.trailing_zeros());
+                    found &= found.wrapping_sub(1);
+                    (bit < GROUP).then_some(number * GROUP + bit)
+                })
+            })
+    }
+
+    /// A run's filter as it is stored: one bit per row.
+    fn bits(&mut self, run: i64) -> Vec<u8> {
+        let (group, bit) = self.place(run);
+        group
+            .chunks(8)
+            .map(|rows| {
+                let bits = rows.iter().zip(0..);
+                bits.fold(0, |byte, (row, at)| byte | (u8::from(row & bit != 0) << at))
+            })
+            .collect()
+    }
+
+    fn add_bits(&mut self, run: i64, bits: &[u8]) -> Result<(), StoreError> {
+        if bits.len() * 8 != ROWS {
+            return Err(StoreError::Corrupt(format!(
+                "the filter of run {run} has {} bytes",
+                bits.len()
+            )));
+        }
+        let (group, bit) = self.place(run);
+        for (rows, byte) in group.chunks_mut(8).zip(bits) {
+            for (row, at) in rows.iter_mut().zip(0..8) {
+                if byte >> at & 1 == 1 {
+                    *row |= bit;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that everything up to here is in: the transaction that wrote it was committed.
+    pub(crate) fn reached(&mut self, event: i64) {
+        self.through = event;
+    }
+}
+
+impl Tx {
+    /// Brings the filters up to the last event in the books, whoever wrote it.
+    pub(crate) async fn catch_up(&mut self, keys: &mut Keys, last: i64) -> Result<(), StoreError> {
+        if keys.through > last {
+            // Other books than before: a backup was restored.
+            *keys = Keys::default();
+        }
+        while keys.through < last {
+            let run = run_of(keys.through + 1);
+            let through = end_of(run).min(last);
+            if !self.read_filter(keys, run, last).await? {
+                let read: Vec<(i64, Vec<u8>)> = on_tx!(&mut *self, db =>
+                    sqlx::query_as(sql!("keys/between")).bind(keys.through).bind(through)
+                        .fetch_all(db).await?);
+                for (event, key) in &read {
+                    keys.add(*event, key_of(*event, key)?);
+                }
+            }
+            keys.through = through;
+        }
+        Ok(())
+    }
+
+    /// Takes a full run's filter from the books; false when it is not full or not there.
+    async fn read_filter(
+        &mut self,
+        keys: &mut Keys,
+        run: i64,
+        last: i64,
+    ) -> Result<bool, StoreError> {
+        if end_of(run) > last || keys.through >= run << RUN_SHIFT {
+            return Ok(false);
+        }
+        let bits: Option<Vec<u8>> = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("keys/filter")).bind(run).fetch_optional(db).await?);
+        match bits {
+            Some(bits) => keys.add_bits(run, &bits).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Those of some keys that are in the books, with their events and contents.
+    pub(crate) async fn known(
+        &mut self,
+        keys: &Keys,
+        wanted: impl Iterator<Item = EventKey>,
+    ) -> Result<BTreeMap<EventKey, (i64, Hash)>, StoreError> {
+        let perhaps: Vec<(i64, String)> = wanted
+            .flat_map(|key| {
+                keys.runs(key)
+                    .map(move |run| (run, ledger::hash::hex(key.as_bytes())))
+            })
+            .collect();
+        if perhaps.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let perhaps = crate::books::json(&perhaps)?;
+        let statement = sql_of!(&*self, "keys/known");
+        let rows: Vec<KnownRow> = on_tx!(&mut *self, db =>
+            sqlx::query_as(statement).bind(&perhaps).fetch_all(db).await?);
+        rows.into_iter()
+            .map(|row| {
+                let content = Hash::from_slice(&row.content_hash).ok_or_else(|| {
+                    StoreError::Corrupt(format!("event {} has a malformed hash", row.id))
+                })?;
+                Ok((key_of(row.id, &row.key)?, (row.id, content)))
+            })
+            .collect()
+    }
+
+    /// Adds new events to the filters, and stores the filters of the runs that they fill.
+    pub(crate) async fn add_keys(
+        &mut self,
+        keys: &mut Keys,
+        events: &[EventRow<'_>],
+        before: &Counters,
+        after: &Counters,
+    ) -> Result<(), StoreError> {
+        for row in events {
+            keys.add(row.id, row.event.key);
+        }
+        for run in run_of(before.event + 1)..run_of(after.event + 1) {
+            on_tx!(&mut *self, db => sqlx::query(sql!("keys/insert_filter"))
+                .bind(run).bind(keys.bits(run)).execute(db).await?.rows_affected());
+        }
+        Ok(())
+    }
+}
+
+fn key_of(event: i64, bytes: &[u8]) -> Result<EventKey, StoreError> {
+    EventKey::from_slice(bytes)
+        .ok_or_else(|| StoreError::Corrupt(format!("event {event} has a malformed key")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: i64) -> EventKey {
+        EventKey::new("//tests", &number.to_string())
+    }
+
+    #[test]
+    fn no_key_is_overlooked_and_few_are_asked_for_in_vain() {
+        let mut keys = Keys::default();
+        // Two full runs, one of them in the second group, and a part of another.
+        let events = [
+            0..RUN,
+            GROUP * RUN..(GROUP + 1) * RUN,
+            5 * RUN..5 * RUN + 100,
+        ];
+        for event in events.iter().cloned().flatten() {
+            keys.add(event, key(event));
+        }
+        for event in events.into_iter().flatten() {
+            assert!(
+                keys.runs(key(event)).any(|run| run == run_of(event)),
+                "event {event}"
+            );
+        }
+        let others = (GROUP + 1) * RUN..(GROUP + 1) * RUN + 100_000;
+        let vain: usize = others.map(|event| keys.runs(key(event)).count()).sum();
+        // 0.094 per cent expected for a full run, two of which are there.
+        assert!((100..300).contains(&vain), "{vain} of 100000");
+    }
+
+    #[test]
+    fn a_stored_filter_is_the_filter() {
+        let mut keys = Keys::default();
+        for event in 3 * RUN..4 * RUN {
+            keys.add(event, key(event));
+        }
+        let mut read = Keys::default();
+        read.add_bits(3, &keys.bits(3)).unwrap();
+        assert_eq!(keys.groups, read.groups);
+        assert!(read.add_bits(3, &[0; 8]).is_err());
+    }
+}
