@@ -229,9 +229,9 @@ impl Store {
         Self::open_with(url, password, STALL).await
     }
 
-    /// The same with another `stall`: writers stand in line, so a server ends the transaction of one
-    /// who does nothing for so long (a frozen process, a machine that went away), and any statement
-    /// of a writer that takes [`STATEMENT_STALLS`] times as long.
+    /// The same with another `stall`: writers stand in line, so PostgreSQL ends the transaction of an
+    /// intake that does nothing for so long (a frozen process, a machine that went away), and any
+    /// statement of it that takes four times as long.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be reached or migrated.
@@ -311,20 +311,31 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let mut tx = match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres { pool, stall, .. } => {
-                let mut tx = pool.begin().await?;
-                let (idle, statement) =
-                    (stall.as_millis(), (*stall * STATEMENT_STALLS).as_millis());
-                let limits = format!(
-                    "SET LOCAL idle_in_transaction_session_timeout = {idle}; SET LOCAL statement_timeout = {statement}"
-                );
-                sqlx::raw_sql(AssertSqlSafe(limits))
-                    .execute(&mut *tx)
-                    .await?;
-                Tx::Postgres(tx)
-            }
+            Self::Postgres { pool, .. } => Tx::Postgres(pool.begin().await?),
         };
-        on_tx!(&mut tx, db => sqlx::query(sql!("writer")).execute(db).await?.rows_affected());
+        tx.wait_in_line().await?;
+        Ok(tx)
+    }
+
+    /// Begins to write something short: a server ends it when nothing comes for as long as `stall`,
+    /// because the others wait.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub(crate) async fn begin_briefly(&self) -> Result<Tx, StoreError> {
+        let Self::Postgres { pool, stall, .. } = self else {
+            return self.begin().await;
+        };
+        let mut tx = pool.begin().await?;
+        let (idle, statement) = (stall.as_millis(), (*stall * STATEMENT_STALLS).as_millis());
+        let limits = format!(
+            "SET LOCAL idle_in_transaction_session_timeout = {idle}; SET LOCAL statement_timeout = {statement}"
+        );
+        sqlx::raw_sql(AssertSqlSafe(limits))
+            .execute(&mut *tx)
+            .await?;
+        let mut tx = Tx::Postgres(tx);
+        tx.wait_in_line().await?;
         Ok(tx)
     }
 
@@ -364,6 +375,11 @@ impl Store {
 }
 
 impl Tx {
+    async fn wait_in_line(&mut self) -> Result<(), StoreError> {
+        on_tx!(self, db => sqlx::query(sql!("writer")).execute(db).await?.rows_affected());
+        Ok(())
+    }
+
     /// Makes it so.
     ///
     /// # Errors

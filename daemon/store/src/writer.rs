@@ -73,7 +73,7 @@ impl Writer {
         batches: &[IntakeBatch],
         stamp: &Stamp,
     ) -> Result<Written, StoreError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.store.begin_briefly().await?;
         // Only after the writer's row, so that whoever holds these can go on.
         let mut keys = self.store.keys().lock().await;
         let all = tx
@@ -136,7 +136,7 @@ impl Writer {
         batches: &[IntakeBatch],
         taken: &[Taken],
     ) -> Result<bool, StoreError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.store.begin_briefly().await?;
         let mut written = true;
         for (batch, taken) in batches.iter().zip(taken) {
             if *taken == Taken::Done {

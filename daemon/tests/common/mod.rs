@@ -93,26 +93,35 @@ pub fn configure(dir: &Path, change: impl Fn(String) -> String) {
 pub fn database(name: &str) -> String {
     let url = peer("TIEOUT_TEST_POSTGRES");
     let name = format!("{name}_{}", std::process::id());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut connection = PgConnection::connect(&url).await.unwrap();
-        connection
-            .execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
-            .await
-            .unwrap();
-        connection
-            .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-            .await
-            .unwrap();
-    });
+    administer(&format!("DROP DATABASE IF EXISTS {name}"));
+    administer(&format!("CREATE DATABASE {name}"));
     let base = url
         .rsplit_once('/')
         .map_or(url.as_str(), |(base, _)| base)
         .to_owned();
     format!("{base}/{name}")
+}
+
+/// Gives a database of [`database`] back.
+pub fn drop_database(url: &str) {
+    let name = url.rsplit('/').next().unwrap();
+    administer(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+}
+
+fn administer(statement: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(&peer("TIEOUT_TEST_POSTGRES"))
+            .await
+            .unwrap();
+        connection
+            .execute(AssertSqlSafe(statement.to_owned()))
+            .await
+            .unwrap();
+    });
 }
 
 /// A free loopback port.

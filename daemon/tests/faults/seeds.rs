@@ -1,0 +1,299 @@
+//! Short runs over files, each with faults that its seed chooses: stopped before a statement and killed,
+//! a statement that fails, a commit whose answer is lost, killed at any moment; on SQLite and PostgreSQL.
+
+use super::books::Books;
+use super::oracle::Ledger;
+use super::stream::{self, Partitions};
+use super::{classified, common, company, control_closes, holds, wanted, write_inbox};
+use fastrand::Rng;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex};
+use std::time::{Duration, Instant};
+
+/// Different streams; the runs share them, so that each is run undisturbed once.
+const STREAMS: u64 = 6;
+
+const INPUTS: usize = 160;
+
+/// How long a run may take, restarts and all.
+const LIMIT: Duration = Duration::from_secs(60);
+
+const CONFIGURATION: &str =
+    "intake_events: 24\nsources: { billing: { file: { folder: inbox } } }\n";
+
+/// One stream, what it must come to, and how many statements and commits that takes undisturbed.
+struct Undisturbed {
+    partitions: Partitions,
+    wanted: Ledger,
+    statements: u64,
+    commits: u64,
+    took: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Database {
+    Sqlite,
+    Postgres,
+}
+
+static UNDISTURBED: LazyLock<BTreeMap<(Database, u64), Undisturbed>> = LazyLock::new(|| {
+    let mut all = BTreeMap::new();
+    for database in [Database::Sqlite, Database::Postgres] {
+        for number in 0..STREAMS {
+            all.insert((database, number), undisturbed(database, number));
+        }
+    }
+    all
+});
+
+/// A run without a fault: already that must be the reference ledger's.
+fn undisturbed(database: Database, number: u64) -> Undisturbed {
+    let partitions = stream::partitions(number, INPUTS, 3);
+    let wanted = wanted([("billing", &partitions)]);
+    let run = Run::new(database, &format!("undisturbed-{number}"), &partitions);
+    let trace = run.dir.join("trace");
+    let begun = Instant::now();
+    let ended = run
+        .ingest(Some(&format!("trace:{}", trace.display())))
+        .wait()
+        .unwrap();
+    assert!(ended.success());
+    let took = begun.elapsed();
+    holds("undisturbed", &run.dir, &run.books, &wanted);
+    control_closes("undisturbed", &run.dir);
+    let text = std::fs::read_to_string(trace).unwrap();
+    let count =
+        |what: &str| u64::try_from(text.lines().filter(|line| *line == what).count()).unwrap();
+    let (statements, commits) = (count("statement"), count("commit"));
+    run.forget();
+    Undisturbed {
+        partitions,
+        wanted,
+        statements,
+        commits,
+        took,
+    }
+}
+
+/// A company of its own for one run.
+struct Run {
+    dir: PathBuf,
+    books: Books,
+}
+
+impl Run {
+    fn new(database: Database, name: &str, partitions: &Partitions) -> Self {
+        let name = format!("faults-{name}-{database:?}").to_lowercase();
+        let dir = common::folder(&name);
+        let books = match database {
+            Database::Sqlite => Books::Sqlite(dir.join("books.db")),
+            Database::Postgres => Books::Postgres(common::database(&name.replace('-', "_"))),
+        };
+        company(&dir, &books, CONFIGURATION);
+        write_inbox(&dir, partitions);
+        Self { dir, books }
+    }
+
+    fn ingest(&self, fault: Option<&str>) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tieout"));
+        command
+            .args(["-c", &common::config(&self.dir), "ingest"])
+            .env("USER", "tester")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        if let Some(fault) = fault {
+            command.env("TIEOUT_FAULT", fault);
+        }
+        command.spawn().unwrap()
+    }
+
+    /// Only what held is forgotten; a failed run can be looked at.
+    fn forget(self) {
+        std::fs::remove_dir_all(&self.dir).unwrap();
+        if let Books::Postgres(url) = &self.books {
+            common::drop_database(url);
+        }
+    }
+}
+
+/// What a run's log says, once it ended.
+fn log(child: &mut Child) -> String {
+    let mut text = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut text)
+        .unwrap();
+    text
+}
+
+/// Lets a run go on until it stops itself before a statement, then kills it. False if it ended first.
+fn kill_where_it_stops(what: &str, mut child: Child) -> bool {
+    let mut stopped = false;
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        classified(what, &line);
+        if line.starts_with("stopped before statement") {
+            stopped = true;
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    stopped
+}
+
+fn kill_after(child: &mut Child, after: Duration) -> bool {
+    std::thread::sleep(after);
+    let running = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    running
+}
+
+/// Which faults happened.
+static HAPPENED: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
+const FAULTS: [&str; 4] = [
+    "killed before a statement",
+    "killed at some moment",
+    "statements failed",
+    "answers to a commit lost",
+];
+
+/// Disturbs a run once, as the random numbers say. What happened is counted.
+fn disturb(what: &str, rng: &mut Rng, run: &Run, undisturbed: &Undisturbed) {
+    let kind = *rng.choice(&[0, 0, 0, 1, 2, 2, 3]).unwrap();
+    let happened = match kind {
+        0 => {
+            let fault = format!("stop:{}", rng.u64(1..=undisturbed.statements));
+            kill_where_it_stops(&format!("{what}, {fault}"), run.ingest(Some(&fault)))
+        }
+        1 => {
+            let micros = u64::try_from(undisturbed.took.as_micros()).unwrap();
+            kill_after(
+                &mut run.ingest(None),
+                Duration::from_micros(rng.u64(0..micros)),
+            )
+        }
+        _ => {
+            let fault = if kind == 2 {
+                format!("fail:{}", rng.u64(1..=undisturbed.statements))
+            } else {
+                format!("lost:{}", rng.u64(1..=undisturbed.commits))
+            };
+            let mut child = run.ingest(Some(&fault));
+            let text = log(&mut child);
+            let ended = child.wait().unwrap();
+            classified(&format!("{what}, {fault}"), &text);
+            // What is lost while the books are opened ends the command; during intake it is tried again.
+            assert!(
+                ended.code().is_some_and(|code| code <= 2),
+                "{what}, {fault}: {text}"
+            );
+            true
+        }
+    };
+    if happened {
+        HAPPENED[kind].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// One seed: some faults one after the other, then a run to the end.
+fn seed(seed: u64) {
+    let mut rng = Rng::with_seed(seed);
+    let database = if seed % 10 < 7 {
+        Database::Sqlite
+    } else {
+        Database::Postgres
+    };
+    let undisturbed = &UNDISTURBED[&(database, seed % STREAMS)];
+    let what = format!("seed {seed} on {database:?}");
+    let run = Run::new(database, &format!("seed-{seed}"), &undisturbed.partitions);
+    for _ in 0..*rng.choice(&[1, 1, 2, 3]).unwrap() {
+        disturb(&what, &mut rng, &run, undisturbed);
+    }
+    let begun = Instant::now();
+    let mut child = run.ingest(None);
+    let text = log(&mut child);
+    assert!(child.wait().unwrap().success(), "{what}: {text}");
+    assert!(begun.elapsed() < LIMIT, "{what} took {:?}", begun.elapsed());
+    classified(&what, &text);
+    holds(&what, &run.dir, &run.books, &undisturbed.wanted);
+    run.forget();
+}
+
+/// Runs seeds on all cores until they are used up or the time is.
+fn runs(seeds: std::ops::Range<u64>, until: Option<Instant>) -> u64 {
+    LazyLock::force(&UNDISTURBED);
+    let next = Mutex::new(seeds);
+    let done = AtomicU64::new(0);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                while until.is_none_or(|until| Instant::now() < until) {
+                    let Some(one) = next.lock().unwrap().next() else {
+                        return;
+                    };
+                    seed(one);
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    done.into_inner()
+}
+
+fn tell(done: u64) -> u64 {
+    let happened = FAULTS.iter().zip(&HAPPENED).map(|(name, count)| {
+        let count = count.load(Ordering::Relaxed);
+        eprintln!("  {count:>6} {name}");
+        count
+    });
+    let happened = happened.sum();
+    eprintln!(
+        "{done} runs, {happened} faults, and the books are those of the reference ledger after each"
+    );
+    happened
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
+#[test]
+fn after_any_fault_the_books_are_those_of_the_reference_ledger() {
+    let (first, count) = (
+        setting("TIEOUT_FAULT_SEED", 1),
+        setting("TIEOUT_FAULT_RUNS", 200),
+    );
+    let done = runs(first..first + count, None);
+    assert_eq!(done, count);
+    let happened = tell(done);
+    assert!(
+        happened >= count * 9 / 10,
+        "most runs must meet their fault, {happened} of {count} did"
+    );
+}
+
+/// `make soak`: as many seeds as fit into `TIEOUT_SOAK_SECONDS`, beginning where the time says.
+#[test]
+#[ignore = "as long as one wants: make soak"]
+fn soak() {
+    let seconds = setting("TIEOUT_SOAK_SECONDS", 600);
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let first = setting("TIEOUT_FAULT_SEED", since.as_secs());
+    eprintln!("seeds from {first}");
+    let done = runs(
+        first..u64::MAX,
+        Some(Instant::now() + Duration::from_secs(seconds)),
+    );
+    tell(done);
+}
