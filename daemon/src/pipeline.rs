@@ -208,9 +208,11 @@ impl Writing<'_> {
     async fn write(&mut self, mapped: Mapped) -> anyhow::Result<IntakeSummary> {
         let oldest = mapped.batches.iter().filter_map(|batch| batch.oldest).min();
         let mut batches = Vec::with_capacity(mapped.batches.len());
+        let mut homes = Vec::with_capacity(mapped.batches.len());
         for (batch, items) in mapped.batches.into_iter().zip(mapped.items) {
-            let items = items.collect().await?;
+            let (items, home) = items.collect().await?;
             batches.push(intake(self.company, self.from, batch, items));
+            homes.push(home);
         }
         let written = self.persist(&batches).await?;
         if let Some(oldest) = oldest {
@@ -238,8 +240,9 @@ impl Writing<'_> {
             // A reader that ended needs no news.
             let _ended = self.tell.send(news);
         }
-        // Thousands of small values: giving them back takes time that the next batch need not wait for.
-        drop(tokio::task::spawn_blocking(move || drop(batches)));
+        for (batch, home) in batches.into_iter().zip(homes) {
+            home.take(batch.items);
+        }
         Ok(written.summary)
     }
 
@@ -302,7 +305,7 @@ pub(crate) async fn take_one(
     writer: &mut Writer,
 ) -> anyhow::Result<IntakeSummary> {
     let answers = company.mapper().map(std::mem::take(&mut batch.events));
-    let items = answers.collect().await?;
+    let (items, _home) = answers.collect().await?;
     let batch = intake(company, from, batch, items);
     let partition = format!("{}/{}", batch.source, batch.partition);
     let expected = batch.from;

@@ -6,6 +6,7 @@
 //! hold suspends the event and says what to do.
 
 use crate::event::Event;
+use crate::native::{Comparison, Look};
 use crate::program::{Action, EntryRule, Expr, LineRule, Post, Program, Rule, Sourced, Target};
 use chrono::{DateTime, NaiveDate};
 use ledger::money::parse_decimal;
@@ -35,6 +36,8 @@ pub struct Evaluator<'p> {
     program: &'p Program,
     context: &'p Context,
     expressions: Vec<Expression<Standard>>,
+    /// Those of them that need no interpreter, at the same places.
+    comparisons: Vec<Option<Comparison>>,
     vm: VM,
 }
 
@@ -47,9 +50,21 @@ const RATES: &str = "rates";
 /// One event while it is being decided.
 struct Subject<'e> {
     event: &'e Event,
-    time: String,
     /// The event as the interpreter sees it, built when an expression first needs it.
     variable: OnceCell<Variable>,
+}
+
+impl Subject<'_> {
+    fn time(&self) -> String {
+        let time = self.event.time.map(|time| time.to_rfc3339());
+        time.unwrap_or_default()
+    }
+}
+
+impl<'e> Look<'e> for Subject<'e> {
+    fn look(&self, path: &[String]) -> Option<&'e Value> {
+        look(self, path, None)
+    }
 }
 
 /// The element that a line runs over.
@@ -90,16 +105,19 @@ impl<'p> Evaluator<'p> {
             program,
             context,
             expressions,
+            comparisons: program
+                .expressions
+                .iter()
+                .map(|text| Comparison::of(text))
+                .collect(),
             vm: VM::new(),
         }
     }
 
     /// Decides an event.
     pub fn decide(&mut self, event: &Event) -> Decision {
-        let time = event.time.map(|time| time.to_rfc3339()).unwrap_or_default();
         let subject = Subject {
             event,
-            time,
             variable: OnceCell::new(),
         };
         let program = self.program;
@@ -554,6 +572,12 @@ impl<'p> Evaluator<'p> {
         match &source.expr {
             Expr::Path(path) => plain(subject, path, element, &source.text),
             Expr::Computed(index) => {
+                // With an element the names may mean something else.
+                let native = self.comparisons.get(*index).and_then(Option::as_ref);
+                let native = native.filter(|_| element.is_none());
+                if let Some(holds) = native.and_then(|native| native.holds(subject)) {
+                    return Ok(Taken::Flag(holds));
+                }
                 let unreadable = || format!("`{}` cannot be computed", source.text);
                 let expression = self.expressions.get(*index).ok_or_else(unreadable)?;
                 let base = subject.variable.get_or_init(|| variable_of(subject));
@@ -597,7 +621,7 @@ fn plain(
             "source" => return Ok(Taken::Text(event.source.clone())),
             "type" => return Ok(Taken::Text(event.kind.clone())),
             "subject" => return Ok(Taken::Text(event.subject.clone().unwrap_or_default())),
-            "time" => return Ok(Taken::Text(subject.time.clone())),
+            "time" => return Ok(Taken::Text(subject.time())),
             _ => {}
         }
     }
@@ -605,7 +629,7 @@ fn plain(
         None | Some(Value::Null) => Ok(Taken::Null),
         Some(Value::Bool(flag)) => Ok(Taken::Flag(*flag)),
         Some(Value::String(text)) => Ok(Taken::Text(text.clone())),
-        Some(Value::Number(number)) => parse_decimal(&number.to_string())
+        Some(Value::Number(number)) => parse_decimal(number.as_str())
             .map(Taken::Number)
             .map_err(|e| e.to_string()),
         Some(Value::Array(_) | Value::Object(_)) => {
@@ -643,7 +667,7 @@ fn variable_of(subject: &Subject<'_>) -> Variable {
             "subject",
             text(event.subject.as_deref().unwrap_or_default()),
         ),
-        ("time", text(&subject.time)),
+        ("time", text(&subject.time())),
         ("data", Variable::from(&event.data)),
     ];
     for (name, value) in fields {

@@ -135,25 +135,37 @@ fn moment(text: &str) -> Result<DateTime<Utc>, EventError> {
         .map_err(|_bad| EventError::Time(text.to_owned()))
 }
 
+/// Refuses the first number that decimals cannot hold; where it stands is only worked out then.
 fn check_numbers(value: &Value, path: &str) -> Result<(), EventError> {
-    match value {
-        Value::Number(number) => {
-            let text = number.to_string();
-            match parse_decimal(&text) {
-                Ok(_) => Ok(()),
-                Err(_) => Err(EventError::Number {
-                    path: path.to_owned(),
-                    number: text,
-                }),
-            }
+    let Err((mut parts, number)) = first_unheld(value) else {
+        return Ok(());
+    };
+    parts.push(path.to_owned());
+    parts.reverse();
+    Err(EventError::Number {
+        path: parts.concat(),
+        number,
+    })
+}
+
+/// The path to the number, from its end, and the number.
+fn first_unheld(value: &Value) -> Result<(), (Vec<String>, String)> {
+    let below = |part: String| {
+        |(mut parts, number): (Vec<String>, String)| {
+            parts.push(part);
+            (parts, number)
         }
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, item)| check_numbers(item, &format!("{path}[{index}]"))),
-        Value::Object(map) => map
-            .iter()
-            .try_for_each(|(key, item)| check_numbers(item, &format!("{path}.{key}"))),
+    };
+    match value {
+        Value::Number(number) => parse_decimal(number.as_str())
+            .map(drop)
+            .map_err(|_beyond| (Vec::new(), number.to_string())),
+        Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+            first_unheld(item).map_err(|found| below(format!("[{index}]"))(found))
+        }),
+        Value::Object(map) => map.iter().try_for_each(|(key, item)| {
+            first_unheld(item).map_err(|found| below(format!(".{key}"))(found))
+        }),
         Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
     }
 }
@@ -164,7 +176,7 @@ fn canonical(value: &Value, encoder: &mut Encoder) {
         Value::Bool(flag) => encoder.value(flag),
         Value::Number(number) => {
             encoder.text("number");
-            encoder.value(number);
+            encoder.text(number.as_str());
         }
         Value::String(text) => {
             encoder.text("text");

@@ -12,6 +12,7 @@ pub mod event;
 pub mod expression;
 pub mod golden;
 mod linear;
+mod native;
 pub mod pack;
 pub mod program;
 mod schema;

@@ -5,17 +5,17 @@
 //! a dozen lines of any language.
 
 use crate::hash::Hash;
-use sha2::{Digest, Sha256};
 use std::fmt::Display;
+use std::io::Write;
 
-/// Feeds fields into a SHA-256.
+/// Gathers fields for a SHA-256.
 #[derive(Debug)]
-pub struct Encoder(Sha256);
+pub struct Encoder(Vec<u8>);
 
 impl Encoder {
     /// Begins an encoding of the named kind.
     pub fn new(kind: &str) -> Self {
-        let mut encoder = Self(Sha256::new());
+        let mut encoder = Self(Vec::with_capacity(1 << 10));
         encoder.text(kind);
         encoder
     }
@@ -23,8 +23,8 @@ impl Encoder {
     /// A field of bytes.
     pub fn bytes(&mut self, bytes: &[u8]) {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.0.update(length.to_be_bytes());
-        self.0.update(bytes);
+        self.0.extend_from_slice(&length.to_be_bytes());
+        self.0.extend_from_slice(bytes);
     }
 
     /// A field of UTF-8 text.
@@ -34,11 +34,19 @@ impl Encoder {
 
     /// A field holding a value's text.
     pub fn value(&mut self, value: impl Display) {
-        self.text(&value.to_string());
+        let at = self.0.len();
+        self.0.extend_from_slice(&[0; 4]);
+        // Writing to a vector cannot fail.
+        let _ok = write!(self.0, "{value}");
+        let written = self.0.len() - at - 4;
+        let length = u32::try_from(written).unwrap_or(u32::MAX).to_be_bytes();
+        if let Some(place) = self.0.get_mut(at..at + 4) {
+            place.copy_from_slice(&length);
+        }
     }
 
     /// The hash of all fields.
     pub fn finish(self) -> Hash {
-        Hash::from_slice(&self.0.finalize()).unwrap_or(Hash::ZERO)
+        Hash::of(&self.0)
     }
 }

@@ -15,7 +15,31 @@ const CHUNK: usize = 500;
 /// Work for one worker.
 struct Job {
     events: Vec<RawEvent>,
-    answer: oneshot::Sender<Vec<IntakeItem>>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// What a worker made, and the way back to it: memory is cheapest to give back, and to use again, on the
+/// thread that asked for it.
+#[derive(Debug)]
+struct Answer {
+    items: Vec<IntakeItem>,
+    home: Sender<Vec<IntakeItem>>,
+}
+
+/// The way home for the items of a batch, chunk by chunk in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Home(Vec<(usize, Sender<Vec<IntakeItem>>)>);
+
+impl Home {
+    /// Sends items that are done with to the threads that made them.
+    pub(crate) fn take(self, items: Vec<IntakeItem>) {
+        let mut items = items.into_iter();
+        for (count, home) in self.0 {
+            let chunk: Vec<IntakeItem> = items.by_ref().take(count).collect();
+            // A worker that ended takes nothing; then they are dropped here.
+            let _ended = home.send(chunk);
+        }
+    }
 }
 
 /// Workers that wait for events.
@@ -26,19 +50,20 @@ pub(crate) struct Mapper {
 
 /// Answers to come, in the order of the events.
 #[derive(Debug)]
-pub(crate) struct Answers(Vec<oneshot::Receiver<Vec<IntakeItem>>>);
+pub(crate) struct Answers(Vec<oneshot::Receiver<Answer>>);
 
 impl Answers {
     /// Waits for all of them.
-    pub(crate) async fn collect(self) -> anyhow::Result<Vec<IntakeItem>> {
-        let mut items = Vec::new();
+    pub(crate) async fn collect(self) -> anyhow::Result<(Vec<IntakeItem>, Home)> {
+        let (mut items, mut home) = (Vec::new(), Home::default());
         for answer in self.0 {
             let mut part = answer
                 .await
                 .context("a mapping worker broke off; nothing of its batch is written")?;
-            items.append(&mut part);
+            home.0.push((part.items.len(), part.home));
+            items.append(&mut part.items);
         }
-        Ok(items)
+        Ok((items, home))
     }
 }
 
@@ -77,18 +102,22 @@ impl Mapper {
 
 fn work(queue: &Mutex<Receiver<Job>>, program: &Program, context: &Context, clock: &dyn Clock) {
     let mut evaluator = Evaluator::new(program, context);
+    let (home, done) = channel();
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { events, answer }) = next else {
             return;
         };
+        // What came back while this worker waited is dropped here.
+        done.try_iter().for_each(drop);
         let now = clock.now();
         let items = events
             .into_iter()
             .map(|raw| decide(&mut evaluator, raw, now))
             .collect();
+        let home = home.clone();
         // Nobody waits any more: the pipeline ended.
-        let _ended = answer.send(items);
+        let _ended = answer.send(Answer { items, home });
     }
 }
 

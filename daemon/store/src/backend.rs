@@ -4,7 +4,7 @@ use crate::keys::SharedKeys;
 use ledger::Class;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -275,8 +275,13 @@ impl Store {
             .clone()
             .pragma("cache_size", "-65536")
             .pragma("wal_autocheckpoint", "16384");
+        // A commit that a full disk refuses is rolled back by SQLite itself, of which the driver hears
+        // nothing: it would refuse every further transaction on that connection.
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            .before_acquire(|connection, _age| {
+                Box::pin(async move { Ok(!connection.is_in_transaction()) })
+            })
             .connect_with(writing)
             .await?;
         let read = SqlitePoolOptions::new()

@@ -1,6 +1,7 @@
 //! Dictionaries, periods and mapping versions: the names behind the numbers.
 
 use crate::bulk::{Field, Table};
+use crate::index::Index;
 use crate::{Store, StoreError, Tx};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::{Account, Currency, Dimensions, Entity, FiscalPeriod, Hash};
@@ -54,7 +55,7 @@ pub struct Names {
     pub(crate) rules: BTreeMap<Hash, BTreeMap<String, i64>>,
     pub(crate) types: BTreeMap<String, i64>,
     pub(crate) origins: BTreeMap<String, i64>,
-    pub(crate) dimension_sets: BTreeMap<Hash, i64>,
+    pub(crate) dimension_sets: Index<Hash, i64>,
     pub(crate) periods: BTreeMap<(i64, i32, u32), i64>,
     /// Read anew in every transaction: another process may close a period.
     pub(crate) closed: BTreeSet<i64>,
@@ -303,7 +304,7 @@ impl Tx {
         }
         let new: Vec<(Hash, String)> = missing
             .iter()
-            .filter(|(hash, _)| !names.dimension_sets.contains_key(hash))
+            .filter(|(hash, _)| !names.dimension_sets.contains(hash))
             .map(|(hash, dimensions)| Ok((*hash, json(dimensions)?)))
             .collect::<Result<_, StoreError>>()?;
         let count = i64::try_from(new.len()).unwrap_or(i64::MAX);

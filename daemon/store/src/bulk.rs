@@ -65,11 +65,13 @@ async fn insert_sqlite<'v, const N: usize>(
     table: Table<N>,
     mut rows: impl ExactSizeIterator<Item = [Field<'v>; N]> + Send,
 ) -> Result<(), StoreError> {
-    let mut next = bound(&mut rows)?;
+    let mut moments = Moments::default();
+    let mut next = bound(&mut rows, &mut moments)?;
     while let Some((size, arguments)) = next {
         let statement = AssertSqlSafe(insert_statement(table, size));
         let inserting = sqlx::query_with(statement, arguments).execute(&mut *connection);
-        let (done, bound) = futures_util::future::join(inserting, async { bound(&mut rows) }).await;
+        let (done, bound) =
+            futures_util::future::join(inserting, async { bound(&mut rows, &mut moments) }).await;
         all_arrived(table.name, size, done?.rows_affected())?;
         next = bound?;
     }
@@ -79,6 +81,7 @@ async fn insert_sqlite<'v, const N: usize>(
 /// The values of the next statement, and how many rows they are.
 fn bound<'v, const N: usize>(
     rows: &mut impl ExactSizeIterator<Item = [Field<'v>; N]>,
+    moments: &mut Moments,
 ) -> Result<Option<(usize, SqliteArguments)>, StoreError> {
     if rows.len() == 0 {
         return Ok(None);
@@ -88,7 +91,7 @@ fn bound<'v, const N: usize>(
     arguments.reserve(size * N, 0);
     for row in rows.take(size) {
         for field in row {
-            bind(&mut arguments, field)?;
+            bind(&mut arguments, field, moments)?;
         }
     }
     Ok(Some((size, arguments)))
@@ -113,14 +116,31 @@ fn insert_statement<const N: usize>(table: Table<N>, rows: usize) -> String {
     )
 }
 
-fn bind(arguments: &mut SqliteArguments, field: Field<'_>) -> Result<(), StoreError> {
+/// The text of the last moment: the rows of a batch share the moment at which they were taken.
+#[derive(Debug, Default)]
+struct Moments(DateTime<Utc>, String);
+
+impl Moments {
+    /// As sqlx writes moments itself, so that the text sorts by time.
+    fn text(&mut self, at: DateTime<Utc>) -> String {
+        if at != self.0 || self.1.is_empty() {
+            *self = Self(at, at.to_rfc3339_opts(SecondsFormat::AutoSi, false));
+        }
+        self.1.clone()
+    }
+}
+
+fn bind(
+    arguments: &mut SqliteArguments,
+    field: Field<'_>,
+    moments: &mut Moments,
+) -> Result<(), StoreError> {
     match field {
         Field::Null => arguments.add(None::<i64>),
         Field::Int(value) => arguments.add(value),
         Field::Bytes(bytes) => arguments.add(bytes.to_vec()),
         Field::Text(text) => arguments.add(text.to_owned()),
-        // As sqlx writes moments itself, so that the text sorts by time.
-        Field::Moment(at) => arguments.add(at.to_rfc3339_opts(SecondsFormat::AutoSi, false)),
+        Field::Moment(at) => arguments.add(moments.text(at)),
         Field::Day(on) => arguments.add(on),
     }
     .map_err(|error| StoreError::Database(sqlx::Error::Encode(error)))

@@ -11,11 +11,11 @@
 //! brought up to the last event that the row counts. A full run's filter is stored in the transaction
 //! that fills the run. Two bytes per event in memory: 128 MiB for sixty-seven million events.
 
+use crate::index::Index;
 use crate::sort::{Counters, EventRow};
 use crate::take::KnownRow;
 use crate::{StoreError, Tx};
 use ledger::{EventKey, Hash};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -190,7 +190,7 @@ impl Tx {
         &mut self,
         keys: &Keys,
         wanted: impl Iterator<Item = EventKey>,
-    ) -> Result<BTreeMap<EventKey, (i64, Hash)>, StoreError> {
+    ) -> Result<Index<EventKey, (i64, Hash)>, StoreError> {
         let perhaps: Vec<(i64, String)> = wanted
             .flat_map(|key| {
                 keys.runs(key)
@@ -198,7 +198,7 @@ impl Tx {
             })
             .collect();
         if perhaps.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(Index::default());
         }
         let perhaps = crate::books::json(&perhaps)?;
         let statement = sql_of!(&*self, "keys/known");

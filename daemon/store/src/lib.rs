@@ -13,6 +13,7 @@ pub mod control;
 pub mod evidence;
 pub mod export;
 mod fault;
+mod index;
 pub mod intake;
 pub mod journal;
 mod keys;

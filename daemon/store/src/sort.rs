@@ -3,6 +3,7 @@
 
 use crate::StoreError;
 use crate::books::{Missing, Names};
+use crate::index::Index;
 use crate::intake::{
     DecidedEvent, IntakeBatch, IntakeContent, IntakeItem, IntakeSummary, PreparedDecision,
     PreparedEntry, ReadEvent,
@@ -99,7 +100,7 @@ pub(crate) struct JournalRows<'b> {
 pub(crate) struct Sorting<'b, 'n> {
     names: &'n Names,
     /// Events of the books that this batch brings again, and those of this batch so far.
-    seen: BTreeMap<EventKey, (i64, Hash)>,
+    seen: Index<EventKey, (i64, Hash)>,
     pub(crate) missing: Missing<'b>,
     pub(crate) last: Counters,
     pub(crate) events: Vec<EventRow<'b>>,
@@ -113,7 +114,7 @@ pub(crate) struct Sorting<'b, 'n> {
 impl<'b, 'n> Sorting<'b, 'n> {
     pub(crate) fn new(
         names: &'n Names,
-        seen: BTreeMap<EventKey, (i64, Hash)>,
+        seen: Index<EventKey, (i64, Hash)>,
         last: Counters,
     ) -> Self {
         Self {

@@ -4,6 +4,7 @@
 
 use crate::books::Names;
 use crate::bulk::{Field, Table};
+use crate::index::Index;
 use crate::intake::{IntakeBatch, IntakeContent, IntakeSummary, PreparedDecision, Stamp};
 use crate::keys::Keys;
 use crate::sort::{Counters, EntryRow, EventRow, JournalRows, Sorting, count};
@@ -11,7 +12,6 @@ use crate::{StoreError, Tx};
 use ledger::chain::{Link, merkle_root};
 use ledger::{Decision, EventKey, Hash};
 use sqlx::FromRow;
-use std::collections::BTreeMap;
 
 /// What became of a partition's batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Tx {
             ..Names::default()
         };
         let sorted = loop {
-            let mut sorting = Sorting::new(&names, BTreeMap::new(), counters.clone());
+            let mut sorting = Sorting::new(&names, Index::default(), counters.clone());
             for (event, decision) in &decisions {
                 sorting.decision(*event, decision, mapping)?;
             }
