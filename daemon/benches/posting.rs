@@ -1,7 +1,7 @@
 //! How fast posting is, beside the bare operation and the obvious way, in one run on one machine.
 //!
 //! (a) the very rows that our tables hold, copied or inserted into tables with the one unique index and
-//! nothing else; (b) `tieout ingest` of the events from a file, into an empty ledger; (c) `tieout run` of
+//! nothing else, in transactions as large as ours; (b) `tieout ingest` of the events from a file, into an empty ledger; (c) `tieout run` of
 //! the same events from Kafka; (d) the obvious pipeline: parse, stage, dedupe with ON CONFLICT, three indexed
 //! lines per event. Each begins after a checkpoint of the server, so that none pays for another's pages. Then the cost of an event in a small ledger and in a large one, and
 //! the time from the broker into the books at a thousand events a second. Ratios stand on lines of their own.
@@ -152,18 +152,17 @@ impl Bench<'_> {
         c.tell("c  tieout run, from Kafka");
         ratios.push((format!("{database}.c/b"), c.rate() / b.rate()));
         if self.postgres.is_some() {
-            let d = [1, 2, 4]
-                .map(|connections| {
-                    let d = self.obvious(&file, events, connections);
-                    d.tell(&format!(
-                        "d  the obvious pipeline, {connections} connections"
-                    ));
-                    d
-                })
-                .into_iter()
-                .max_by(|left, right| left.rate().total_cmp(&right.rate()))
-                .unwrap();
-            ratios.push((format!("{database}.b/d"), b.rate() / d.rate()));
+            let mut best = 0.0_f64;
+            for connections in [1, 2, 4] {
+                let d = self.obvious(&file, events, connections);
+                d.tell(&format!(
+                    "d  the obvious pipeline, {connections} connections"
+                ));
+                let ratio = format!("{database}.b/d.{connections}-connections");
+                ratios.push((ratio, b.rate() / d.rate()));
+                best = best.max(d.rate());
+            }
+            ratios.push((format!("{database}.b/d"), b.rate() / best));
         }
         self.latency();
         self.growth(database, large, ratios, peak);
@@ -277,7 +276,7 @@ impl Bench<'_> {
                 let (server, _) = base.rsplit_once('/').unwrap();
                 let from = format!("{server}/bench_b");
                 let to = self.url("a");
-                let copied = self.runtime.block_on(copied_rows(&from));
+                let copied = self.runtime.block_on(copied_rows(&from, events));
                 self.settle();
                 let before = self.clocks();
                 let begun = Instant::now();
@@ -620,50 +619,77 @@ fn memory(process: u32) -> u64 {
         .unwrap_or(0)
 }
 
-const TABLES: [&str; 4] = ["event", "outcome", "entry", "line"];
+/// Our large tables, each with the number by which a batch's rows are found.
+const TABLES: [(&str, &str); 4] = [
+    ("event", "id"),
+    ("outcome", "event_id"),
+    ("entry", "id"),
+    ("line", "entry_id"),
+];
 
-/// The rows of our tables as `COPY` gives them.
-async fn copied_rows(url: &str) -> Vec<(&'static str, String, Vec<u8>)> {
+/// The rows of our tables as `COPY` gives them: per transaction, per table.
+struct Copied {
+    definitions: Vec<String>,
+    transactions: Vec<[Vec<u8>; 4]>,
+}
+
+/// The rows of the events, cut into transactions as large as ours. Each event here makes one entry.
+async fn copied_rows(url: &str, events: usize) -> Copied {
     use futures_util::StreamExt;
     let mut connection = PgConnection::connect(url).await.unwrap();
-    let mut tables = Vec::new();
-    for table in TABLES {
-        let definition: String = sqlx::query_scalar(
+    let mut copied = Copied {
+        definitions: Vec::new(),
+        transactions: Vec::new(),
+    };
+    for (table, _) in TABLES {
+        let columns: String = sqlx::query_scalar(
             "SELECT string_agg(column_name || ' ' || data_type || CASE is_nullable WHEN 'NO' THEN ' NOT NULL' ELSE '' END, ', ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1",
         )
         .bind(table)
         .fetch_one(&mut connection)
         .await
         .unwrap();
-        let mut bytes = Vec::new();
-        let statement = format!("COPY (SELECT * FROM {table}) TO STDOUT (FORMAT BINARY)");
-        let mut stream = connection.copy_out_raw(&statement).await.unwrap();
-        while let Some(chunk) = stream.next().await {
-            bytes.extend_from_slice(&chunk.unwrap());
-        }
-        drop(stream);
-        tables.push((table, definition, bytes));
+        copied
+            .definitions
+            .push(format!("CREATE TABLE {table} ({columns})"));
     }
-    tables
+    for after in (0..events).step_by(TRANSACTION) {
+        let through = after + TRANSACTION;
+        let mut parts = [const { Vec::new() }; 4];
+        for ((table, number), bytes) in TABLES.into_iter().zip(&mut parts) {
+            let statement = format!(
+                "COPY (SELECT * FROM {table} WHERE {number} > {after} AND {number} <= {through}) TO STDOUT (FORMAT BINARY)"
+            );
+            let mut stream = connection.copy_out_raw(&statement).await.unwrap();
+            while let Some(chunk) = stream.next().await {
+                bytes.extend_from_slice(&chunk.unwrap());
+            }
+        }
+        copied.transactions.push(parts);
+    }
+    copied
 }
 
-async fn bare_postgres(url: &str, tables: Vec<(&'static str, String, Vec<u8>)>) {
+async fn bare_postgres(url: &str, copied: Copied) {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    for (table, definition, _) in &tables {
-        let statement = format!("CREATE TABLE {table} ({definition})");
+    for statement in copied.definitions {
         connection.execute(AssertSqlSafe(statement)).await.unwrap();
     }
     connection
         .execute("CREATE UNIQUE INDEX ON event ((id >> 16), key)")
         .await
         .unwrap();
-    for (table, _, bytes) in tables {
-        let statement = format!("COPY {table} FROM STDIN (FORMAT BINARY)");
-        let mut copy = connection.copy_in_raw(&statement).await.unwrap();
-        for chunk in bytes.chunks(256 << 10) {
-            copy.send(chunk).await.unwrap();
+    for parts in copied.transactions {
+        let mut tx = connection.begin().await.unwrap();
+        for ((table, _), bytes) in TABLES.into_iter().zip(parts) {
+            let statement = format!("COPY {table} FROM STDIN (FORMAT BINARY)");
+            let mut copy = tx.copy_in_raw(&statement).await.unwrap();
+            for chunk in bytes.chunks(256 << 10) {
+                copy.send(chunk).await.unwrap();
+            }
+            copy.finish().await.unwrap();
         }
-        copy.finish().await.unwrap();
+        tx.commit().await.unwrap();
     }
 }
 
@@ -688,7 +714,7 @@ async fn bare_sqlite(books: &Path, base: &Path, events: usize) -> Cost {
     .await
     .unwrap();
     let mut tables: Vec<HeldTable> = Vec::new();
-    for table in TABLES {
+    for (table, _) in TABLES {
         let columns: Vec<(String, String)> =
             sqlx::query_as("SELECT name, type FROM pragma_table_info($1)")
                 .bind(table)

@@ -2,7 +2,7 @@
 
 use crate::commands::{
     breaks, check, connectors as connector_commands, evidence, init, mappings as mapping_commands,
-    period, quarantine, trace, verify,
+    period, quarantine, reprocess, trace, verify,
 };
 use crate::company::Company;
 use crate::jobs::intake::COMMAND_LINE;
@@ -59,6 +59,8 @@ enum Command {
     },
     /// Decide suspended events again, with the mapping in force.
     Post,
+    /// What the mapping in force would have posted, and with --post the difference as entries.
+    Reprocess(reprocess::Arguments),
     /// Export what targets do not have yet, and deliver it.
     Export {
         /// One target; all when not named.
@@ -191,6 +193,7 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
     let done = match command {
         Command::Ingest { files } => ingest(&company, files, output).await,
         Command::Post => recorded_post(&company, output).await,
+        Command::Reprocess(arguments) => reprocess::run(&company, arguments, output).await,
         Command::Export { target } => exported(&company, target.as_deref(), output).await,
         Command::Settle { files, format } => {
             settled(&company, files, format.as_deref(), output).await
@@ -219,6 +222,7 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
 }
 
 async fn ingest(company: &Company, files: &[PathBuf], output: Output) -> anyhow::Result<bool> {
+    post::after_a_change(company).await?;
     let started = company.stamp();
     let bar = output::progress(None, "events");
     let outcome = if files.is_empty() {

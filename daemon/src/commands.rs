@@ -8,5 +8,6 @@ pub(crate) mod init;
 pub(crate) mod mappings;
 pub(crate) mod period;
 pub(crate) mod quarantine;
+pub(crate) mod reprocess;
 pub(crate) mod trace;
 pub(crate) mod verify;

@@ -8,6 +8,7 @@ pub(crate) mod items;
 pub(crate) mod post;
 pub(crate) mod reconcile;
 pub(crate) mod report;
+pub(crate) mod reprocess;
 pub(crate) mod settle;
 
 use crate::company::Company;

@@ -32,6 +32,7 @@ pub(crate) async fn run(company: Company) -> anyhow::Result<()> {
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new()
         .install_recorder()
         .context("metrics cannot be recorded")?;
+    jobs::post::after_a_change(&company).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let ready = Arc::new(AtomicBool::new(true));

@@ -306,7 +306,10 @@ fn client_config(config: &Config, password: Option<&Secret>) -> Result<ClientCon
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("statistics.interval.ms", "5000")
         // A broker that does not answer as soon as there is something is asked again soon.
-        .set("fetch.wait.max.ms", "100");
+        .set("fetch.wait.max.ms", "100")
+        // What waits in the client is memory: two batches are enough to never wait for the next.
+        .set("queued.min.messages", "20000")
+        .set("queued.max.messages.kbytes", "32768");
     for (name, value) in &config.options {
         if OWN.contains(&name.as_str()) {
             return Err(SourceError::Broken {

@@ -203,12 +203,27 @@ impl JournalEntry {
         encoder.bytes(header.event.as_bytes());
         encoder.bytes(header.rule.mapping.as_bytes());
         encoder.text(&header.rule.rule);
-        encoder.text(
-            &header
-                .rate
-                .map(|rate| rate.normalize().to_string())
-                .unwrap_or_default(),
-        );
+        self.encode_rest(&mut encoder);
+        encoder.finish()
+    }
+
+    /// The hash over what the entry says, whichever version of whichever rule said so: two versions
+    /// that say the same of an event make entries of one substance.
+    pub fn substance(&self) -> Hash {
+        let header = &self.header;
+        let mut encoder = Encoder::new("tieout.substance.v1");
+        encoder.text(&header.entity);
+        encoder.value(header.date);
+        encoder.text(header.kind.name());
+        encoder.text(&header.reference);
+        self.encode_rest(&mut encoder);
+        encoder.finish()
+    }
+
+    /// Rate and lines.
+    fn encode_rest(&self, encoder: &mut Encoder) {
+        let rate = self.header.rate.map(|rate| rate.normalize().to_string());
+        encoder.text(&rate.unwrap_or_default());
         encoder.value(self.lines.len());
         for line in &self.lines {
             encoder.text(&line.account);
@@ -228,7 +243,31 @@ impl JournalEntry {
                 encoder.value(deferral.to);
             }
         }
-        encoder.finish()
+    }
+
+    /// The entry that takes this one back: the same lines on their other sides, under the same rule.
+    #[must_use]
+    pub fn reversal(&self, date: NaiveDate, description: String) -> Self {
+        let opposite = |line: &Line| Line {
+            side: line.side.opposite(),
+            ..line.clone()
+        };
+        Self {
+            header: EntryHeader {
+                date,
+                kind: EntryKind::Reversal,
+                description,
+                ..self.header.clone()
+            },
+            lines: self.lines.iter().map(opposite).collect(),
+        }
+    }
+
+    /// The same entry on another accounting date.
+    #[must_use]
+    pub fn dated(mut self, date: NaiveDate) -> Self {
+        self.header.date = date;
+        self
     }
 }
 
@@ -356,6 +395,37 @@ mod tests {
                 eur(100)
             )
         );
+    }
+
+    #[test]
+    fn an_entry_and_its_reversal_leave_nothing() {
+        let lines = vec![
+            line("a", Side::Debit, eur(70)),
+            line("c", Side::Debit, eur(30)),
+            line("b", Side::Credit, eur(100)),
+        ];
+        let entry = JournalEntry::new(header(), lines).unwrap();
+        let on = "2026-02-01".parse().unwrap();
+        let back = entry.reversal(on, "takes back".into());
+        assert_eq!(
+            (back.header().date, back.header().kind),
+            (on, EntryKind::Reversal)
+        );
+        for (one, other) in entry.lines().iter().zip(back.lines()) {
+            assert_eq!(
+                (one.side.opposite(), one.amount),
+                (other.side, other.amount)
+            );
+        }
+        // It is an entry: what the constructor would say of it.
+        assert!(JournalEntry::new(back.header().clone(), back.lines().to_vec()).is_ok());
+        let mut other = header();
+        other.rule.mapping = Hash::of(b"another version");
+        other.rule.rule = "renamed".into();
+        let again = JournalEntry::new(other, entry.lines().to_vec()).unwrap();
+        assert_eq!(entry.substance(), again.substance());
+        assert_ne!(entry.hash(), again.hash());
+        assert_ne!(entry.substance(), entry.clone().dated(on).substance());
     }
 
     proptest! {

@@ -219,6 +219,36 @@ fn postgres_class(code: &str) -> Class {
     }
 }
 
+/// PostgreSQL locks while it migrates; for SQLite that is a file beside the books, without which two
+/// who open new books at once would both make the same tables.
+async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
+    let migrator = sqlx::migrate!("../../migrations/sqlite");
+    let done: Result<i64, _> = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations")
+        .fetch_one(pool)
+        .await;
+    let all = migrator.iter().count();
+    let file = pool.connect_options().get_filename().to_owned();
+    let in_memory = file.as_os_str().is_empty() || file.starts_with(":memory:");
+    if in_memory || done.is_ok_and(|done| usize::try_from(done) == Ok(all)) {
+        return Ok(migrator.run(pool).await?);
+    }
+    let mut path = file.into_os_string();
+    path.push(".lock");
+    let lock = move || {
+        let file = std::fs::File::create(path)?;
+        file.lock().map(|()| file)
+    };
+    // Waiting for a lock would hold up whatever else this thread has to do.
+    let locked = tokio::task::spawn_blocking(lock)
+        .await
+        .map_err(std::io::Error::other)
+        .flatten()
+        .map_err(sqlx::Error::Io)?;
+    migrator.run(pool).await?;
+    drop(locked);
+    Ok(())
+}
+
 impl Store {
     /// Opens `sqlite:FILE` (made when it is not there) or `postgres://…`, and brings the schema up
     /// to date. `password` goes to PostgreSQL, so that no URL has to hold one.
@@ -297,16 +327,11 @@ impl Store {
 
     async fn migrate(&self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite { write, .. } => {
-                sqlx::migrate!("../../migrations/sqlite").run(write).await?;
-            }
-            Self::Postgres { pool, .. } => {
-                sqlx::migrate!("../../migrations/postgres")
-                    .run(pool)
-                    .await?;
-            }
+            Self::Sqlite { write, .. } => migrate_sqlite(write).await,
+            Self::Postgres { pool, .. } => Ok(sqlx::migrate!("../../migrations/postgres")
+                .run(pool)
+                .await?),
         }
-        Ok(())
     }
 
     /// Begins to write; waits until no other writer does.

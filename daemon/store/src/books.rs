@@ -1,5 +1,6 @@
 //! Dictionaries, periods and mapping versions: the names behind the numbers.
 
+use crate::bulk::Kind::{Bytes, Int, Text};
 use crate::bulk::{Field, Table};
 use crate::index::Index;
 use crate::{Store, StoreError, Tx};
@@ -283,7 +284,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         const SETS: Table<3> = Table {
             name: "dimension_set",
-            columns: ["id", "hash", "content"],
+            columns: [("id", Int), ("hash", Bytes), ("content", Text)],
         };
         if missing.is_empty() {
             return Ok(());

@@ -1,12 +1,17 @@
 //! Rows in bulk, the one place where the two databases part ways: PostgreSQL takes `COPY` in its
 //! binary form, SQLite prepared inserts of many rows. Both are given the same rows.
 //!
+//! A few rows go to PostgreSQL as arrays instead. A `COPY` ends with a small message of its own, which
+//! the network stack holds back for forty milliseconds behind small data (Nagle's algorithm and a delayed
+//! acknowledgement; the driver sets no `TCP_NODELAY`), and a lone event should not wait for five of those.
+//!
 //! The binary form is the one that PostgreSQL documents under `COPY`: a header, then per row the
 //! number of fields and per field its length and its bytes in network order; moments count
 //! microseconds and days count days, both from 2000-01-01.
 
 use crate::{StoreError, Tx};
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, PgConnection, SqliteConnection};
 
@@ -14,7 +19,36 @@ use sqlx::{Arguments, AssertSqlSafe, PgConnection, SqliteConnection};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table<const N: usize> {
     pub(crate) name: &'static str,
-    pub(crate) columns: [&'static str; N],
+    pub(crate) columns: [(&'static str, Kind); N],
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Int,
+    Bytes,
+    Text,
+    Moment,
+    Day,
+}
+
+impl Kind {
+    /// PostgreSQL's name for an array of it.
+    const fn array(self) -> &'static str {
+        match self {
+            Self::Int => "BIGINT[]",
+            Self::Bytes => "BYTEA[]",
+            Self::Text => "TEXT[]",
+            Self::Moment => "TIMESTAMPTZ[]",
+            Self::Day => "DATE[]",
+        }
+    }
+}
+
+impl<const N: usize> Table<N> {
+    fn names(&self) -> String {
+        self.columns.map(|(name, _)| name).join(",")
+    }
 }
 
 /// One value on its way into a column.
@@ -34,9 +68,65 @@ impl Field<'_> {
     }
 }
 
+/// What a column of a kind takes; a value of another kind is the program's own mistake.
+impl<'v> Field<'v> {
+    const fn as_int(&self) -> Result<Option<i64>, Misfit> {
+        match self {
+            Self::Int(value) => Ok(Some(*value)),
+            Self::Null => Ok(None),
+            _ => Err(Misfit),
+        }
+    }
+
+    const fn as_bytes(&self) -> Result<Option<&'v [u8]>, Misfit> {
+        match self {
+            Self::Bytes(bytes) => Ok(Some(bytes)),
+            Self::Null => Ok(None),
+            _ => Err(Misfit),
+        }
+    }
+
+    const fn as_text(&self) -> Result<Option<&'v str>, Misfit> {
+        match self {
+            Self::Text(text) => Ok(Some(text)),
+            Self::Null => Ok(None),
+            _ => Err(Misfit),
+        }
+    }
+
+    const fn as_moment(&self) -> Result<Option<DateTime<Utc>>, Misfit> {
+        match self {
+            Self::Moment(at) => Ok(Some(*at)),
+            Self::Null => Ok(None),
+            _ => Err(Misfit),
+        }
+    }
+
+    const fn as_day(&self) -> Result<Option<NaiveDate>, Misfit> {
+        match self {
+            Self::Day(on) => Ok(Some(*on)),
+            Self::Null => Ok(None),
+            _ => Err(Misfit),
+        }
+    }
+}
+
+/// A value that is not of its column's kind.
+#[derive(Clone, Copy, Debug)]
+struct Misfit;
+
+impl From<Misfit> for StoreError {
+    fn from(_misfit: Misfit) -> Self {
+        Self::Invariant("a value is not of its column's kind".to_owned())
+    }
+}
+
 /// The most rows of one insert into SQLite: a multiple of what costs least, below its limit of bound
 /// values for every table here.
 const SQLITE_ROWS: usize = 256;
+
+/// The most rows that go as arrays.
+const ARRAY_ROWS: usize = 2_000;
 
 /// How much of a `COPY` is sent at once.
 const COPY_BYTES: usize = 256 << 10;
@@ -54,6 +144,9 @@ impl Tx {
         crate::fault::point()?;
         match self {
             Self::Sqlite(tx) => insert_sqlite(tx, table, rows).await,
+            Self::Postgres(tx) if rows.len() <= ARRAY_ROWS => {
+                arrays_postgres(tx, table, rows).await
+            }
             Self::Postgres(tx) => copy_postgres(tx, table, rows).await,
         }
     }
@@ -112,7 +205,7 @@ fn insert_statement<const N: usize>(table: Table<N>, rows: usize) -> String {
     format!(
         "INSERT INTO {} ({}) VALUES {values}",
         table.name,
-        table.columns.join(",")
+        table.names()
     )
 }
 
@@ -146,6 +239,47 @@ fn bind(
     .map_err(|error| StoreError::Database(sqlx::Error::Encode(error)))
 }
 
+async fn arrays_postgres<'v, const N: usize>(
+    connection: &mut PgConnection,
+    table: Table<N>,
+    rows: impl ExactSizeIterator<Item = [Field<'v>; N]> + Send,
+) -> Result<(), StoreError> {
+    let wanted = rows.len();
+    let arrays: Vec<String> = (1..)
+        .zip(table.columns)
+        .map(|(number, (_, kind))| format!("CAST(${number} AS {})", kind.array()))
+        .collect();
+    let statement = format!(
+        "INSERT INTO {} ({}) SELECT * FROM UNNEST({})",
+        table.name,
+        table.names(),
+        arrays.join(",")
+    );
+    let rows: Vec<[Field<'v>; N]> = rows.collect();
+    let mut arguments = PgArguments::default();
+    for (at, (_, kind)) in table.columns.into_iter().enumerate() {
+        let column = rows.iter().filter_map(|row| row.get(at));
+        match kind {
+            Kind::Int => arguments.add(column.map(Field::as_int).collect::<Result<Vec<_>, _>>()?),
+            Kind::Bytes => {
+                arguments.add(column.map(Field::as_bytes).collect::<Result<Vec<_>, _>>()?)
+            }
+            Kind::Text => arguments.add(column.map(Field::as_text).collect::<Result<Vec<_>, _>>()?),
+            Kind::Moment => arguments.add(
+                column
+                    .map(Field::as_moment)
+                    .collect::<Result<Vec<_>, _>>()?,
+            ),
+            Kind::Day => arguments.add(column.map(Field::as_day).collect::<Result<Vec<_>, _>>()?),
+        }
+        .map_err(|error| StoreError::Database(sqlx::Error::Encode(error)))?;
+    }
+    let done = sqlx::query_with(AssertSqlSafe(statement), arguments)
+        .execute(connection)
+        .await?;
+    all_arrived(table.name, wanted, done.rows_affected())
+}
+
 async fn copy_postgres<'v, const N: usize>(
     connection: &mut PgConnection,
     table: Table<N>,
@@ -155,7 +289,7 @@ async fn copy_postgres<'v, const N: usize>(
     let statement = format!(
         "COPY {} ({}) FROM STDIN (FORMAT BINARY)",
         table.name,
-        table.columns.join(",")
+        table.names()
     );
     let mut copy = connection.copy_in_raw(&statement).await?;
     let mut buffer = Vec::with_capacity(COPY_BYTES + (64 << 10));

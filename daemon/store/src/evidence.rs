@@ -1,5 +1,6 @@
 //! Numbers of documents, and what a close signed.
 
+use crate::bulk::Kind::Int;
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
 use crate::{Store, StoreError, Tx};
@@ -179,7 +180,12 @@ impl Tx {
     async fn number(&mut self, entries: &[Unnumbered]) -> Result<(), StoreError> {
         const DOCUMENT: Table<4> = Table {
             name: "document",
-            columns: ["entity_id", "fiscal_year", "number", "entry_id"],
+            columns: [
+                ("entity_id", Int),
+                ("fiscal_year", Int),
+                ("number", Int),
+                ("entry_id", Int),
+            ],
         };
         let mut last = BTreeMap::<(i64, i64), i64>::new();
         let mut rows = Vec::with_capacity(entries.len());

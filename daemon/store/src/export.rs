@@ -3,6 +3,7 @@
 //! A batch, its entries and its artifact are written in one transaction, before anything is sent;
 //! the key of `batch_entry` is what keeps an entry out of a second batch of the same target.
 
+use crate::bulk::Kind::Int;
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
 use crate::{Store, StoreError, Tx};
@@ -250,7 +251,7 @@ impl Tx {
             .bind(batch.artifact.as_slice()).bind(&batch.manifest).execute(db).await?.rows_affected());
         const ENTRIES: Table<3> = Table {
             name: "batch_entry",
-            columns: ["target_id", "entry_id", "batch_id"],
+            columns: [("target_id", Int), ("entry_id", Int), ("batch_id", Int)],
         };
         let rows = batch.entries.iter().map(|entry| {
             [

@@ -10,6 +10,7 @@ mod backend;
 pub mod books;
 mod bulk;
 pub mod control;
+pub mod correction;
 pub mod evidence;
 pub mod export;
 mod fault;

@@ -1,5 +1,6 @@
 //! Matches, breaks and the totals of a reconciliation.
 
+use crate::bulk::Kind::{Int, Moment, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
 use crate::{Store, StoreError, Tx};
@@ -257,14 +258,14 @@ impl Tx {
         const MATCHES: Table<8> = Table {
             name: "reconciliation_match",
             columns: [
-                "id",
-                "reconciliation",
-                "pass",
-                "currency_id",
-                "left_amount",
-                "right_amount",
-                "explanation",
-                "matched_at",
+                ("id", Int),
+                ("reconciliation", Text),
+                ("pass", Text),
+                ("currency_id", Int),
+                ("left_amount", Int),
+                ("right_amount", Int),
+                ("explanation", Text),
+                ("matched_at", Moment),
             ],
         };
         let sum = |items: &[(String, i64)]| items.iter().map(|(_, amount)| amount).sum::<i64>();
@@ -283,7 +284,13 @@ impl Tx {
         self.insert(MATCHES, matches).await?;
         const ITEMS: Table<5> = Table {
             name: "match_item",
-            columns: ["reconciliation", "side", "item", "match_id", "amount"],
+            columns: [
+                ("reconciliation", Text),
+                ("side", Text),
+                ("item", Text),
+                ("match_id", Int),
+                ("amount", Int),
+            ],
         };
         let items = items.iter().map(|(side, item, id, amount)| {
             [

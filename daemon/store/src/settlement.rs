@@ -3,6 +3,7 @@
 //! A line has a key made of its account and its identity there; overlapping files bring it again
 //! and it is counted once.
 
+use crate::bulk::Kind::{Bytes, Day, Int, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
 use crate::{Store, StoreError, Tx};
@@ -390,25 +391,25 @@ impl Tx {
 const LINES: Table<19> = Table {
     name: "settlement_line",
     columns: [
-        "id",
-        "key",
-        "file_id",
-        "statement_id",
-        "position",
-        "origin",
-        "account",
-        "identity",
-        "kind",
-        "reference",
-        "payout",
-        "currency_id",
-        "gross",
-        "fee",
-        "net",
-        "booked_on",
-        "paid_on",
-        "description",
-        "raw",
+        ("id", Int),
+        ("key", Bytes),
+        ("file_id", Int),
+        ("statement_id", Int),
+        ("position", Int),
+        ("origin", Text),
+        ("account", Text),
+        ("identity", Text),
+        ("kind", Text),
+        ("reference", Text),
+        ("payout", Text),
+        ("currency_id", Int),
+        ("gross", Int),
+        ("fee", Int),
+        ("net", Int),
+        ("booked_on", Day),
+        ("paid_on", Day),
+        ("description", Text),
+        ("raw", Text),
     ],
 };
 

@@ -272,7 +272,7 @@ impl<'b, 'n> Sorting<'b, 'n> {
         Ok(())
     }
 
-    fn rule(&mut self, mapping: Hash, rule: &'b str) -> i64 {
+    pub(crate) fn rule(&mut self, mapping: Hash, rule: &'b str) -> i64 {
         let found = self
             .names
             .rules
@@ -371,6 +371,22 @@ impl<'b, 'n> Sorting<'b, 'n> {
             prepared,
         });
         Ok(())
+    }
+
+    /// An entry under the rule that it names itself; its period must be open.
+    pub(crate) fn correction(
+        &mut self,
+        event_id: i64,
+        prepared: &'b PreparedEntry,
+    ) -> Result<(), StoreError> {
+        if let Some(reason) = self.closed_period(std::slice::from_ref(prepared)) {
+            return Err(StoreError::Invariant(format!(
+                "a correction falls into a closed period: {reason}"
+            )));
+        }
+        let rule = &prepared.posting.entry.header().rule;
+        let rule_id = self.rule(rule.mapping, &rule.rule);
+        self.entry(event_id, rule_id, prepared)
     }
 
     fn dimension_set(&mut self, hash: Hash, dimensions: &'b ledger::Dimensions) -> i64 {

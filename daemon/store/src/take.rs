@@ -3,6 +3,7 @@
 //! its next link; (6) checkpoints and counters move. What must always hold is checked on the way.
 
 use crate::books::Names;
+use crate::bulk::Kind::{Bytes, Day, Int, Moment, Text};
 use crate::bulk::{Field, Table};
 use crate::index::Index;
 use crate::intake::{IntakeBatch, IntakeContent, IntakeSummary, PreparedDecision, Stamp};
@@ -167,7 +168,7 @@ impl Tx {
 
     /// The writer's counters, after comparing them with the last rows of the tables: a journal whose
     /// end was cut off, or that grew behind our back, takes no more.
-    async fn counters(&mut self) -> Result<Counters, StoreError> {
+    pub(crate) async fn counters(&mut self) -> Result<Counters, StoreError> {
         let counters: Counters = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("intake/counters")).fetch_one(db).await?);
         let found: LastRows = on_tx!(&mut *self, db =>
@@ -227,16 +228,16 @@ impl Tx {
         const EVENT: Table<10> = Table {
             name: "event",
             columns: [
-                "id",
-                "key",
-                "content_hash",
-                "origin_id",
-                "event_type_id",
-                "partition_id",
-                "position",
-                "occurred_at",
-                "received_at",
-                "payload",
+                ("id", Int),
+                ("key", Bytes),
+                ("content_hash", Bytes),
+                ("origin_id", Int),
+                ("event_type_id", Int),
+                ("partition_id", Int),
+                ("position", Int),
+                ("occurred_at", Moment),
+                ("received_at", Moment),
+                ("payload", Bytes),
             ],
         };
         let rows = rows.iter().map(|row| {
@@ -263,7 +264,13 @@ impl Tx {
     ) -> Result<(), StoreError> {
         const OUTCOME: Table<5> = Table {
             name: "outcome",
-            columns: ["event_id", "kind", "rule_id", "reason", "decided_at"],
+            columns: [
+                ("event_id", Int),
+                ("kind", Int),
+                ("rule_id", Int),
+                ("reason", Text),
+                ("decided_at", Moment),
+            ],
         };
         let rows = sorted.outcomes.iter().map(|row| {
             [
@@ -285,14 +292,14 @@ impl Tx {
         const REPETITION: Table<8> = Table {
             name: "repetition",
             columns: [
-                "id",
-                "event_id",
-                "kind",
-                "partition_id",
-                "position",
-                "content_hash",
-                "payload",
-                "received_at",
+                ("id", Int),
+                ("event_id", Int),
+                ("kind", Int),
+                ("partition_id", Int),
+                ("position", Int),
+                ("content_hash", Bytes),
+                ("payload", Bytes),
+                ("received_at", Moment),
             ],
         };
         let rows = sorted.repetitions.iter().map(|row| {
@@ -323,13 +330,13 @@ impl Tx {
         const QUARANTINE: Table<7> = Table {
             name: "quarantine",
             columns: [
-                "id",
-                "partition_id",
-                "position",
-                "reason",
-                "raw",
-                "headers",
-                "received_at",
+                ("id", Int),
+                ("partition_id", Int),
+                ("position", Int),
+                ("reason", Text),
+                ("raw", Bytes),
+                ("headers", Text),
+                ("received_at", Moment),
             ],
         };
         let rows = sorted.quarantine.iter().map(|row| {
@@ -347,7 +354,7 @@ impl Tx {
     }
 
     /// Entries, lines, schedules, balances, the next link; then the counters.
-    async fn write_journal(
+    pub(crate) async fn write_journal(
         &mut self,
         journal: &JournalRows<'_>,
         before: &Counters,
@@ -381,17 +388,17 @@ impl Tx {
         const ENTRY: Table<11> = Table {
             name: "entry",
             columns: [
-                "id",
-                "event_id",
-                "entity_id",
-                "period_id",
-                "accounting_on",
-                "kind",
-                "reference",
-                "description",
-                "rule_id",
-                "rate",
-                "hash",
+                ("id", Int),
+                ("event_id", Int),
+                ("entity_id", Int),
+                ("period_id", Int),
+                ("accounting_on", Day),
+                ("kind", Int),
+                ("reference", Text),
+                ("description", Text),
+                ("rule_id", Int),
+                ("rate", Text),
+                ("hash", Bytes),
             ],
         };
         let rates: Vec<Option<String>> = rows
@@ -422,14 +429,14 @@ impl Tx {
         const LINE: Table<8> = Table {
             name: "line",
             columns: [
-                "entry_id",
-                "line_no",
-                "account_id",
-                "side",
-                "amount",
-                "currency_id",
-                "functional",
-                "dimension_set_id",
+                ("entry_id", Int),
+                ("line_no", Int),
+                ("account_id", Int),
+                ("side", Int),
+                ("amount", Int),
+                ("currency_id", Int),
+                ("functional", Int),
+                ("dimension_set_id", Int),
             ],
         };
         let lines = journal.lines.iter().map(|row| {
@@ -448,12 +455,12 @@ impl Tx {
         const SCHEDULE: Table<6> = Table {
             name: "schedule",
             columns: [
-                "entry_id",
-                "line_no",
-                "release_account_id",
-                "method",
-                "start_on",
-                "end_on",
+                ("entry_id", Int),
+                ("line_no", Int),
+                ("release_account_id", Int),
+                ("method", Text),
+                ("start_on", Day),
+                ("end_on", Day),
             ],
         };
         let schedules = journal.schedules.iter().map(|row| {

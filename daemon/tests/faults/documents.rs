@@ -44,6 +44,15 @@ fn period(dir: &Path, what: &str, (entity, period): (&str, &str)) {
     );
 }
 
+/// Whatever ends a thread ends the others too.
+struct Ends<'p>(&'p AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 fn numbers_are_whole(name: &str, books: &dyn Fn(&Path) -> Books) {
     let dir = common::folder(name);
     let books = books(&dir);
@@ -66,12 +75,14 @@ fn numbers_are_whole(name: &str, books: &dyn Fn(&Path) -> Books) {
         for target in ["files", "books"] {
             let (dir, posting) = (&dir, &posting);
             scope.spawn(move || {
+                let _ends = Ends(posting);
                 while posting.load(Ordering::Relaxed) {
                     expect(0, &["-c", &config(dir), "export", target]);
                 }
             });
         }
         scope.spawn(|| {
+            let _ends = Ends(&posting);
             for at in (0..PERIODS.len()).cycle() {
                 if !posting.load(Ordering::Relaxed) {
                     return;
@@ -81,11 +92,11 @@ fn numbers_are_whole(name: &str, books: &dyn Fn(&Path) -> Books) {
             }
         });
         scope.spawn(|| {
+            let _ends = Ends(&posting);
             for _ in 0..2 {
                 expect(0, &["-c", &config(&dir), "ingest"]);
                 expect(0, &["-c", &config(&dir), "post"]);
             }
-            posting.store(false, Ordering::Relaxed);
         });
     });
     let given = books.number(NUMBERED).unwrap();

@@ -7,4 +7,7 @@ JOIN entity en ON en.id = e.entity_id
 JOIN event ev ON ev.id = e.event_id
 JOIN event_type t ON t.id = ev.event_type_id
 LEFT JOIN dimension_set d ON d.id = l.dimension_set_id
-WHERE a.name = $1 ORDER BY l.entry_id, l.line_no
+WHERE a.name = $1
+    -- An entry that was taken back and the one that takes it back are nothing to look for any more.
+    AND NOT EXISTS (SELECT 1 FROM correction c WHERE c.reverses = e.id OR (c.entry_id = e.id AND c.reverses IS NOT NULL))
+ORDER BY l.entry_id, l.line_no

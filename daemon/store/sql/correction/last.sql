@@ -1,0 +1,1 @@
+SELECT CAST(COALESCE(MAX(entry_id), 0) AS BIGINT) FROM correction

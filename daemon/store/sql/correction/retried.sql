@@ -1,0 +1,1 @@
+SELECT retried FROM writer WHERE id = 1

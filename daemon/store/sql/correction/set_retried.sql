@@ -1,0 +1,1 @@
+UPDATE writer SET retried = $1 WHERE id = 1

@@ -1,0 +1,205 @@
+//! Corrections: entries that take earlier ones back, and entries that stand in their place.
+
+use crate::books::Names;
+use crate::index::Index;
+use crate::intake::{PreparedEntry, Stamp};
+use crate::sort::Sorting;
+use crate::{Store, StoreError, Tx};
+use chrono::NaiveDate;
+use ledger::{Hash, Posting};
+use sqlx::FromRow;
+
+/// An entry of an event, and what it is to reprocessing.
+#[derive(Clone, Debug, FromRow)]
+pub struct EventEntry {
+    /// The event.
+    pub event_id: i64,
+    /// The entry.
+    pub id: i64,
+    /// The entry that it takes back.
+    pub reverses: Option<i64>,
+    /// For one that replaced another: the substance that the mapping gave it.
+    pub substance: Option<Vec<u8>>,
+}
+
+/// An entry that corrects.
+#[derive(Clone, Debug)]
+pub struct Correction {
+    /// The entry, dated into an open period.
+    pub posting: Posting,
+    /// What it does.
+    pub does: Does,
+}
+
+/// What a correction does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Does {
+    /// It takes this entry back.
+    Reverses(i64),
+    /// It stands for what the mapping says now, which has this substance.
+    Stands(Hash),
+}
+
+/// The corrections of one event.
+#[derive(Clone, Debug)]
+pub struct EventCorrections {
+    /// The event.
+    pub event_id: i64,
+    /// The rule by which an event that was ignored is posted now.
+    pub posted_by: Option<String>,
+    /// The mapping that says so.
+    pub mapping: Hash,
+    /// The entries.
+    pub corrections: Vec<Correction>,
+}
+
+impl Store {
+    /// All entries of the events that have an entry dated from `from` to `to`, by event and entry.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn entries_of_events_dated(
+        &self,
+        from: NaiveDate,
+        to: NaiveDate,
+    ) -> Result<Vec<EventEntry>, StoreError> {
+        Ok(
+            on_pool!(self, db => sqlx::query_as(sql!("correction/events_between"))
+            .bind(from).bind(to).fetch_all(db).await)?,
+        )
+    }
+
+    /// The next ignored events after one.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn ignored_after(&self, after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(
+            on_pool!(self, db => sqlx::query_scalar(sql!("correction/ignored"))
+            .bind(after).bind(limit).fetch_all(db).await)?,
+        )
+    }
+
+    /// Whether a line of an entry is matched in a reconciliation.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn is_matched(&self, entry: i64) -> Result<bool, StoreError> {
+        // Items are called `entry:12/1`; `0` is the character after `/`.
+        let (first, beyond) = (format!("entry:{entry}/"), format!("entry:{entry}0"));
+        let found: i64 = on_pool!(self, db => sqlx::query_scalar(sql!("correction/matched"))
+            .bind(&first).bind(&beyond).fetch_one(db).await?);
+        Ok(found > 0)
+    }
+
+    /// The newest entry that reprocessing made; 0 for none.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn last_correction(&self) -> Result<i64, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_scalar(sql!("correction/last")).fetch_one(db).await)?)
+    }
+
+    /// The mapping version with which all suspended events were last decided again.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn retried(&self) -> Result<Option<Hash>, StoreError> {
+        let found: Option<Vec<u8>> = on_pool!(self, db =>
+            sqlx::query_scalar(sql!("correction/retried")).fetch_one(db).await?);
+        Ok(found.and_then(|bytes| Hash::from_slice(&bytes)))
+    }
+}
+
+impl Tx {
+    /// Writes the corrections of some events: entries, lines, balances and the chain's next link. Says
+    /// which entry is the newest correction then.
+    ///
+    /// # Errors
+    /// [`StoreError::CheckpointMoved`] when `last` is no longer the newest correction, because another
+    /// run came between; other [`StoreError`]s when the database fails. Nothing is written then.
+    pub async fn correct(
+        &mut self,
+        events: &[EventCorrections],
+        why: &str,
+        last: i64,
+        stamp: &Stamp,
+    ) -> Result<i64, StoreError> {
+        let found: i64 = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("correction/last")).fetch_one(db).await?);
+        if found != last {
+            return Err(StoreError::CheckpointMoved {
+                partition: "corrections".to_owned(),
+                expected: last,
+                found,
+            });
+        }
+        let prepared: Vec<Vec<PreparedEntry>> = events
+            .iter()
+            .map(|event| {
+                let postings = event.corrections.iter().map(|c| c.posting.clone());
+                postings.map(PreparedEntry::new).collect()
+            })
+            .collect();
+        let counters = self.counters().await?;
+        let mut names = Names {
+            closed: self.closed_periods().await?,
+            ..Names::default()
+        };
+        let sorted = loop {
+            let mut sorting = Sorting::new(&names, Index::default(), counters.clone());
+            for (event, prepared) in events.iter().zip(&prepared) {
+                if let Some(rule) = &event.posted_by {
+                    sorting.rule(event.mapping, rule);
+                }
+                for entry in prepared {
+                    sorting.correction(event.event_id, entry)?;
+                }
+            }
+            if sorting.missing.is_empty() {
+                break sorting;
+            }
+            let missing = std::mem::take(&mut sorting.missing);
+            drop(sorting);
+            self.learn(&mut names, &missing).await?;
+        };
+        let (first, newest) = (counters.entry + 1, sorted.last.entry);
+        self.write_journal(&sorted.journal, &counters, sorted.last, stamp)
+            .await?;
+        let all = events
+            .iter()
+            .flat_map(|event| event.corrections.iter().map(move |one| (event, one)));
+        for (entry, (event, correction)) in (first..).zip(all) {
+            let (reverses, substance) = match correction.does {
+                Does::Reverses(earlier) => (Some(earlier), None),
+                Does::Stands(substance) => (None, Some(substance.as_bytes().to_vec())),
+            };
+            on_tx!(&mut *self, db => sqlx::query(sql!("correction/insert"))
+                .bind(entry).bind(event.event_id).bind(reverses).bind(substance).bind(why)
+                .execute(db).await?.rows_affected());
+        }
+        for event in events {
+            let Some(rule) = &event.posted_by else {
+                continue;
+            };
+            let rule = names
+                .rules
+                .get(&event.mapping)
+                .and_then(|rules| rules.get(rule));
+            on_tx!(&mut *self, db => sqlx::query(sql!("correction/post_ignored"))
+                .bind(event.event_id).bind(rule.copied()).bind(stamp.now)
+                .execute(db).await?.rows_affected());
+        }
+        Ok(newest)
+    }
+
+    /// Notes that all suspended events were decided again with a version of the mapping.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn set_retried(&mut self, mapping: Hash) -> Result<(), StoreError> {
+        on_tx!(&mut *self, db => sqlx::query(sql!("correction/set_retried"))
+            .bind(mapping.as_bytes().as_slice()).execute(db).await?.rows_affected());
+        Ok(())
+    }
+}
