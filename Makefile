@@ -5,14 +5,15 @@ DIR ?= demo-out
 EVENTS ?= 10000
 SEED ?= 7
 CORPUS ?= ../shared/corpus
+SECONDS ?= 600
 
-.PHONY: demo test check lint format corpus bench-posting build-tools test-tools
+.PHONY: demo test check lint format corpus soak bench-posting build-tools test-tools
 
 # The company's month through the whole chain, on the embedded default.
 demo: build-tools
 	$(CARGO) run --package tieout -- demo --dir $(DIR) --events $(EVENTS) --seed $(SEED)
 
-# Everything, against real peers: PostgreSQL, sshd, a Kafka-protocol broker, hledger.
+# Everything, against real peers: PostgreSQL, Redis, sshd, a Kafka-protocol broker, hledger.
 test: test-tools
 	.ci/with-services $(CARGO) test --workspace --no-fail-fast
 
@@ -20,6 +21,10 @@ test: test-tools
 corpus: test-tools
 	$(CARGO) run --quiet --package connectors --example corpus -- $(CORPUS)
 	CORPUS=$(CORPUS) .ci/judge
+
+# Faults by seeds that nobody tried before, against the reference ledger, for SECONDS.
+soak: test-tools
+	TIEOUT_SOAK_SECONDS=$(SECONDS) .ci/with-services $(CARGO) test --package tieout --test faults -- --ignored --nocapture soak
 
 # How fast posting is, beside the bare operation and the obvious way: half an hour and more, most of it
 # filling a large ledger. EVENTS, LARGE and DATABASES make it smaller.
