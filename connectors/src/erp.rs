@@ -45,6 +45,8 @@ pub struct ExportBatch {
 pub struct ExportEntry {
     /// The number.
     pub id: i64,
+    /// Its document number, without a gap per entity and fiscal year: `eu-2026-000017`.
+    pub document: String,
     /// The code of its period.
     pub period: String,
     /// The entry.

@@ -83,6 +83,11 @@ fn entry(value: &Value) -> ExportEntry {
     let entry = JournalEntry::new(header, lines.collect()).unwrap();
     ExportEntry {
         id: value["id"].as_i64().unwrap(),
+        document: format!(
+            "{}-2026-{:06}",
+            text("entity"),
+            value["id"].as_i64().unwrap()
+        ),
         period: text("period"),
         entry,
     }

@@ -13,10 +13,11 @@ use serde::Deserialize;
 /// This kind's registration.
 pub const KIND: ErpKind = ErpKind::file::<Csv>("csv", "CSV of journal lines", "{}");
 
-const HEADER: [&str; 22] = [
+const HEADER: [&str; 23] = [
     "batch",
     "batch_number",
     "entry",
+    "document",
     "line",
     "entity",
     "period",
@@ -98,6 +99,7 @@ fn record(batch: &ExportBatch, item: &ExportEntry, line_no: usize, line: &Line) 
         batch.id.clone(),
         batch.number.to_string(),
         item.id.to_string(),
+        item.document.clone(),
         line_no.to_string(),
         header.entity.clone(),
         item.period.clone(),

@@ -51,9 +51,9 @@ impl FileFormat for Hledger {
         for item in &batch.entries {
             let entity = &item.entry.header().entity;
             journal.push('\n');
-            journal.push_str(&text::entry(&item.entry, |line| {
-                name(&batch.chart, entity, line)
-            }));
+            let text = text::entry(&item.entry, |line| name(&batch.chart, entity, line));
+            let document = format!("\n    ; document: {}\n", item.document);
+            journal.push_str(&text.replacen('\n', &document, 1));
         }
         Ok(Artifact {
             name: batch.file_name("journal"),

@@ -122,9 +122,15 @@ impl Maker<'_> {
     async fn batch(&self, entries: &[i64]) -> anyhow::Result<()> {
         let company = self.company;
         let stamp = company.stamp();
-        let rendered = self.entries(entries).await?;
+        let mut rendered = self.entries(entries).await?;
         let mut tx = company.store.begin().await?;
         let (id, number) = tx.next_batch(self.target_id).await?;
+        let documents = tx.number_documents(entries).await?;
+        for entry in &mut rendered {
+            let document = documents.get(&entry.id);
+            let document = document.with_context(|| format!("entry {} has no number", entry.id))?;
+            entry.document = document.name();
+        }
         let batch = ExportBatch {
             id: company.ids.next_id(stamp.now).to_string(),
             number,
@@ -146,7 +152,6 @@ impl Maker<'_> {
             artifact: artifact.bytes,
             manifest,
         };
-        tx.number_documents(entries).await?;
         tx.insert_batch(&new, &stamp).await?;
         tx.commit().await?;
         Ok(())
@@ -169,6 +174,8 @@ impl Maker<'_> {
                 })?;
                 Ok(ExportEntry {
                     id: stored.id,
+                    // Given when the batch is made.
+                    document: String::new(),
                     period: stored.period,
                     entry,
                 })

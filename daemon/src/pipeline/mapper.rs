@@ -68,7 +68,7 @@ impl Answers {
 }
 
 impl Mapper {
-    /// Starts a worker per core; they end with the mapper.
+    /// Starts a worker per core, less the one that writes; they end with the mapper.
     pub(crate) fn start(
         program: &Arc<Program>,
         context: &Arc<Context>,
@@ -77,7 +77,7 @@ impl Mapper {
         let (jobs, queue) = channel();
         let queue = Arc::new(Mutex::new(queue));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        for _ in 0..cores {
+        for _ in 0..cores.saturating_sub(1).max(1) {
             let (queue, clock) = (Arc::clone(&queue), Arc::clone(clock));
             let (program, context) = (Arc::clone(program), Arc::clone(context));
             std::thread::spawn(move || work(&queue, &program, &context, clock.as_ref()));

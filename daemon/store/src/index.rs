@@ -37,6 +37,10 @@ impl<K: Hashed, V> Index<K, V> {
         self.0.insert(key, value);
     }
 
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.0.reserve(more);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -120,19 +120,27 @@ impl Keys {
             .collect()
     }
 
-    fn add_bits(&mut self, run: i64, bits: &[u8]) -> Result<(), StoreError> {
-        if bits.len() * 8 != ROWS {
+    /// Takes in the stored filters of consecutive runs of one group, all at once: 64 rows of 64 runs are
+    /// a square of bits, which is turned over.
+    fn add_filters(&mut self, first: i64, filters: &[Vec<u8>]) -> Result<(), StoreError> {
+        let malformed = |filter: &&Vec<u8>| filter.len() * 8 != ROWS;
+        if let Some(filter) = filters.iter().find(malformed) {
             return Err(StoreError::Corrupt(format!(
-                "the filter of run {run} has {} bytes",
-                bits.len()
+                "a filter of the runs from {first} has {} bytes",
+                filter.len()
             )));
         }
-        let (group, bit) = self.place(run);
-        for (rows, byte) in group.chunks_mut(8).zip(bits) {
-            for (row, at) in rows.iter_mut().zip(0..8) {
-                if byte >> at & 1 == 1 {
-                    *row |= bit;
-                }
+        let place = usize::try_from(first % GROUP).unwrap_or(0);
+        let (group, _) = self.place(first);
+        for (block, rows) in group.chunks_mut(64).enumerate() {
+            let mut square = [0; 64];
+            for (word, filter) in square.iter_mut().skip(place).zip(filters) {
+                let bytes = filter.get(block * 8..).and_then(<[u8]>::first_chunk::<8>);
+                *word = bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+            }
+            turn_over(&mut square);
+            for (row, more) in rows.iter_mut().zip(square) {
+                *row |= more;
             }
         }
         Ok(())
@@ -153,36 +161,48 @@ impl Tx {
         }
         while keys.through < last {
             let run = run_of(keys.through + 1);
+            if self.read_filters(keys, run, last).await? {
+                continue;
+            }
             let through = end_of(run).min(last);
-            if !self.read_filter(keys, run, last).await? {
-                let read: Vec<(i64, Vec<u8>)> = on_tx!(&mut *self, db =>
-                    sqlx::query_as(sql!("keys/between")).bind(keys.through).bind(through)
-                        .fetch_all(db).await?);
-                for (event, key) in &read {
-                    keys.add(*event, key_of(*event, key)?);
-                }
+            let read: Vec<(i64, Vec<u8>)> = on_tx!(&mut *self, db =>
+                sqlx::query_as(sql!("keys/between")).bind(keys.through).bind(through)
+                    .fetch_all(db).await?);
+            for (event, key) in &read {
+                keys.add(*event, key_of(*event, key)?);
             }
             keys.through = through;
         }
         Ok(())
     }
 
-    /// Takes a full run's filter from the books; false when it is not full or not there.
-    async fn read_filter(
+    /// Takes the stored filters of the full runs from one on, to the end of its group at most; false where
+    /// there is none.
+    async fn read_filters(
         &mut self,
         keys: &mut Keys,
-        run: i64,
+        first: i64,
         last: i64,
     ) -> Result<bool, StoreError> {
-        if end_of(run) > last || keys.through >= run << RUN_SHIFT {
+        if end_of(first) > last || keys.through >= first << RUN_SHIFT {
             return Ok(false);
         }
-        let bits: Option<Vec<u8>> = on_tx!(&mut *self, db =>
-            sqlx::query_scalar(sql!("keys/filter")).bind(run).fetch_optional(db).await?);
-        match bits {
-            Some(bits) => keys.add_bits(run, &bits).map(|()| true),
-            None => Ok(false),
+        let beyond = run_of(last + 1).min((first / GROUP + 1) * GROUP);
+        let stored: Vec<(i64, Vec<u8>)> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("keys/filters")).bind(first).bind(beyond).fetch_all(db).await?);
+        // Books from before there were filters have none for their oldest runs.
+        let filters: Vec<Vec<u8>> = (first..)
+            .zip(stored)
+            .take_while(|(wanted, (run, _))| wanted == run)
+            .map(|(_, (_, bits))| bits)
+            .collect();
+        let found = i64::try_from(filters.len()).unwrap_or(0);
+        if found == 0 {
+            return Ok(false);
         }
+        keys.add_filters(first, &filters)?;
+        keys.through = end_of(first + found - 1);
+        Ok(true)
     }
 
     /// Those of some keys that are in the books, with their events and contents.
@@ -233,6 +253,22 @@ impl Tx {
     }
 }
 
+/// Makes rows of columns: bit `c` of word `r` goes to bit `r` of word `c`, by swapping ever smaller squares.
+fn turn_over(square: &mut [u64; 64]) {
+    let (mut size, mut mask) = (32, u64::from(u32::MAX));
+    while size > 0 {
+        let mut at = 0;
+        while at < 64 {
+            let swap = ((square[at] >> size) ^ square[at + size]) & mask;
+            square[at] ^= swap << size;
+            square[at + size] ^= swap;
+            at = (at + size + 1) & !size;
+        }
+        size >>= 1;
+        mask ^= mask << size;
+    }
+}
+
 fn key_of(event: i64, bytes: &[u8]) -> Result<EventKey, StoreError> {
     EventKey::from_slice(bytes)
         .ok_or_else(|| StoreError::Corrupt(format!("event {event} has a malformed key")))
@@ -273,12 +309,15 @@ mod tests {
     #[test]
     fn a_stored_filter_is_the_filter() {
         let mut keys = Keys::default();
-        for event in 3 * RUN..4 * RUN {
+        // Two of the first group's last runs, and the first of the second.
+        for event in 62 * RUN..65 * RUN {
             keys.add(event, key(event));
         }
         let mut read = Keys::default();
-        read.add_bits(3, &keys.bits(3)).unwrap();
-        assert_eq!(keys.groups, read.groups);
-        assert!(read.add_bits(3, &[0; 8]).is_err());
+        let filters = [keys.bits(62), keys.bits(63)];
+        read.add_filters(62, &filters).unwrap();
+        read.add_filters(64, &[keys.bits(64)]).unwrap();
+        assert!(keys.groups == read.groups);
+        assert!(read.add_filters(3, &[vec![0; 8]]).is_err());
     }
 }

@@ -131,6 +131,15 @@ impl<'b, 'n> Sorting<'b, 'n> {
         }
     }
 
+    /// Makes room for as many more events, of one entry with a few lines each.
+    pub(crate) fn reserve(&mut self, events: usize) {
+        self.seen.reserve(events);
+        self.events.reserve(events);
+        self.outcomes.reserve(events);
+        self.journal.entries.reserve(events);
+        self.journal.lines.reserve(3 * events);
+    }
+
     /// Sorts the items of a partition's batch.
     pub(crate) fn batch(
         &mut self,

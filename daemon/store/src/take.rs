@@ -75,6 +75,7 @@ impl Tx {
         names.closed = self.closed_periods().await?;
         let sorted = loop {
             let mut sorting = Sorting::new(names, seen.clone(), counters.clone());
+            sorting.reserve(mine.iter().map(|(batch, _)| batch.items.len()).sum());
             for (batch, partition_id) in &mine {
                 sorting.batch(batch, *partition_id)?;
             }

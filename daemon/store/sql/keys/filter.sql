@@ -1,1 +1,0 @@
-SELECT bits FROM key_filter WHERE run = $1
