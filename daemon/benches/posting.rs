@@ -148,7 +148,7 @@ impl Bench<'_> {
         let a = self.bare(&books, events);
         a.tell("a  bare insert of the same rows");
         ratios.push((format!("{database}.b/a"), b.rate() / a.rate()));
-        let c = self.from_kafka(&file, events, peak);
+        let c = self.through_kafka(&file, events, peak);
         c.tell("c  tieout run, from Kafka");
         ratios.push((format!("{database}.c/b"), c.rate() / b.rate()));
         if self.postgres.is_some() {
@@ -287,14 +287,14 @@ impl Bench<'_> {
     }
 
     /// The same events through a broker.
-    fn from_kafka(&self, file: &Path, events: usize, peak: &mut u64) -> Cost {
+    fn through_kafka(&self, file: &Path, events: usize, peak: &mut u64) -> Cost {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("billing", 8, 1).unwrap();
         let producer = producer(&cluster);
         for (number, line) in std::fs::read_to_string(file).unwrap().lines().enumerate() {
             send(&producer, i32::try_from(number % 8).unwrap(), line);
         }
-        producer.flush(Duration::from_secs(60)).unwrap();
+        producer.flush(Duration::from_mins(1)).unwrap();
         let dir = self.company("c", &source(&cluster));
         self.settle();
         let before = self.clocks();
@@ -327,7 +327,7 @@ impl Bench<'_> {
                 return (Instant::now(), found);
             }
             assert!(
-                begun.elapsed() < Duration::from_secs(600),
+                begun.elapsed() < Duration::from_mins(10),
                 "{found} of {wanted} came"
             );
             std::thread::sleep(Duration::from_millis(50));
@@ -339,28 +339,22 @@ impl Bench<'_> {
             "SELECT CAST(COALESCE(SUM(received), 0) AS BIGINT) FROM source_partition";
         let name = dir.file_name().unwrap().to_string_lossy().into_owned();
         let count: i64 = self.runtime.block_on(async {
-            match &self.postgres {
-                Some(base) => {
-                    let (server, _) = base.rsplit_once('/').unwrap();
-                    let url = format!("{server}/bench_{name}");
-                    let mut connection = PgConnection::connect(&url).await.unwrap();
-                    sqlx::query_scalar(RECEIVED)
-                        .fetch_one(&mut connection)
-                        .await
-                        .unwrap_or(0)
-                }
-                None => {
-                    let options = SqliteConnectOptions::new()
-                        .filename(dir.join("books.db"))
-                        .read_only(true);
-                    match SqliteConnection::connect_with(&options).await {
-                        Ok(mut connection) => sqlx::query_scalar(RECEIVED)
-                            .fetch_one(&mut connection)
-                            .await
-                            .unwrap_or(0),
-                        Err(_not_there_yet) => 0,
-                    }
-                }
+            if let Some(base) = &self.postgres {
+                let (server, _) = base.rsplit_once('/').unwrap();
+                let url = format!("{server}/bench_{name}");
+                let mut connection = PgConnection::connect(&url).await.unwrap();
+                let received = sqlx::query_scalar(RECEIVED).fetch_one(&mut connection);
+                return received.await.unwrap_or(0);
+            }
+            let options = SqliteConnectOptions::new()
+                .filename(dir.join("books.db"))
+                .read_only(true);
+            match SqliteConnection::connect_with(&options).await {
+                Ok(mut connection) => sqlx::query_scalar(RECEIVED)
+                    .fetch_one(&mut connection)
+                    .await
+                    .unwrap_or(0),
+                Err(_not_there_yet) => 0,
             }
         });
         usize::try_from(count).unwrap()
@@ -395,7 +389,7 @@ impl Bench<'_> {
             let line = event(number);
             number += 1;
             send(&producer, i32::try_from(partition).unwrap(), &line);
-            let _delivered = producer.poll(Duration::ZERO);
+            producer.poll(Duration::ZERO);
         };
         next(0);
         self.wait_for(&dir, 1, &child, &mut 0);
@@ -444,7 +438,7 @@ impl Bench<'_> {
         let early = step(probe, peak);
         early.tell(&format!("   with {small} events in the books"));
         while from_of(&file) + probe < large {
-            step((large - probe - from_of(&file)).min(1_000_000).max(1), peak);
+            step((large - probe - from_of(&file)).clamp(1, 1_000_000), peak);
         }
         let late = step(probe, peak);
         late.tell(&format!("   with {large} events in the books"));

@@ -124,7 +124,7 @@ impl Company {
         };
         let place = match &config.key {
             SecretRef::File(path) => SecretRef::File(self.base.join(path)),
-            other => other.clone(),
+            variable @ SecretRef::Env(_) => variable.clone(),
         };
         Signer::from_pem(place.read()?.reveal()).context("seal.key")
     }

@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::too_many_lines,
     clippy::expect_used,
     clippy::panic,
     missing_docs,
@@ -54,7 +55,8 @@ fn changed(bundle: &Path, change: impl FnOnce(&mut Vec<Value>)) -> PathBuf {
         .collect();
     change(&mut lines);
     let path = bundle.with_extension("changed");
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    let text = lines.join("\n") + "\n";
     std::fs::write(&path, text).unwrap();
     path
 }
@@ -77,9 +79,13 @@ fn a_bundle_holds_by_itself_and_names_the_first_bad_batch() {
     let tamperings: [(&str, Change); 5] = [
         ("an amount", |lines| {
             let at = entries(lines)[10];
-            for line in 0..2 {
-                let amount = lines[at]["lines"][line]["amount"].as_i64().unwrap();
-                lines[at]["lines"][line]["amount"] = (amount + 1).into();
+            for line in lines[at]["lines"]
+                .as_array_mut()
+                .unwrap()
+                .iter_mut()
+                .take(2)
+            {
+                line["amount"] = (line["amount"].as_i64().unwrap() + 1).into();
             }
         }),
         ("a deleted entry", |lines| {

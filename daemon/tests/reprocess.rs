@@ -57,7 +57,8 @@ fn company(name: &str, url: Option<&str>) -> (PathBuf, String) {
             .enumerate()
             .map(|(id, day)| credit_note(id, day)),
     );
-    let text: String = events.iter().map(|event| format!("{event}\n")).collect();
+    let lines: Vec<String> = events.iter().map(Value::to_string).collect();
+    let text = lines.join("\n");
     std::fs::write(dir.join("inbox/a.ndjson"), text).unwrap();
     let config = config(&dir);
     expect(0, &["-c", &config, "ingest"]);
@@ -147,14 +148,21 @@ fn only_the_difference_is_posted(name: &str, url: Option<&str>) {
         (&json!(4), &json!(0)),
         "{again}"
     );
-    // Back to the first version: the corrections themselves are corrected.
+    corrections_are_corrected(&dir, &config, &before);
+    let verify = expect_json(0, &["-c", &config, "--json", "verify"]);
+    assert_eq!(verify["entries"], 6 + 12);
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+/// Back to the first version: the corrections themselves are corrected.
+fn corrections_are_corrected(dir: &Path, config: &str, before: &Value) {
     change(
-        &dir,
+        dir,
         "invoice.yaml",
         "debit: revenue-other",
         "debit: revenue-credited",
     );
-    let back = reprocess(&config, &POST);
+    let back = reprocess(config, &POST);
     assert_eq!(
         (&back["reversals"], &back["entries"]),
         (&json!(3), &json!(3))
@@ -170,13 +178,10 @@ fn only_the_difference_is_posted(name: &str, url: Option<&str>) {
             .collect()
     };
     assert_eq!(
-        nets(&balances(&config)).len(),
-        nets(&before).len() + 1,
+        nets(&balances(config)).len(),
+        nets(before).len() + 1,
         "one account has been touched and is empty"
     );
-    let verify = expect_json(0, &["-c", &config, "--json", "verify"]);
-    assert_eq!(verify["entries"], 6 + 12);
-    std::fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]

@@ -251,7 +251,15 @@ impl Money {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.to_decimal(), self.currency)
+        let places = usize::try_from(self.currency.exponent()).unwrap_or(0);
+        let units = 10_u64.saturating_pow(self.currency.exponent());
+        let (amount, size) = (self.amount(), self.amount().unsigned_abs());
+        let sign = if amount < 0 { "-" } else { "" };
+        write!(f, "{sign}{}", size / units)?;
+        if places > 0 {
+            write!(f, ".{:0places$}", size % units)?;
+        }
+        write!(f, " {}", self.currency)
     }
 }
 
@@ -364,6 +372,7 @@ mod tests {
         fn text_round_trips(amount in -LARGEST..=LARGEST, code in prop::sample::select(vec!["EUR", "JPY", "KWD", "USD"])) {
             let money = Money::minor(amount, currency(code));
             let text = money.to_decimal().to_string();
+            prop_assert_eq!(money.to_string(), format!("{text} {code}"));
             prop_assert_eq!(Money::parse(&text, currency(code)).unwrap(), money);
             prop_assert_eq!(Money::round(money.to_decimal(), currency(code), Rounding::HalfEven).unwrap(), money);
         }

@@ -73,7 +73,7 @@ async fn statement(
         .map(|stored| stored.hash)
         .collect();
     let seals = store.seals().await?;
-    let balances = store.balances().await?;
+    let balances = balances(company, entity, period).await?;
     let control: Vec<Control> = store
         .intake_control()
         .await?
@@ -95,8 +95,33 @@ async fn statement(
             open.source
         );
     }
+    Ok(Statement {
+        format: FORMAT.to_owned(),
+        company: company.config.company.clone(),
+        entity: entity.to_owned(),
+        period: period.to_owned(),
+        sealed_at: stamp.now.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        sealed_by: stamp.actor.clone(),
+        chain: Chain {
+            batches: i64::try_from(links.len())?,
+            head: links.last().copied().unwrap_or(Hash::ZERO).to_string(),
+            root: merkle_root(&links).to_string(),
+        },
+        entries: store.entries_of_period(entity, period).await?,
+        balances,
+        control,
+        previous_seal: seals
+            .last()
+            .map_or(Hash::ZERO, |seal| Hash::of(seal.statement.as_bytes()))
+            .to_string(),
+    })
+}
+
+/// What the period's accounts stand at; their sum is zero, or nothing is sealed.
+async fn balances(company: &Company, entity: &str, period: &str) -> anyhow::Result<Vec<Balance>> {
+    let all = company.store.balances().await?;
     let mut own = Vec::new();
-    for row in balances
+    for row in all
         .iter()
         .filter(|row| row.entity == entity && row.period == period)
     {
@@ -119,24 +144,5 @@ async fn statement(
         difference == 0,
         "the balances of {period} do not sum to zero; run `tieout verify`"
     );
-    Ok(Statement {
-        format: FORMAT.to_owned(),
-        company: company.config.company.clone(),
-        entity: entity.to_owned(),
-        period: period.to_owned(),
-        sealed_at: stamp.now.to_rfc3339_opts(SecondsFormat::AutoSi, true),
-        sealed_by: stamp.actor.clone(),
-        chain: Chain {
-            batches: i64::try_from(links.len())?,
-            head: links.last().copied().unwrap_or(Hash::ZERO).to_string(),
-            root: merkle_root(&links).to_string(),
-        },
-        entries: store.entries_of_period(entity, period).await?,
-        balances: own,
-        control,
-        previous_seal: seals
-            .last()
-            .map_or(Hash::ZERO, |seal| Hash::of(seal.statement.as_bytes()))
-            .to_string(),
-    })
+    Ok(own)
 }

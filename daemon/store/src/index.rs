@@ -6,11 +6,13 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 /// Values by hash; there is no way to walk them.
 #[derive(Clone, Debug)]
+pub(crate) struct Index<K, V>(Unordered<K, V>);
+
 #[expect(
     clippy::disallowed_types,
     reason = "looked up and never walked: no order reaches a file or a report"
 )]
-pub(crate) struct Index<K, V>(std::collections::HashMap<K, V, BuildHasherDefault<OwnBytes>>);
+type Unordered<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<OwnBytes>>;
 
 /// A key that is a hash already.
 pub(crate) trait Hashed: Copy + Eq + std::hash::Hash {}
@@ -20,7 +22,7 @@ impl Hashed for EventKey {}
 
 impl<K, V> Default for Index<K, V> {
     fn default() -> Self {
-        Self(Default::default())
+        Self(Unordered::default())
     }
 }
 

@@ -128,7 +128,7 @@ pub struct Broker {
     port: u16,
     s3_port: u16,
     s3: Ends,
-    broker: Option<Ends>,
+    process: Option<Ends>,
 }
 
 impl Broker {
@@ -152,7 +152,7 @@ impl Broker {
             port,
             s3_port,
             s3: Ends(s3),
-            broker: None,
+            process: None,
         };
         broker.bucket();
         broker.up();
@@ -196,7 +196,7 @@ impl Broker {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        self.broker = Some(Ends(broker));
+        self.process = Some(Ends(broker));
         eventually(Duration::from_secs(30), || {
             TcpStream::connect(("127.0.0.1", self.port))
                 .map(drop)
@@ -206,7 +206,7 @@ impl Broker {
 
     /// SIGKILL.
     pub fn kill(&mut self) {
-        drop(self.broker.take());
+        drop(self.process.take());
     }
 
     pub fn address(&self) -> String {
@@ -254,7 +254,7 @@ pub fn produce(brokers: &str, topic: &str, partitions: &Partitions, part: usize,
             }
         }
     }
-    producer.flush(Duration::from_secs(60)).unwrap();
+    producer.flush(Duration::from_mins(1)).unwrap();
 }
 
 fn part_of(lines: &[String], part: usize, parts: usize) -> &[String] {
@@ -338,7 +338,7 @@ fn pass(
     let silent = Arc::new(AtomicBool::new(false));
     let is_silent = Arc::clone(&silent);
     std::thread::spawn(move || {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = vec![0; 64 << 10];
         while let Ok(count @ 1..) = from_server.read(&mut buffer) {
             if is_silent.load(Ordering::SeqCst) {
                 // The server answered, so it happened; the client never hears of it.
@@ -353,7 +353,7 @@ fn pass(
         let _closed = to_client.shutdown(Shutdown::Both);
     });
     std::thread::spawn(move || {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = vec![0; 64 << 10];
         while let Ok(count @ 1..) = from_client.read(&mut buffer) {
             let bytes = &buffer[..count];
             let commit = bytes.ends_with(COMMIT);

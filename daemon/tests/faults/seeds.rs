@@ -20,7 +20,7 @@ const STREAMS: u64 = 6;
 const INPUTS: usize = 160;
 
 /// How long a run may take, restarts and all.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 const CONFIGURATION: &str =
     "intake_events: 24\nsources: { billing: { file: { folder: inbox } } }\n";
@@ -281,15 +281,12 @@ fn after_any_fault_the_books_are_those_of_the_reference_ledger() {
     );
 }
 
-/// `make soak`: as many seeds as fit into `TIEOUT_SOAK_SECONDS`, beginning where the time says.
+/// `make soak`: as many seeds as fit into `TIEOUT_SOAK_SECONDS`, beginning anywhere and saying where.
 #[test]
 #[ignore = "as long as one wants: make soak"]
 fn soak() {
     let seconds = setting("TIEOUT_SOAK_SECONDS", 600);
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    let first = setting("TIEOUT_FAULT_SEED", since.as_secs());
+    let first = setting("TIEOUT_FAULT_SEED", fastrand::u64(1 << 20..1 << 40));
     eprintln!("seeds from {first}");
     let done = runs(
         first..u64::MAX,
