@@ -70,6 +70,15 @@ impl Until {
     fn is_stopped(&self) -> bool {
         matches!(self, Self::Stopped(stopped) if *stopped.borrow())
     }
+
+    /// Whether what failed is tried again after this rest: a daemon does until it is told to stop, a
+    /// command for some seconds.
+    fn is_patient(&self, rest: Duration) -> bool {
+        match self {
+            Self::Empty => rest < REST[1],
+            Self::Stopped(stopped) => !*stopped.borrow(),
+        }
+    }
 }
 
 /// What the writer tells the reader.
@@ -154,7 +163,7 @@ impl Reader {
     ) -> anyhow::Result<()> {
         while !self.until.is_stopped() {
             self.listen(&mut news).await?;
-            let mut batches = self.source.poll(&self.checkpoints).await?;
+            let mut batches = self.poll().await?;
             metric::source(&self.name, &self.source.state());
             if batches.is_empty() {
                 match self.until {
@@ -176,6 +185,25 @@ impl Reader {
             self.hear(one).await?;
         }
         Ok(())
+    }
+
+    /// What the source has. While the books do not say where it stands nothing of it was read, so it is
+    /// asked again in place, and a group of consumers need not share out its partitions anew.
+    async fn poll(&mut self) -> Result<Vec<EventBatch>, SourceError> {
+        let mut rest = REST[0];
+        loop {
+            match self.source.poll(&self.checkpoints).await {
+                Err(error @ SourceError::Checkpoint(_)) if self.until.is_patient(rest) => {
+                    metric::failure(&self.name, error.class());
+                    let error = anyhow::Error::from(error);
+                    tracing::warn!(source = %self.name, class = Class::Retry.name(), error = %format!("{error:#}"),
+                        "the books do not answer; tried again");
+                    tokio::time::sleep(rest).await;
+                    rest = (rest * 2).min(REST[1]);
+                }
+                other => return other,
+            }
+        }
     }
 
     async fn listen(&mut self, news: &mut mpsc::UnboundedReceiver<News>) -> anyhow::Result<()> {
@@ -265,11 +293,7 @@ impl Writing<'_> {
             let class = error.class();
             let error = anyhow::Error::from(error);
             metric::failure(&self.from.name, class);
-            let patient = matches!(self.until, Until::Stopped(_)) || rest < REST[1];
-            if !matches!(class, Class::Retry | Class::Ambiguous)
-                || !patient
-                || self.until.is_stopped()
-            {
+            if !matches!(class, Class::Retry | Class::Ambiguous) || !self.until.is_patient(rest) {
                 return Err(error);
             }
             tracing::warn!(source = %self.from.name, class = class.name(), error = %format!("{error:#}"),

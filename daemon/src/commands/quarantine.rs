@@ -70,8 +70,11 @@ async fn one(company: &Company, id: i64) -> anyhow::Result<QuarantineItem> {
 }
 
 async fn list(company: &Company, all: bool, output: Output) -> anyhow::Result<bool> {
-    let mut items = company.store.quarantine(None).await?;
-    items.retain(|item| all || item.decision.is_none());
+    let items = if all {
+        company.store.quarantine(None).await?
+    } else {
+        company.store.quarantined().await?
+    };
     let mut table = TextTable::new(&[
         "number",
         "source",

@@ -1,11 +1,13 @@
 //! The two databases and the few lines that let one body serve both.
 
 use crate::keys::SharedKeys;
+use futures_util::lock::Mutex;
 use ledger::Class;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::str::FromStr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// How long one who writes may do nothing, when the configuration does not say.
@@ -219,6 +221,9 @@ fn postgres_class(code: &str) -> Class {
     }
 }
 
+/// Whose turn it is to migrate, within this process.
+static MIGRATING: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
+
 /// PostgreSQL locks while it migrates; for SQLite that is a file beside the books, without which two
 /// who open new books at once would both make the same tables.
 async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
@@ -234,16 +239,10 @@ async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
     }
     let mut path = file.into_os_string();
     path.push(".lock");
-    let lock = move || {
-        let file = std::fs::File::create(path)?;
-        file.lock().map(|()| file)
-    };
-    // Waiting for a lock would hold up whatever else this thread has to do.
-    let locked = tokio::task::spawn_blocking(lock)
-        .await
-        .map_err(std::io::Error::other)
-        .flatten()
-        .map_err(sqlx::Error::Io)?;
+    // Within the process one at a time, so that the file's lock only ever waits for another process.
+    let _turn = MIGRATING.lock().await;
+    let locked = std::fs::File::create(path).and_then(|file| file.lock().map(|()| file));
+    let locked = locked.map_err(sqlx::Error::Io)?;
     migrator.run(pool).await?;
     drop(locked);
     Ok(())

@@ -206,23 +206,6 @@ pub struct SuspendedRow {
     pub payload: Vec<u8>,
 }
 
-/// Bytes in quarantine.
-#[derive(Clone, Debug, FromRow)]
-pub struct QuarantineRow {
-    /// Its number.
-    pub id: i64,
-    /// The source.
-    pub source: String,
-    /// The partition.
-    pub partition_name: String,
-    /// The position.
-    pub position: i64,
-    /// Why.
-    pub reason: String,
-    /// The bytes.
-    pub raw: Vec<u8>,
-}
-
 /// An event that came again.
 #[derive(Clone, Debug, FromRow)]
 pub struct RepetitionRow {
@@ -405,15 +388,6 @@ impl Store {
     pub async fn suspended(&self) -> Result<Vec<SuspendedRow>, StoreError> {
         Ok(on_pool!(self, db =>
             sqlx::query_as(sql!("journal/suspended_events")).fetch_all(db).await)?)
-    }
-
-    /// Everything that is no event.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn quarantined(&self) -> Result<Vec<QuarantineRow>, StoreError> {
-        Ok(on_pool!(self, db =>
-            sqlx::query_as(sql!("journal/quarantined")).fetch_all(db).await)?)
     }
 
     /// Everything that came again.

@@ -15,9 +15,9 @@ use crate::index::Index;
 use crate::sort::{Counters, EventRow};
 use crate::take::KnownRow;
 use crate::{StoreError, Tx};
+use futures_util::lock::{Mutex, OwnedMutexGuard};
 use ledger::{EventKey, Hash};
 use std::sync::Arc;
-use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// A run is the events whose numbers share all but their lowest bits: `id >> 16` in SQL.
 const RUN_SHIFT: u32 = 16;

@@ -68,6 +68,16 @@ impl Store {
         Ok(on_pool!(self, db => sqlx::query_as(sql!("quarantine/list"))
             .bind(id.unwrap_or(0)).fetch_all(db).await)?)
     }
+
+    /// What nobody decided about yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn quarantined(&self) -> Result<Vec<QuarantineItem>, StoreError> {
+        let mut waiting = self.quarantine(None).await?;
+        waiting.retain(|item| item.decision.is_none());
+        Ok(waiting)
+    }
 }
 
 impl Tx {

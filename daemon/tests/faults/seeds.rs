@@ -266,8 +266,20 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
+/// `make soak` sets `TIEOUT_SOAK_SECONDS`: then as many seeds as fit, beginning anywhere and saying where.
+fn soak(seconds: u64) {
+    let first = setting("TIEOUT_FAULT_SEED", fastrand::u64(1 << 20..1 << 40));
+    eprintln!("seeds from {first}");
+    let until = Instant::now() + Duration::from_secs(seconds);
+    tell(runs(first..u64::MAX, Some(until)));
+}
+
 #[test]
 fn after_any_fault_the_books_are_those_of_the_reference_ledger() {
+    let seconds = setting("TIEOUT_SOAK_SECONDS", 0);
+    if seconds > 0 {
+        return soak(seconds);
+    }
     let (first, count) = (
         setting("TIEOUT_FAULT_SEED", 1),
         setting("TIEOUT_FAULT_RUNS", 200),
@@ -279,18 +291,4 @@ fn after_any_fault_the_books_are_those_of_the_reference_ledger() {
         happened >= count * 9 / 10,
         "most runs must meet their fault, {happened} of {count} did"
     );
-}
-
-/// `make soak`: as many seeds as fit into `TIEOUT_SOAK_SECONDS`, beginning anywhere and saying where.
-#[test]
-#[ignore = "as long as one wants: make soak"]
-fn soak() {
-    let seconds = setting("TIEOUT_SOAK_SECONDS", 600);
-    let first = setting("TIEOUT_FAULT_SEED", fastrand::u64(1 << 20..1 << 40));
-    eprintln!("seeds from {first}");
-    let done = runs(
-        first..u64::MAX,
-        Some(Instant::now() + Duration::from_secs(seconds)),
-    );
-    tell(done);
 }

@@ -203,14 +203,14 @@ fn an_answer_is_lost(loses: Loses, away: Duration, told: &str) {
         let books = Books::Postgres(url.clone());
         let partitions = stream::partitions(seed.into(), 300, 2);
         super::write_inbox(&dir_with_inbox(&dir), &partitions);
-        // Opening the books commits a few times before the first batch does.
+        // Opening the books commits before the first batch does, and once that the mapping was tried.
         company(
             &dir,
             &books,
             "sources: { billing: { file: { folder: inbox } } }\n",
         );
         common::expect(0, &["-c", &common::config(&dir), "period", "list"]);
-        let wire = Wire::to(&server, loses, 2 + seed % 5, away);
+        let wire = Wire::to(&server, loses, 3 + seed % 5, away);
         let database = url.rsplit('/').next().unwrap();
         let through = format!(
             "postgres://postgres@127.0.0.1:{}/{database}?sslmode=disable",
