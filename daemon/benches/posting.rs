@@ -186,6 +186,17 @@ impl Bench<'_> {
             "company: Bench\nstore: {{ url: \"{url}\" }}\nmapping: mappings/billing\nentities:\n{ENTITIES}{more}"
         );
         std::fs::write(dir.join("tieout.yaml"), text).unwrap();
+        // The books are made once, and what is measured is posting.
+        let made = Command::new(env!("CARGO_BIN_EXE_tieout"))
+            .args(["-c", dir.join("tieout.yaml").to_str().unwrap()])
+            .args(["period", "list"])
+            .output()
+            .unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
         dir
     }
 

@@ -28,9 +28,9 @@ targets:
 ";
 
 /// Series with a gap, a number twice or a beginning elsewhere; entries with two numbers.
-const WRONG_SERIES: &str = "SELECT COUNT(*) FROM (SELECT entity_id, fiscal_year FROM document GROUP BY entity_id, fiscal_year
+pub const WRONG_SERIES: &str = "SELECT COUNT(*) FROM (SELECT entity_id, fiscal_year FROM document GROUP BY entity_id, fiscal_year
     HAVING MIN(number) <> 1 OR MAX(number) <> COUNT(*) OR COUNT(DISTINCT number) <> COUNT(*)) wrong";
-const UNNUMBERED: &str = "SELECT COUNT(*) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM document d WHERE d.entry_id = e.id)";
+pub const UNNUMBERED: &str = "SELECT COUNT(*) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM document d WHERE d.entry_id = e.id)";
 const NUMBERED: &str = "SELECT COUNT(*) FROM document";
 const ENTRIES: &str = "SELECT COUNT(*) FROM entry";
 

@@ -1,10 +1,13 @@
 //! Short runs over files, each with faults that its seed chooses: stopped before a statement and killed,
 //! a statement that fails, a commit whose answer is lost, killed at any moment; on SQLite and PostgreSQL.
+//! All disturb intake; every fourth goes on to export and to a period's close, disturbed as well.
 
 use super::books::Books;
 use super::oracle::Ledger;
 use super::stream::{self, Partitions};
-use super::{classified, common, company, control_closes, holds, wanted, write_inbox};
+use super::{
+    STARTER, classified, common, company, control_closes, documents, holds, wanted, write_inbox,
+};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -22,13 +25,29 @@ const INPUTS: usize = 160;
 /// How long a run may take, restarts and all.
 const LIMIT: Duration = Duration::from_mins(1);
 
-const CONFIGURATION: &str =
-    "intake_events: 24\nsources: { billing: { file: { folder: inbox } } }\n";
+const CONFIGURATION: &str = "intake_events: 24
+sources: { billing: { file: { folder: inbox } } }
+seal: { key: { file: seal-key.pem } }
+targets:
+  files: { kind: csv, batch_entries: 50, drop: { folder: { path: exports/files } } }
+  books: { kind: hledger, drop: { folder: { path: exports/books } } }
+";
 
-/// One stream, what it must come to, and how many statements and commits that takes undisturbed.
+/// The commands of a run, one after the other.
+const STAGES: [&[&str]; 3] = [
+    &["ingest"],
+    &["export"],
+    &["period", "close", "eu", "2026-02"],
+];
+
+/// One stream, what it must come to, and what each stage takes undisturbed.
 struct Undisturbed {
     partitions: Partitions,
     wanted: Ledger,
+    costs: Vec<Cost>,
+}
+
+struct Cost {
     statements: u64,
     commits: u64,
     took: Duration,
@@ -55,28 +74,51 @@ fn undisturbed(database: Database, number: u64) -> Undisturbed {
     let partitions = stream::partitions(number, INPUTS, 3);
     let wanted = wanted([("billing", &partitions)]);
     let run = Run::new(database, &format!("undisturbed-{number}"), &partitions);
-    let trace = run.dir.join("trace");
-    let begun = Instant::now();
-    let ended = run
-        .ingest(Some(&format!("trace:{}", trace.display())))
-        .wait()
-        .unwrap();
-    assert!(ended.success());
-    let took = begun.elapsed();
+    let costs = STAGES.iter().map(|stage| run.cost(stage)).collect();
     holds("undisturbed", &run.dir, &run.books, &wanted);
     control_closes("undisturbed", &run.dir);
-    let text = std::fs::read_to_string(trace).unwrap();
-    let count =
-        |what: &str| u64::try_from(text.lines().filter(|line| *line == what).count()).unwrap();
-    let (statements, commits) = (count("statement"), count("commit"));
+    is_sealed("undisturbed", &run);
     run.forget();
     Undisturbed {
         partitions,
         wanted,
-        statements,
-        commits,
-        took,
+        costs,
     }
+}
+
+const UNEXPORTED: &str = "SELECT COUNT(*) FROM entry e CROSS JOIN target t
+    WHERE NOT EXISTS (SELECT 1 FROM batch_entry b WHERE b.entry_id = e.id AND b.target_id = t.id)";
+const BATCHES: &str = "SELECT COUNT(*) FROM batch";
+
+/// Every entry left once for each target, in files that arrived, under a number of its own.
+fn is_sealed(what: &str, run: &Run) {
+    let number = |statement| run.books.number(statement).unwrap();
+    assert_eq!(number(UNEXPORTED), 0, "{what}: entries are in no batch");
+    assert_eq!(
+        number(documents::WRONG_SERIES),
+        0,
+        "{what}: numbers of documents"
+    );
+    assert_eq!(
+        number(documents::UNNUMBERED),
+        0,
+        "{what}: entries without a number"
+    );
+    let arrived: usize = ["files", "books"]
+        .iter()
+        .map(|target| {
+            let folder = std::fs::read_dir(run.dir.join("exports").join(target)).unwrap();
+            let names = folder.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
+            names
+                .filter(|name| !name.ends_with(".manifest.json"))
+                .count()
+        })
+        .sum();
+    assert_eq!(
+        i64::try_from(arrived).unwrap(),
+        number(BATCHES),
+        "{what}: files that arrived"
+    );
 }
 
 /// A company of its own for one run.
@@ -95,13 +137,35 @@ impl Run {
         };
         company(&dir, &books, CONFIGURATION);
         write_inbox(&dir, partitions);
+        std::fs::copy(STARTER.join("seal-key.pem"), dir.join("seal-key.pem")).unwrap();
         Self { dir, books }
     }
 
-    fn ingest(&self, fault: Option<&str>) -> Child {
+    /// What a stage takes when nothing disturbs it.
+    fn cost(&self, stage: &[&str]) -> Cost {
+        let trace = self.dir.join("trace");
+        let begun = Instant::now();
+        let mut child = self.start(stage, Some(&format!("trace:{}", trace.display())));
+        let text = log(&mut child);
+        assert!(child.wait().unwrap().success(), "{stage:?}: {text}");
+        let took = begun.elapsed();
+        let text = std::fs::read_to_string(trace).unwrap();
+        let count = |what: &str| {
+            let lines = text.lines().filter(|line| *line == what);
+            u64::try_from(lines.count()).unwrap()
+        };
+        Cost {
+            statements: count("statement"),
+            commits: count("commit"),
+            took,
+        }
+    }
+
+    fn start(&self, stage: &[&str], fault: Option<&str>) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tieout"));
         command
-            .args(["-c", &common::config(&self.dir), "ingest"])
+            .args(["-c", &common::config(&self.dir)])
+            .args(stage)
             .env("USER", "tester")
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -165,32 +229,30 @@ const FAULTS: [&str; 4] = [
     "answers to a commit lost",
 ];
 
-/// Disturbs a run once, as the random numbers say. What happened is counted.
-fn disturb(what: &str, rng: &mut Rng, run: &Run, undisturbed: &Undisturbed) {
+/// Disturbs a stage once, as the random numbers say. What happened is counted.
+fn disturb(what: &str, rng: &mut Rng, run: &Run, stage: &[&str], cost: &Cost) {
     let kind = *rng.choice(&[0, 0, 0, 1, 2, 2, 3]).unwrap();
     let happened = match kind {
         0 => {
-            let fault = format!("stop:{}", rng.u64(1..=undisturbed.statements));
-            kill_where_it_stops(&format!("{what}, {fault}"), run.ingest(Some(&fault)))
+            let fault = format!("stop:{}", rng.u64(1..=cost.statements));
+            kill_where_it_stops(&format!("{what}, {fault}"), run.start(stage, Some(&fault)))
         }
         1 => {
-            let micros = u64::try_from(undisturbed.took.as_micros()).unwrap();
-            kill_after(
-                &mut run.ingest(None),
-                Duration::from_micros(rng.u64(0..micros)),
-            )
+            let micros = u64::try_from(cost.took.as_micros()).unwrap();
+            let after = Duration::from_micros(rng.u64(0..micros));
+            kill_after(&mut run.start(stage, None), after)
         }
         _ => {
             let fault = if kind == 2 {
-                format!("fail:{}", rng.u64(1..=undisturbed.statements))
+                format!("fail:{}", rng.u64(1..=cost.statements))
             } else {
-                format!("lost:{}", rng.u64(1..=undisturbed.commits))
+                format!("lost:{}", rng.u64(1..=cost.commits))
             };
-            let mut child = run.ingest(Some(&fault));
+            let mut child = run.start(stage, Some(&fault));
             let text = log(&mut child);
             let ended = child.wait().unwrap();
             classified(&format!("{what}, {fault}"), &text);
-            // What is lost while the books are opened ends the command; during intake it is tried again.
+            // What is lost outside of intake ends the command; during intake it is tried again.
             assert!(
                 ended.code().is_some_and(|code| code <= 2),
                 "{what}, {fault}: {text}"
@@ -203,7 +265,7 @@ fn disturb(what: &str, rng: &mut Rng, run: &Run, undisturbed: &Undisturbed) {
     }
 }
 
-/// One seed: some faults one after the other, then a run to the end.
+/// One seed: per stage some faults one after the other, then a run to its end.
 fn seed(seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let database = if seed % 10 < 7 {
@@ -214,16 +276,26 @@ fn seed(seed: u64) {
     let undisturbed = &UNDISTURBED[&(database, seed % STREAMS)];
     let what = format!("seed {seed} on {database:?}");
     let run = Run::new(database, &format!("seed-{seed}"), &undisturbed.partitions);
-    for _ in 0..*rng.choice(&[1, 1, 2, 3]).unwrap() {
-        disturb(&what, &mut rng, &run, undisturbed);
+    let stages = if seed % 4 == 0 { STAGES.len() } else { 1 };
+    for (stage, cost) in STAGES.iter().zip(&undisturbed.costs).take(stages) {
+        let what = format!("{what}, {}", stage[0]);
+        for _ in 0..*rng.choice(&[1, 1, 2, 3]).unwrap() {
+            disturb(&what, &mut rng, &run, stage, cost);
+        }
+        let begun = Instant::now();
+        let mut child = run.start(stage, None);
+        let text = log(&mut child);
+        // A close whose answer was lost is told that it is closed already.
+        let wanted = if stage[0] == "period" { 0..=1 } else { 0..=0 };
+        let code = child.wait().unwrap().code().unwrap();
+        assert!(wanted.contains(&code), "{what}: {text}");
+        assert!(begun.elapsed() < LIMIT, "{what} took {:?}", begun.elapsed());
+        classified(&what, &text);
     }
-    let begun = Instant::now();
-    let mut child = run.ingest(None);
-    let text = log(&mut child);
-    assert!(child.wait().unwrap().success(), "{what}: {text}");
-    assert!(begun.elapsed() < LIMIT, "{what} took {:?}", begun.elapsed());
-    classified(&what, &text);
     holds(&what, &run.dir, &run.books, &undisturbed.wanted);
+    if stages > 1 {
+        is_sealed(&what, &run);
+    }
     run.forget();
 }
 
