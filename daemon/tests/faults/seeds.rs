@@ -276,7 +276,11 @@ fn seed(seed: u64) {
     let undisturbed = &UNDISTURBED[&(database, seed % STREAMS)];
     let what = format!("seed {seed} on {database:?}");
     let run = Run::new(database, &format!("seed-{seed}"), &undisturbed.partitions);
-    let stages = if seed % 4 == 0 { STAGES.len() } else { 1 };
+    let stages = if seed.is_multiple_of(4) {
+        STAGES.len()
+    } else {
+        1
+    };
     for (stage, cost) in STAGES.iter().zip(&undisturbed.costs).take(stages) {
         let what = format!("{what}, {}", stage[0]);
         for _ in 0..*rng.choice(&[1, 1, 2, 3]).unwrap() {
