@@ -184,7 +184,9 @@ impl Tx {
         first: i64,
         last: i64,
     ) -> Result<bool, StoreError> {
-        if end_of(first) > last || keys.through >= first << RUN_SHIFT {
+        // Numbers begin with 1, so the first run has one event less.
+        let begun = keys.through >= (first << RUN_SHIFT).max(1);
+        if begun || end_of(first) > last {
             return Ok(false);
         }
         let beyond = run_of(last + 1).min((first / GROUP + 1) * GROUP);
