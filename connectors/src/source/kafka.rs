@@ -307,9 +307,11 @@ fn client_config(config: &Config, password: Option<&Secret>) -> Result<ClientCon
         .set("statistics.interval.ms", "5000")
         // A broker that does not answer as soon as there is something is asked again soon.
         .set("fetch.wait.max.ms", "100")
-        // What waits in the client is memory: two batches are enough to never wait for the next.
+        // What waits in the client is memory: two batches are enough, where the next are asked for as soon
+        // as there is room (librdkafka rests for a second otherwise).
         .set("queued.min.messages", "20000")
-        .set("queued.max.messages.kbytes", "32768");
+        .set("queued.max.messages.kbytes", "32768")
+        .set("fetch.queue.backoff.ms", "20");
     for (name, value) in &config.options {
         if OWN.contains(&name.as_str()) {
             return Err(SourceError::Broken {
