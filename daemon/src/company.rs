@@ -6,15 +6,18 @@ use crate::evidence::seal::Signer;
 use crate::pipeline::Mapper;
 use anyhow::Context as _;
 use connectors::secret::SecretRef;
-use ledger::{Clock, IdGen};
+use ledger::{Class, Clock, IdGen};
 use mappings::{Context, Pack, Program};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
-use store::Store;
 use store::intake::Stamp;
 use store::runs::RunRow;
+use store::{Store, StoreError};
+
+/// When a run that cannot be recorded is given up.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// The largest file of a pack: 16 MiB.
 const MAX_PACK_FILE: u64 = 16 << 20;
@@ -145,8 +148,7 @@ impl Company {
             Ok(summary) => serde_json::to_string(summary)?,
             Err(error) => format!("{error:#}"),
         };
-        let mut tx = self.store.begin().await?;
-        tx.record_run(&RunRow {
+        let run = RunRow {
             id: 0,
             job: job.to_owned(),
             actor: started.actor.clone(),
@@ -154,10 +156,24 @@ impl Company {
             finished_at: self.clock.now(),
             succeeded: outcome.is_ok(),
             summary,
-        })
-        .await?;
-        tx.commit().await?;
-        Ok(())
+        };
+        // The work is done; a database that is away for a moment should not make it look otherwise.
+        let mut rest = Duration::from_millis(100);
+        loop {
+            match self.write_run(&run).await {
+                Err(error) if error.class() == Class::Retry && rest < LONGEST_REST => {
+                    tokio::time::sleep(rest).await;
+                    rest *= 2;
+                }
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    async fn write_run(&self, run: &RunRow) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        tx.record_run(run).await?;
+        tx.commit().await
     }
 }
 
