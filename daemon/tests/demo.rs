@@ -11,8 +11,7 @@
 
 mod common;
 
-use common::{config, demo, expect, expect_json, folder, tieout};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use common::{config, demo, expect, expect_json, folder, tamper, tieout};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -225,28 +224,6 @@ fn a_cured_mapping_posts_what_waited() {
         "{verify}"
     );
     std::fs::remove_dir_all(dir).unwrap();
-}
-
-/// Changes the books behind Tieout's back, as somebody with the file could.
-fn tamper(dir: &Path, trigger: &str, statement: &str) {
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.join("tieout.db"));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut connection = options.connect().await.unwrap();
-        connection
-            .execute(AssertSqlSafe(format!("DROP TRIGGER {trigger}")))
-            .await
-            .unwrap();
-        let done = connection
-            .execute(AssertSqlSafe(statement.to_owned()))
-            .await
-            .unwrap();
-        assert!(done.rows_affected() > 0, "`{statement}` changed nothing");
-        connection.close().await.unwrap();
-    });
 }
 
 #[test]

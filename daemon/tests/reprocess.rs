@@ -185,6 +185,24 @@ fn corrections_are_corrected(dir: &Path, config: &str, before: &Value) {
 }
 
 #[test]
+fn a_correction_that_takes_back_another_entry_is_found() {
+    let (dir, config) = company("reprocess-tampered", None);
+    change(
+        &dir,
+        "invoice.yaml",
+        "debit: revenue-credited",
+        "debit: revenue-other",
+    );
+    reprocess(&config, &POST);
+    expect(0, &["-c", &config, "verify"]);
+    let statement = "UPDATE correction SET reverses = 1 WHERE entry_id = (SELECT MIN(entry_id) FROM correction)";
+    common::tamper(&dir, "correction_no_update", statement);
+    let told = expect(1, &["-c", &config, "verify"]);
+    assert!(told.contains("should take back entry 1"), "{told}");
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
 fn only_the_difference_is_posted_on_sqlite() {
     only_the_difference_is_posted("reprocess-sqlite", None);
 }

@@ -1,7 +1,7 @@
 //! `tieout verify`: everything that can be computed again, computed again.
 //!
 //! Events against their hashes; entries built anew from their rows against theirs; the chain from
-//! the first link; document numbers and seals; balances against lines; artifacts and settlement files against theirs, and every
+//! the first link; document numbers, corrections and seals; balances against lines; artifacts and settlement files against theirs, and every
 //! settlement line against its file, read again; the control equation from the rows. Exit 1 when something does not hold; a break is a difference
 //! with a name and holds.
 
@@ -10,8 +10,8 @@ use crate::evidence::seal;
 use crate::jobs::{report, settle};
 use crate::output::{self, Output};
 use connectors::settlement::SettlementKind;
-use ledger::Hash;
 use ledger::chain::merkle_root;
+use ledger::{Hash, JournalEntry};
 use mappings::Event;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -77,6 +77,7 @@ pub(crate) async fn verify(company: &Company) -> anyhow::Result<Findings> {
     let links = company.store.links().await?;
     chain(&mut found, &links, &hashes);
     documents(company, &mut found).await?;
+    corrections(company, &mut found).await?;
     seals(company, &mut found, &links).await?;
     files(company, &mut found).await?;
     let control = report::control(company).await?;
@@ -214,6 +215,28 @@ async fn documents(company: &Company, found: &mut Findings) -> anyhow::Result<()
         }
     }
     Ok(())
+}
+
+/// What a correction takes back, it takes back whole: the same lines, on their other sides.
+async fn corrections(company: &Company, found: &mut Findings) -> anyhow::Result<()> {
+    for (entry, earlier) in company.store.reversals().await? {
+        let (one, other) = (built(company, earlier).await?, built(company, entry).await?);
+        let whole = one.zip(other).is_some_and(|(one, other)| {
+            let header = other.header();
+            one.reversal(header.date, header.description.clone()) == other
+        });
+        if !whole {
+            found.failures.push(format!(
+                "entry {entry} should take back entry {earlier}, and is not its lines on their other sides"
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn built(company: &Company, entry: i64) -> anyhow::Result<Option<JournalEntry>> {
+    let stored = company.store.entries(entry - 1, entry).await?;
+    Ok(stored.into_iter().next().and_then(|one| one.entry.ok()))
 }
 
 /// Every seal's signature, and that the chain still runs through the head that it signed.

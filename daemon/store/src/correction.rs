@@ -80,6 +80,14 @@ impl Store {
         )
     }
 
+    /// Entries that take others back, each with the one that it takes back.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn reversals(&self) -> Result<Vec<(i64, i64)>, StoreError> {
+        Ok(on_pool!(self, db => sqlx::query_as(sql!("correction/reversals")).fetch_all(db).await)?)
+    }
+
     /// Whether a line of an entry is matched in a reconciliation.
     ///
     /// # Errors

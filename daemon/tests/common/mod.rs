@@ -12,7 +12,7 @@
 )]
 
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -121,6 +121,28 @@ fn administer(statement: &str) {
             .execute(AssertSqlSafe(statement.to_owned()))
             .await
             .unwrap();
+    });
+}
+
+/// Changes the books behind Tieout's back, as somebody with the file could.
+pub fn tamper(dir: &Path, trigger: &str, statement: &str) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.join("tieout.db"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut connection = options.connect().await.unwrap();
+        connection
+            .execute(AssertSqlSafe(format!("DROP TRIGGER {trigger}")))
+            .await
+            .unwrap();
+        let done = connection
+            .execute(AssertSqlSafe(statement.to_owned()))
+            .await
+            .unwrap();
+        assert!(done.rows_affected() > 0, "`{statement}` changed nothing");
+        connection.close().await.unwrap();
     });
 }
 
