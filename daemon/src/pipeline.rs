@@ -1,4 +1,4 @@
-//! From a source into the books: read, then parse and map on all cores, then write in order.
+//! From a source into the books: read, then parse and map on all other cores, then write in order.
 //!
 //! Three stages run at once with a bounded queue between them. While a batch is written the next
 //! one is mapped and the one after it is read; when the books are slow the queue is full and the

@@ -12,8 +12,8 @@
 mod common;
 
 use common::{
-    Daemon, config, configure, database, demo, eventually, expect, expect_json, folder, free_port,
-    peer,
+    Daemon, block_on, config, configure, database, demo, eventually, expect, expect_json, folder,
+    free_port, peer,
 };
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -52,14 +52,6 @@ fn company(name: &str) -> (std::path::PathBuf, String) {
         )
     });
     (dir, format!("http://127.0.0.1:{port}"))
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(future)
 }
 
 fn get(url: &str) -> Result<String, String> {

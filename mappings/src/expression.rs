@@ -5,7 +5,7 @@
 
 use bumpalo::Bump;
 use std::collections::BTreeSet;
-use zen_expression::functions::{FunctionKind, InternalFunction};
+use zen_expression::functions::{ClosureFunction, FunctionKind, InternalFunction};
 use zen_expression::lexer::Lexer;
 use zen_expression::parser::{Node, Parser};
 
@@ -65,6 +65,23 @@ pub(crate) fn path_of(node: &Node<'_>) -> Option<Vec<String>> {
         }
         _ => None,
     }
+}
+
+/// What a sum over a mapped list runs over: in `sum(map(list, body))` the list, the body, and what the
+/// body calls an element, where it is not `#`.
+pub(crate) fn mapped<'n>(
+    summed: &[&'n Node<'n>],
+) -> Option<(&'n Node<'n>, &'n Node<'n>, Option<&'n str>)> {
+    let [
+        Node::FunctionCall {
+            kind: FunctionKind::Closure(ClosureFunction::Map),
+            arguments: [list, Node::Closure { body, alias }],
+        },
+    ] = summed
+    else {
+        return None;
+    };
+    Some((list, body, *alias))
 }
 
 fn check(

@@ -5,10 +5,10 @@
 //! combination of the identities. What is not linear is one opaque atom: it cancels against itself
 //! and against nothing else.
 
-use crate::expression::with_tree;
+use crate::expression::{mapped, with_tree};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
-use zen_expression::functions::{ClosureFunction, FunctionKind, InternalFunction};
+use zen_expression::functions::{FunctionKind, InternalFunction};
 use zen_expression::lexer::{ArithmeticOperator, ComparisonOperator, Operator};
 use zen_expression::parser::Node;
 
@@ -190,18 +190,7 @@ fn constant(form: &Form) -> Option<Decimal> {
 
 /// `sum(map(list, body))`.
 fn sum_of(arguments: &[&Node<'_>], alias: Option<&str>) -> Option<Form> {
-    let [
-        Node::FunctionCall {
-            kind: FunctionKind::Closure(ClosureFunction::Map),
-            arguments,
-        },
-    ] = arguments
-    else {
-        return None;
-    };
-    let [list, Node::Closure { body, alias: inner }] = arguments else {
-        return None;
-    };
+    let (list, body, inner) = mapped(arguments)?;
     let list = atom(list, alias)?;
     Some(over(&list, &form_of(body, Some(inner.unwrap_or("#")))?))
 }

@@ -5,11 +5,11 @@
 //! numbers are read where they stand and compared as decimals, as the interpreter does; whatever is not
 //! a number there, or not of this form, is left to it, so that there is one meaning and one message.
 
-use crate::expression::{path_of, with_tree};
+use crate::expression::{mapped, path_of, with_tree};
 use ledger::money::parse_decimal;
 use rust_decimal::Decimal;
 use serde_json::Value;
-use zen_expression::functions::{ClosureFunction, FunctionKind, InternalFunction};
+use zen_expression::functions::{FunctionKind, InternalFunction};
 use zen_expression::lexer::{ArithmeticOperator, ComparisonOperator, Operator};
 use zen_expression::parser::Node;
 
@@ -153,16 +153,7 @@ fn of_data(path: Vec<String>) -> Option<Vec<String>> {
 }
 
 fn sum_over(arguments: &[&Node<'_>]) -> Option<What> {
-    let [
-        Node::FunctionCall {
-            kind: FunctionKind::Closure(ClosureFunction::Map),
-            arguments,
-        },
-    ] = arguments
-    else {
-        return None;
-    };
-    let [list, Node::Closure { body, alias: None }] = arguments else {
+    let (list, body, None) = mapped(arguments)? else {
         return None;
     };
     Some(What::Over {

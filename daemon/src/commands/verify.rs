@@ -235,8 +235,8 @@ async fn corrections(company: &Company, found: &mut Findings) -> anyhow::Result<
 }
 
 async fn built(company: &Company, entry: i64) -> anyhow::Result<Option<JournalEntry>> {
-    let stored = company.store.entries(entry - 1, entry).await?;
-    Ok(stored.into_iter().next().and_then(|one| one.entry.ok()))
+    let stored = company.store.entry(entry).await?;
+    Ok(stored.and_then(|one| one.entry.ok()))
 }
 
 /// Every seal's signature, and that the chain still runs through the head that it signed.

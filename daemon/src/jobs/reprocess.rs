@@ -90,7 +90,6 @@ struct Standing {
     id: i64,
     entry: JournalEntry,
     substance: Hash,
-    matched: bool,
 }
 
 type Effects = BTreeMap<(String, String, String, String), (i64, i64)>;
@@ -130,6 +129,7 @@ pub(crate) async fn run(
             periods: &periods,
         }
         .plan(&subjects, &mut done)?;
+        let plan = unmatched(company, plan, &mut done).await?;
         bar.inc(u64::try_from(page.len()).unwrap_or(0));
         if plan.is_empty() {
             continue;
@@ -189,8 +189,7 @@ async fn subject(
         if entry.reverses.is_some() || taken_back.contains(&entry.id) {
             continue;
         }
-        let stored = company.store.entries(entry.id - 1, entry.id).await?;
-        let stored = stored.into_iter().next();
+        let stored = company.store.entry(entry.id).await?;
         let built = stored
             .with_context(|| format!("entry {} is missing", entry.id))?
             .entry;
@@ -205,7 +204,6 @@ async fn subject(
             id: entry.id,
             substance: given.unwrap_or_else(|| built.substance()),
             entry: built,
-            matched: company.store.is_matched(entry.id).await?,
         });
     }
     Ok(Some(Subject {
@@ -250,11 +248,6 @@ impl Planner<'_> {
             let corrections = self.difference(subject, wanted)?;
             if corrections.is_empty() {
                 done.unchanged += 1;
-            } else if let Some(entry) = subject.reconciled(&corrections) {
-                done.left.push(format!(
-                    "event {} differs, but entry {entry} is matched in a reconciliation; correct it by an event of its own",
-                    subject.id
-                ));
             } else {
                 plan.push(EventCorrections {
                     event_id: subject.id,
@@ -343,20 +336,35 @@ impl Planner<'_> {
     }
 }
 
-impl Subject {
-    /// The first entry to be taken back that is matched in a reconciliation.
-    fn reconciled(&self, corrections: &[Correction]) -> Option<i64> {
-        corrections
-            .iter()
-            .find_map(|correction| match correction.does {
-                Does::Reverses(id) => self
-                    .standing
-                    .iter()
-                    .find(|one| one.id == id && one.matched)
-                    .map(|one| one.id),
-                Does::Stands(_) => None,
-            })
+/// What may be posted of a plan: an entry that is matched in a reconciliation is left and named.
+async fn unmatched(
+    company: &Company,
+    plan: Vec<EventCorrections>,
+    done: &mut Reprocessed,
+) -> anyhow::Result<Vec<EventCorrections>> {
+    let mut free = Vec::with_capacity(plan.len());
+    for event in plan {
+        match matched(company, &event.corrections).await? {
+            Some(entry) => done.left.push(format!(
+                "event {} differs, but entry {entry} is matched in a reconciliation; correct it by an event of its own",
+                event.event_id
+            )),
+            None => free.push(event),
+        }
     }
+    Ok(free)
+}
+
+/// The first entry to be taken back that is matched in a reconciliation.
+async fn matched(company: &Company, corrections: &[Correction]) -> anyhow::Result<Option<i64>> {
+    for correction in corrections {
+        if let Does::Reverses(id) = correction.does
+            && company.store.is_matched(id).await?
+        {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 fn note(plan: &[EventCorrections], done: &mut Reprocessed, effects: &mut Effects) {

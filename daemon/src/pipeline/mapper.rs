@@ -1,4 +1,4 @@
-//! Parsing and mapping on all cores. Each worker has its evaluator for as long as it lives.
+//! Parsing and mapping on all cores but the one that writes. Each worker has its evaluator for as long as it lives.
 
 use anyhow::Context as _;
 use connectors::source::RawEvent;

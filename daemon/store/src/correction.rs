@@ -107,16 +107,6 @@ impl Store {
     pub async fn last_correction(&self) -> Result<i64, StoreError> {
         Ok(on_pool!(self, db => sqlx::query_scalar(sql!("correction/last")).fetch_one(db).await)?)
     }
-
-    /// The mapping version with which all suspended events were last decided again.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn retried(&self) -> Result<Option<Hash>, StoreError> {
-        let found: Option<Vec<u8>> = on_pool!(self, db =>
-            sqlx::query_scalar(sql!("correction/retried")).fetch_one(db).await?);
-        Ok(found.and_then(|bytes| Hash::from_slice(&bytes)))
-    }
 }
 
 impl Tx {
@@ -199,15 +189,5 @@ impl Tx {
                 .execute(db).await?.rows_affected());
         }
         Ok(newest)
-    }
-
-    /// Notes that all suspended events were decided again with a version of the mapping.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn set_retried(&mut self, mapping: Hash) -> Result<(), StoreError> {
-        on_tx!(&mut *self, db => sqlx::query(sql!("correction/set_retried"))
-            .bind(mapping.as_bytes().as_slice()).execute(db).await?.rows_affected());
-        Ok(())
     }
 }

@@ -264,6 +264,14 @@ impl Store {
             .collect()
     }
 
+    /// One entry.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn entry(&self, id: i64) -> Result<Option<StoredEntry>, StoreError> {
+        Ok(self.entries(id - 1, id).await?.into_iter().next())
+    }
+
     /// All links of the chain, in order.
     ///
     /// # Errors

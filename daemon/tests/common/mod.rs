@@ -89,6 +89,15 @@ pub fn configure(dir: &Path, change: impl Fn(String) -> String) {
     std::fs::write(path, text).unwrap();
 }
 
+/// Waits for a future.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
 /// A new, empty database on the PostgreSQL of the tests.
 pub fn database(name: &str) -> String {
     let url = peer("TIEOUT_TEST_POSTGRES");
@@ -109,11 +118,7 @@ pub fn drop_database(url: &str) {
 }
 
 fn administer(statement: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    block_on(async {
         let mut connection = PgConnection::connect(&peer("TIEOUT_TEST_POSTGRES"))
             .await
             .unwrap();
@@ -127,11 +132,7 @@ fn administer(statement: &str) {
 /// Changes the books behind Tieout's back, as somebody with the file could.
 pub fn tamper(dir: &Path, trigger: &str, statement: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.join("tieout.db"));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    block_on(async {
         let mut connection = options.connect().await.unwrap();
         connection
             .execute(AssertSqlSafe(format!("DROP TRIGGER {trigger}")))

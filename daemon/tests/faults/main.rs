@@ -31,7 +31,7 @@ mod servers;
 mod stream;
 
 use books::Books;
-use common::{config, expect, expect_json, tieout};
+use common::{block_on, config, expect, expect_json, tieout};
 use ledger::{Calendar, Currency, Entity};
 use oracle::{Ledger, Oracle, Outcomes, Rules};
 use std::path::{Path, PathBuf};
@@ -183,12 +183,4 @@ fn classified(what: &str, log: &str) {
         !log.contains("unclassified"),
         "{what}: an error has no class\n{log}"
     );
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(future)
 }

@@ -202,13 +202,13 @@ fn an_answer_is_lost(loses: Loses, away: Duration, told: &str) {
         let url = common::database(&name.replace('-', "_"));
         let books = Books::Postgres(url.clone());
         let partitions = stream::partitions(seed.into(), 300, 2);
-        super::write_inbox(&dir_with_inbox(&dir), &partitions);
         // Opening the books commits before the first batch does, and once that the mapping was tried.
         company(
             &dir,
             &books,
             "sources: { billing: { file: { folder: inbox } } }\n",
         );
+        super::write_inbox(&dir, &partitions);
         common::expect(0, &["-c", &common::config(&dir), "period", "list"]);
         let wire = Wire::to(&server, loses, 3 + seed % 5, away);
         let database = url.rsplit('/').next().unwrap();
@@ -229,11 +229,6 @@ fn an_answer_is_lost(loses: Loses, away: Duration, told: &str) {
         std::fs::remove_dir_all(&dir).unwrap();
         common::drop_database(&url);
     }
-}
-
-fn dir_with_inbox(dir: &Path) -> std::path::PathBuf {
-    std::fs::create_dir_all(dir.join("inbox")).unwrap();
-    dir.to_owned()
 }
 
 #[test]
