@@ -5,6 +5,7 @@
 //! lines; round or refuse; convert to the functional currency; build the entry. Whatever does not
 //! hold suspends the event and says what to do.
 
+use crate::data::Data;
 use crate::event::Event;
 use crate::native::{Comparison, Look};
 use crate::program::{Action, EntryRule, Expr, LineRule, Post, Program, Rule, Sourced, Target};
@@ -15,7 +16,7 @@ use ledger::{
     Posting, Rounding, RuleRef, Side, allocate,
 };
 use rust_decimal::Decimal;
-use serde_json::Value;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use zen_expression::expression::Standard;
@@ -49,7 +50,7 @@ const RATES: &str = "rates";
 
 /// One event while it is being decided.
 struct Subject<'e> {
-    event: &'e Event,
+    event: &'e Event<'e>,
     /// The event as the interpreter sees it, built when an expression first needs it.
     variable: OnceCell<Variable>,
 }
@@ -62,7 +63,7 @@ impl Subject<'_> {
 }
 
 impl<'e> Look<'e> for Subject<'e> {
-    fn look(&self, path: &[String]) -> Option<&'e Value> {
+    fn look(&self, path: &[String]) -> Option<&'e Data<'e>> {
         look(self, path, None)
     }
 }
@@ -71,16 +72,16 @@ impl<'e> Look<'e> for Subject<'e> {
 #[derive(Clone, Copy)]
 struct Element<'e> {
     alias: &'e str,
-    value: &'e Value,
+    value: &'e Data<'e>,
 }
 
 /// A value taken from an event.
 #[derive(Clone, Debug, PartialEq)]
-enum Taken {
+enum Taken<'e> {
     Null,
     Flag(bool),
     Number(Decimal),
-    Text(String),
+    Text(Cow<'e, str>),
 }
 
 /// A line before rounding.
@@ -115,13 +116,13 @@ impl<'p> Evaluator<'p> {
     }
 
     /// Decides an event.
-    pub fn decide(&mut self, event: &Event) -> Decision {
+    pub fn decide(&mut self, event: &Event<'_>) -> Decision {
         let subject = Subject {
             event,
             variable: OnceCell::new(),
         };
         let program = self.program;
-        let Some(rules) = program.rules.get(&event.kind) else {
+        let Some(rules) = program.rules.get(event.kind.as_ref()) else {
             return Decision::Suspended {
                 rule: None,
                 reason: format!(
@@ -208,7 +209,7 @@ impl<'p> Evaluator<'p> {
 
     fn entity(&mut self, subject: &Subject<'_>, post: &Post) -> Result<&'p Entity, Refusal> {
         let code = self.text(subject, &post.entity, None)?;
-        self.context.entities.get(&code).ok_or_else(|| {
+        self.context.entities.get(code.as_ref()).ok_or_else(|| {
             let known: Vec<&str> = self.context.entities.keys().map(String::as_str).collect();
             format!(
                 "entity `{code}` (from `{}`) is not in tieout.yaml; it has {}",
@@ -295,8 +296,8 @@ impl<'p> Evaluator<'p> {
             })
             .collect();
         let reference = match &frame.entry.reference {
-            Some(reference) => self.text(subject, reference, None)?,
-            None => subject.event.id.clone(),
+            Some(reference) => self.text(subject, reference, None)?.into_owned(),
+            None => subject.event.id.clone().into_owned(),
         };
         let header = EntryHeader {
             entity: frame.entity.code.clone(),
@@ -331,7 +332,7 @@ impl<'p> Evaluator<'p> {
         let Expr::Path(path) = &list.expr else {
             return Err(format!("`{}` is no path to a list", list.text));
         };
-        let Some(Value::Array(items)) = look(subject, path, None) else {
+        let Some(Data::List(items)) = look(subject, path, None) else {
             return Err(format!("`{}` is no list in this event", list.text));
         };
         for (index, value) in items.iter().enumerate() {
@@ -493,11 +494,11 @@ impl<'p> Evaluator<'p> {
     ) -> Result<String, Refusal> {
         match target {
             Target::Name(name) => Ok(name.clone()),
-            Target::Value(source) => self.text(subject, source, element),
+            Target::Value(source) => Ok(self.text(subject, source, element)?.into_owned()),
             Target::Lookup { table, by } => {
                 let mut keys = Vec::with_capacity(by.len());
                 for key in by {
-                    keys.push(self.text(subject, key, element)?);
+                    keys.push(self.text(subject, key, element)?.into_owned());
                 }
                 let found = self
                     .program
@@ -548,27 +549,27 @@ impl<'p> Evaluator<'p> {
         }
     }
 
-    fn text(
+    fn text<'e>(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &Subject<'e>,
         source: &Sourced,
-        element: Option<Element<'_>>,
-    ) -> Result<String, Refusal> {
+        element: Option<Element<'e>>,
+    ) -> Result<Cow<'e, str>, Refusal> {
         match self.take(subject, source, element)? {
             Taken::Text(text) if !text.is_empty() => Ok(text),
-            Taken::Number(number) => Ok(number.to_string()),
-            Taken::Flag(flag) => Ok(flag.to_string()),
+            Taken::Number(number) => Ok(number.to_string().into()),
+            Taken::Flag(flag) => Ok(flag.to_string().into()),
             Taken::Text(_) => Err(format!("`{}` is empty", source.text)),
             Taken::Null => Err(format!("`{}` is missing", source.text)),
         }
     }
 
-    fn take(
+    fn take<'e>(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &Subject<'e>,
         source: &Sourced,
-        element: Option<Element<'_>>,
-    ) -> Result<Taken, Refusal> {
+        element: Option<Element<'e>>,
+    ) -> Result<Taken<'e>, Refusal> {
         match &source.expr {
             Expr::Path(path) => plain(subject, path, element, &source.text),
             Expr::Computed(index) => {
@@ -583,7 +584,7 @@ impl<'p> Evaluator<'p> {
                 let base = subject.variable.get_or_init(|| variable_of(subject));
                 let mut scope = Scope::new(base.clone());
                 if let Some(element) = element {
-                    scope.set_local(Variable::key(element.alias), Variable::from(element.value));
+                    scope.set_local(Variable::key(element.alias), element.value.variable());
                 }
                 let value = expression
                     .evaluate_with_scope(&scope, &mut self.vm)
@@ -608,31 +609,32 @@ struct Frame<'f> {
     date: NaiveDate,
 }
 
-fn plain(
-    subject: &Subject<'_>,
+fn plain<'e>(
+    subject: &Subject<'e>,
     path: &[String],
-    element: Option<Element<'_>>,
+    element: Option<Element<'e>>,
     text: &str,
-) -> Result<Taken, Refusal> {
+) -> Result<Taken<'e>, Refusal> {
     let event = subject.event;
     if let [only] = path {
-        match only.as_str() {
-            "id" => return Ok(Taken::Text(event.id.clone())),
-            "source" => return Ok(Taken::Text(event.source.clone())),
-            "type" => return Ok(Taken::Text(event.kind.clone())),
-            "subject" => return Ok(Taken::Text(event.subject.clone().unwrap_or_default())),
-            "time" => return Ok(Taken::Text(subject.time())),
-            _ => {}
+        let attribute = match only.as_str() {
+            "id" => Some(event.id.as_ref()),
+            "source" => Some(event.source.as_ref()),
+            "type" => Some(event.kind.as_ref()),
+            "subject" => Some(event.subject.as_deref().unwrap_or_default()),
+            "time" => return Ok(Taken::Text(subject.time().into())),
+            _ => None,
+        };
+        if let Some(attribute) = attribute {
+            return Ok(Taken::Text(attribute.into()));
         }
     }
     match look(subject, path, element) {
-        None | Some(Value::Null) => Ok(Taken::Null),
-        Some(Value::Bool(flag)) => Ok(Taken::Flag(*flag)),
-        Some(Value::String(text)) => Ok(Taken::Text(text.clone())),
-        Some(Value::Number(number)) => parse_decimal(number.as_str())
-            .map(Taken::Number)
-            .map_err(|e| e.to_string()),
-        Some(Value::Array(_) | Value::Object(_)) => {
+        None | Some(Data::Null) => Ok(Taken::Null),
+        Some(Data::Flag(flag)) => Ok(Taken::Flag(*flag)),
+        Some(Data::Text(text)) => Ok(Taken::Text(text.as_ref().into())),
+        Some(Data::Number { value, .. }) => Ok(Taken::Number(*value)),
+        Some(Data::List(_) | Data::Object(_)) => {
             Err(format!("`{text}` is a list or an object, not one value"))
         }
     }
@@ -642,7 +644,7 @@ fn look<'v>(
     subject: &Subject<'v>,
     path: &[String],
     element: Option<Element<'v>>,
-) -> Option<&'v Value> {
+) -> Option<&'v Data<'v>> {
     let (root, rest) = path.split_first()?;
     let mut here = match element {
         Some(element) if element.alias == root => element.value,
@@ -668,7 +670,7 @@ fn variable_of(subject: &Subject<'_>) -> Variable {
             text(event.subject.as_deref().unwrap_or_default()),
         ),
         ("time", text(&subject.time())),
-        ("data", Variable::from(&event.data)),
+        ("data", event.data.variable()),
     ];
     for (name, value) in fields {
         let _replaced = object.dot_insert(name, value);
@@ -676,18 +678,18 @@ fn variable_of(subject: &Subject<'_>) -> Variable {
     object
 }
 
-fn taken(value: &Variable) -> Taken {
+fn taken<'e>(value: &Variable) -> Taken<'e> {
     match value {
         Variable::Bool(flag) => Taken::Flag(*flag),
         Variable::Number(number) => Taken::Number(*number),
-        Variable::String(text) => Taken::Text(text.as_str().to_owned()),
+        Variable::String(text) => Taken::Text(text.as_str().to_owned().into()),
         Variable::Null | Variable::Array(_) | Variable::Object(_) | Variable::Dynamic(_) => {
             Taken::Null
         }
     }
 }
 
-fn described(taken: &Taken, source: &Sourced) -> String {
+fn described(taken: &Taken<'_>, source: &Sourced) -> String {
     match taken {
         Taken::Null if matches!(source.expr, Expr::Computed(_)) => {
             "without a value (a missing field, or a division by zero)".to_owned()

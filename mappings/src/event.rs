@@ -1,8 +1,8 @@
 //! CloudEvents 1.0, as far as rules and the ledger need them.
 
+use crate::data::{Data, Text, Unheld};
 use chrono::{DateTime, Utc};
 use ledger::encode::Encoder;
-use ledger::money::parse_decimal;
 use ledger::{EventKey, Hash};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -12,21 +12,22 @@ use std::borrow::Cow;
 /// The largest event that is read: 1 MiB.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
 
-/// An event whose envelope is sound.
+/// An event whose envelope is sound; what it can, it leaves in the bytes it was read from.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub struct Event<'b> {
     /// Unique within the source.
-    pub id: String,
+    pub id: Cow<'b, str>,
     /// Who emitted it.
-    pub source: String,
+    pub source: Cow<'b, str>,
     /// What kind of event it is.
-    pub kind: String,
+    pub kind: Cow<'b, str>,
     /// What it is about.
-    pub subject: Option<String>,
+    pub subject: Option<Cow<'b, str>>,
     /// When it happened.
     pub time: Option<DateTime<Utc>>,
     /// What it says; null when it carries no data.
-    pub data: Value,
+    pub data: Data<'b>,
+    key: EventKey,
 }
 
 /// Why bytes are no event.
@@ -67,15 +68,19 @@ pub enum EventError {
 #[derive(Deserialize)]
 struct Envelope<'b> {
     #[serde(borrow)]
-    specversion: Cow<'b, str>,
-    id: String,
-    source: String,
-    #[serde(rename = "type")]
-    kind: String,
-    subject: Option<String>,
+    specversion: Text<'b>,
     #[serde(borrow)]
-    time: Option<Cow<'b, str>>,
-    data: Option<Value>,
+    id: Text<'b>,
+    #[serde(borrow)]
+    source: Text<'b>,
+    #[serde(borrow, rename = "type")]
+    kind: Text<'b>,
+    #[serde(borrow)]
+    subject: Option<Text<'b>>,
+    #[serde(borrow)]
+    time: Option<Text<'b>>,
+    #[serde(borrow)]
+    data: Option<Data<'b>>,
     #[serde(default)]
     data_base64: Present,
 }
@@ -90,12 +95,12 @@ impl<'de> Deserialize<'de> for Present {
     }
 }
 
-impl Event {
+impl<'b> Event<'b> {
     /// Reads the structured JSON form.
     ///
     /// # Errors
     /// [`EventError`]; the caller keeps the bytes.
-    pub fn parse(bytes: &[u8]) -> Result<Self, EventError> {
+    pub fn parse(bytes: &'b [u8]) -> Result<Self, EventError> {
         if bytes.len() > MAX_EVENT_BYTES {
             return Err(EventError::TooLarge(bytes.len()));
         }
@@ -106,31 +111,31 @@ impl Event {
     }
 
     /// Reads an envelope in which nothing is amiss, as nearly all are, without building what is not kept.
-    fn sound(bytes: &[u8]) -> Option<Self> {
+    fn sound(bytes: &'b [u8]) -> Option<Self> {
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return None;
         }
-        let envelope: Envelope<'_> = serde_json::from_slice(bytes).ok()?;
+        let envelope: Envelope<'b> = serde_json::from_slice(bytes).ok()?;
         let named = [&envelope.id, &envelope.source, &envelope.kind];
-        if envelope.specversion != "1.0"
+        if envelope.specversion.0 != "1.0"
             || envelope.data_base64.0
-            || named.into_iter().any(String::is_empty)
+            || named.into_iter().any(|text| text.0.is_empty())
         {
             return None;
         }
         let time = match envelope.time {
-            Some(text) => Some(moment(&text).ok()?),
+            Some(text) => Some(moment(&text.0).ok()?),
             None => None,
         };
-        let data = envelope.data.unwrap_or(Value::Null);
-        first_unheld(&data).ok()?;
+        let subject = envelope.subject.map(|text| text.0);
         Some(Self {
-            id: envelope.id,
-            source: envelope.source,
-            kind: envelope.kind,
-            subject: envelope.subject.filter(|text| !text.is_empty()),
+            key: EventKey::new(&envelope.source.0, &envelope.id.0),
+            id: envelope.id.0,
+            source: envelope.source.0,
+            kind: envelope.kind.0,
+            subject: subject.filter(|text| !text.is_empty()),
             time,
-            data,
+            data: envelope.data.unwrap_or(Data::Null),
         })
     }
 
@@ -167,21 +172,21 @@ impl Event {
         if map.contains_key("data_base64") {
             return Err(EventError::Binary);
         }
-        let data = map.remove("data").unwrap_or(Value::Null);
-        check_numbers(&data, "data")?;
+        let data = Data::from_value(map.remove("data").unwrap_or(Value::Null), "data");
         Ok(Self {
-            id,
-            source,
-            kind,
-            subject,
+            key: EventKey::new(&source, &id),
+            id: id.into(),
+            source: source.into(),
+            kind: kind.into(),
+            subject: subject.map(Cow::Owned),
             time,
-            data,
+            data: data.map_err(|Unheld { path, number }| EventError::Number { path, number })?,
         })
     }
 
     /// The identity of the event.
-    pub fn key(&self) -> EventKey {
-        EventKey::new(&self.source, &self.id)
+    pub const fn key(&self) -> EventKey {
+        self.key
     }
 
     /// The hash over what the event says, blind to white space and the order of keys: two
@@ -202,68 +207,28 @@ fn moment(text: &str) -> Result<DateTime<Utc>, EventError> {
         .map_err(|_bad| EventError::Time(text.to_owned()))
 }
 
-/// Refuses the first number that decimals cannot hold; where it stands is only worked out then.
-fn check_numbers(value: &Value, path: &str) -> Result<(), EventError> {
-    let Err((mut parts, number)) = first_unheld(value) else {
-        return Ok(());
-    };
-    parts.push(path.to_owned());
-    parts.reverse();
-    Err(EventError::Number {
-        path: parts.concat(),
-        number,
-    })
-}
-
-/// The path to the number, from its end, and the number.
-fn first_unheld(value: &Value) -> Result<(), (Vec<String>, String)> {
-    let below = |part: String| {
-        |(mut parts, number): (Vec<String>, String)| {
-            parts.push(part);
-            (parts, number)
-        }
-    };
-    match value {
-        Value::Number(number) => parse_decimal(number.as_str())
-            .map(drop)
-            .map_err(|_beyond| (Vec::new(), number.to_string())),
-        Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
-            first_unheld(item).map_err(|found| below(format!("[{index}]"))(found))
-        }),
-        Value::Object(map) => map.iter().try_for_each(|(key, item)| {
-            first_unheld(item).map_err(|found| below(format!(".{key}"))(found))
-        }),
-        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
-    }
-}
-
-fn canonical(value: &Value, encoder: &mut Encoder) {
-    match value {
-        Value::Null => encoder.text("null"),
-        Value::Bool(flag) => encoder.value(flag),
-        Value::Number(number) => {
+fn canonical(data: &Data<'_>, encoder: &mut Encoder) {
+    match data {
+        Data::Null => encoder.text("null"),
+        Data::Flag(flag) => encoder.value(flag),
+        Data::Number { digits, .. } => {
             encoder.text("number");
-            encoder.text(number.as_str());
+            encoder.text(digits);
         }
-        Value::String(text) => {
+        Data::Text(text) => {
             encoder.text("text");
             encoder.text(text);
         }
-        Value::Array(items) => {
+        Data::List(items) => {
             encoder.text("array");
             encoder.value(items.len());
             items.iter().for_each(|item| canonical(item, encoder));
         }
-        Value::Object(map) => {
+        Data::Object(members) => {
             encoder.text("object");
-            encoder.value(map.len());
-            // They are in order already, unless a feature of the JSON library says otherwise.
-            let mut pairs: Vec<(&String, &Value)> = map.iter().collect();
-            if !pairs.is_sorted_by_key(|(key, _)| *key) {
-                pairs.sort_by_key(|(key, _)| *key);
-            }
-            for (key, item) in pairs {
-                encoder.text(key);
+            encoder.value(members.len());
+            for (name, item) in members.iter() {
+                encoder.text(name);
                 canonical(item, encoder);
             }
         }

@@ -70,7 +70,7 @@ pub fn run(pack: &Pack, program: &Program, context: &Context) -> Vec<Case> {
         .collect()
 }
 
-fn events(bytes: &[u8]) -> Result<Vec<Event>, String> {
+fn events(bytes: &[u8]) -> Result<Vec<Event<'static>>, String> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let values = match value {
         Value::Array(values) => values,
@@ -83,7 +83,7 @@ fn events(bytes: &[u8]) -> Result<Vec<Event>, String> {
 }
 
 /// The decisions on some events as one text.
-pub fn journal(evaluator: &mut Evaluator<'_>, events: &[Event]) -> String {
+pub fn journal(evaluator: &mut Evaluator<'_>, events: &[Event<'_>]) -> String {
     let parts: Vec<String> = events
         .iter()
         .map(|event| written(evaluator.decide(event)))

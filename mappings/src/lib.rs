@@ -6,6 +6,7 @@
 //! the same decision, with no clock, no I/O and no randomness in reach.
 
 pub mod compile;
+pub mod data;
 pub mod diagnostic;
 pub mod evaluate;
 pub mod event;

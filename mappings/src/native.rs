@@ -5,10 +5,9 @@
 //! numbers are read where they stand and compared as decimals, as the interpreter does; whatever is not
 //! a number there, or not of this form, is left to it, so that there is one meaning and one message.
 
+use crate::data::Data;
 use crate::expression::{mapped, path_of, with_tree};
-use ledger::money::parse_decimal;
 use rust_decimal::Decimal;
-use serde_json::Value;
 use zen_expression::functions::{FunctionKind, InternalFunction};
 use zen_expression::lexer::{ArithmeticOperator, ComparisonOperator, Operator};
 use zen_expression::parser::Node;
@@ -41,7 +40,7 @@ enum What {
 /// Reads the value at a path.
 pub(crate) trait Look<'v> {
     /// The value, if there is one.
-    fn look(&self, path: &[String]) -> Option<&'v Value>;
+    fn look(&self, path: &[String]) -> Option<&'v Data<'v>>;
 }
 
 impl Comparison {
@@ -80,15 +79,17 @@ fn total<'v>(terms: &[Term], event: &impl Look<'v>) -> Option<Decimal> {
     })
 }
 
-fn number(value: &Value) -> Option<Decimal> {
-    match value {
-        Value::Number(number) => parse_decimal(number.as_str()).ok(),
+const fn number(data: &Data<'_>) -> Option<Decimal> {
+    match data {
+        Data::Number { value, .. } => Some(*value),
         _ => None,
     }
 }
 
-fn over(list: &Value, member: &[String]) -> Option<Decimal> {
-    let items = list.as_array()?;
+fn over(list: &Data<'_>, member: &[String]) -> Option<Decimal> {
+    let Data::List(items) = list else {
+        return None;
+    };
     // Of an empty list the interpreter has its own opinion.
     if items.is_empty() {
         return None;
@@ -188,10 +189,10 @@ mod tests {
     use zen_expression::vm::VM;
     use zen_expression::{Isolate, Scope};
 
-    struct Data<'v>(&'v Value);
+    struct Whole<'v>(&'v Data<'v>);
 
-    impl<'v> Look<'v> for Data<'v> {
-        fn look(&self, path: &[String]) -> Option<&'v Value> {
+    impl<'v> Look<'v> for Whole<'v> {
+        fn look(&self, path: &[String]) -> Option<&'v Data<'v>> {
             path.iter().try_fold(self.0, |here, name| here.get(name))
         }
     }
@@ -231,15 +232,15 @@ mod tests {
                 "{{\"data\":{{\"total\":{total},\"net\":{net},\"tax\":{tax},\"fee\":{{\"amount\":{fee}}},\"lines\":[{}]}}}}",
                 lines.join(",")
             );
-            let event: Value = serde_json::from_str(&text).unwrap();
+            let event: Data<'_> = serde_json::from_str(&text).unwrap();
             for expression in EXPRESSIONS {
-                let Some(holds) = Comparison::of(expression).unwrap().holds(&Data(&event)) else {
+                let Some(holds) = Comparison::of(expression).unwrap().holds(&Whole(&event)) else {
                     continue;
                 };
                 let compiled = Isolate::new().compile_standard(expression).unwrap();
-                let scope = Scope::new(Variable::from(&event));
+                let scope = Scope::new(event.variable());
                 let said = compiled.evaluate_with_scope(&scope, &mut VM::new()).unwrap();
-                prop_assert!(matches!(said, Variable::Bool(flag) if flag == holds), "{expression} on {event}: {said:?}, not {holds}");
+                prop_assert!(matches!(said, Variable::Bool(flag) if flag == holds), "{expression} on {text}: {said:?}, not {holds}");
             }
         }
     }

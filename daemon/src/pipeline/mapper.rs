@@ -147,8 +147,8 @@ fn decide(
         key: event.key(),
         content: event.content_hash(),
         occurred_at: event.time.unwrap_or(now),
-        origin: event.source,
-        event_type: event.kind,
+        origin: event.source.into_owned(),
+        event_type: event.kind.into_owned(),
         payload: raw.payload,
     };
     IntakeItem {

@@ -138,7 +138,7 @@ impl<'r> Oracle<'r> {
         }
     }
 
-    fn post(&mut self, event: &Event, posting: &ledger::Posting) {
+    fn post(&mut self, event: &Event<'_>, posting: &ledger::Posting) {
         let hash: Hash = posting.entry.hash();
         self.ledger
             .entries

@@ -1,0 +1,313 @@
+//! What an event says: JSON, read in place. Texts without an escape stay where they are in the event's
+//! bytes, and a number is read as a decimal once, beside the digits that were sent.
+
+use ledger::money::parse_decimal;
+use rust_decimal::Decimal;
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
+use zen_expression::variable::Variable;
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data<'b> {
+    /// `null`, or nothing at all.
+    Null,
+    /// `true` or `false`.
+    Flag(bool),
+    /// A number that a decimal holds exactly.
+    Number {
+        /// As it was sent.
+        digits: Cow<'b, str>,
+        /// What it is.
+        value: Decimal,
+    },
+    /// A text.
+    Text(Cow<'b, str>),
+    /// A list.
+    List(Vec<Data<'b>>),
+    /// An object.
+    Object(Members<'b>),
+}
+
+/// The members of an object, by name: each name once, the last that was sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members<'b>(Vec<(Cow<'b, str>, Data<'b>)>);
+
+/// A number that no decimal holds, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unheld {
+    pub(crate) path: String,
+    pub(crate) number: String,
+}
+
+/// Under this name `serde_json` hands over a number's digits as an object of one member, so that none is
+/// rounded (its feature `arbitrary_precision`).
+const NUMBER: &str = "$serde_json::private::Number";
+
+impl<'b> Members<'b> {
+    fn new(mut members: Vec<(Cow<'b, str>, Data<'b>)>) -> Self {
+        let rising = |pair: &[(Cow<'b, str>, Data<'b>)]| match pair {
+            [one, other] => one.0 < other.0,
+            _ => true,
+        };
+        if !members.windows(2).all(rising) {
+            members.reverse();
+            members.sort_by(|one, other| one.0.cmp(&other.0));
+            members.dedup_by(|later, kept| later.0 == kept.0);
+        }
+        Self(members)
+    }
+
+    /// The member of a name.
+    pub fn get(&self, name: &str) -> Option<&Data<'b>> {
+        let at = self.0.binary_search_by(|(own, _)| own.as_ref().cmp(name));
+        at.ok().and_then(|at| self.0.get(at)).map(|(_, data)| data)
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Data<'b>)> {
+        self.0.iter().map(|(name, data)| (name.as_ref(), data))
+    }
+}
+
+impl<'b> Data<'b> {
+    /// The member of a name, if this is an object that has one.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(members) => members.get(name),
+            _ => None,
+        }
+    }
+
+    /// The same value as the interpreter of expressions sees it.
+    pub(crate) fn variable(&self) -> Variable {
+        match self {
+            Self::Null => Variable::Null,
+            Self::Flag(flag) => Variable::Bool(*flag),
+            Self::Number { value, .. } => Variable::Number(*value),
+            Self::Text(text) => Variable::String(text.as_ref().into()),
+            Self::List(items) => Variable::from_array(items.iter().map(Self::variable).collect()),
+            Self::Object(members) => Variable::from_object(
+                members
+                    .iter()
+                    .map(|(name, data)| (Variable::key(name), data.variable()))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// Takes a value that was read already; `path` says where it stands.
+    pub(crate) fn from_value(value: Value, path: &str) -> Result<Self, Unheld> {
+        Ok(match value {
+            Value::Null => Self::Null,
+            Value::Bool(flag) => Self::Flag(flag),
+            Value::Number(number) => {
+                let digits = number.as_str().to_owned();
+                Self::number(digits.into()).map_err(|number| Unheld {
+                    path: path.to_owned(),
+                    number,
+                })?
+            }
+            Value::String(text) => Self::Text(text.into()),
+            Value::Array(items) => {
+                let items = items.into_iter().enumerate();
+                let items = items.map(|(at, item)| Self::from_value(item, &format!("{path}[{at}]")));
+                Self::List(items.collect::<Result<_, _>>()?)
+            }
+            Value::Object(map) => {
+                let members = map.into_iter().map(|(name, item)| {
+                    let data = Self::from_value(item, &format!("{path}.{name}"))?;
+                    Ok((name.into(), data))
+                });
+                Self::Object(Members::new(members.collect::<Result<_, _>>()?))
+            }
+        })
+    }
+
+    /// A number, or its digits back when no decimal holds them.
+    fn number(digits: Cow<'b, str>) -> Result<Self, String> {
+        match parse_decimal(&digits) {
+            Ok(value) => Ok(Self::Number { digits, value }),
+            Err(_beyond) => Err(digits.into_owned()),
+        }
+    }
+}
+
+impl<'de: 'b, 'b> Deserialize<'de> for Data<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(InPlace)
+    }
+}
+
+/// Reads a value from its bytes.
+struct InPlace;
+
+impl<'de> Visitor<'de> for InPlace {
+    type Value = Data<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Data::Null)
+    }
+
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(Data::Flag(flag))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Data::Number {
+            digits: number.to_string().into(),
+            value: number.into(),
+        })
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Data::Number {
+            digits: number.to_string().into(),
+            value: number.into(),
+        })
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Data::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Data::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Data::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(Text(name)) = map.next_key()? {
+            if members.is_empty() {
+                if name == NUMBER {
+                    let Text(digits) = map.next_value()?;
+                    return Data::number(digits).map_err(A::Error::custom);
+                }
+                members.reserve(16);
+            }
+            members.push((name, map.next_value()?));
+        }
+        Ok(Data::Object(Members::new(members)))
+    }
+}
+
+/// A text, where it stands if it can stay there. Serde's own `Cow` always copies, but as a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Text<'b>(pub(crate) Cow<'b, str>);
+
+impl<'de: 'b, 'b> Deserialize<'de> for Text<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextInPlace)
+    }
+}
+
+struct TextInPlace;
+
+impl<'de> Visitor<'de> for TextInPlace {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Owned(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn in_place(text: &str) -> Result<Data<'_>, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// Documents in which numbers, escapes, doubled names and depth occur.
+    fn document() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,4})?([eE][+-]?[0-9]{1,2})?",
+            "\"([a-z]|\\\\n|\\\\u00e9|é|\\\\\"){0,6}\"",
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4)
+                    .prop_map(|items| format!("[{}]", items.join(","))),
+                prop::collection::vec(("[a-c]{0,2}|\\\\u0061", inner), 0..6).prop_map(|members| {
+                    let members: Vec<String> = members
+                        .into_iter()
+                        .map(|(name, value)| format!("\"{name}\" : {value}"))
+                        .collect();
+                    format!("{{{}}}", members.join(", "))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        /// One meaning, whether it was read in place or as a value first.
+        #[test]
+        fn both_ways_read_the_same(text in document()) {
+            let value: Value = serde_json::from_str(&text).unwrap();
+            match (in_place(&text), Data::from_value(value.clone(), "data")) {
+                (Ok(here), Ok(there)) => {
+                    prop_assert_eq!(&here, &there);
+                    prop_assert_eq!(here.variable(), Variable::from(&value));
+                }
+                (Err(_), Err(_)) => {}
+                // The number that no decimal holds was replaced by a later member of its name.
+                (Err(_), Ok(there)) => prop_assert_eq!(in_place(&value.to_string()).unwrap(), there),
+                (Ok(here), Err(unheld)) => prop_assert!(false, "{here:?}, but {unheld:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_needs_no_copy_is_none() {
+        let Data::Object(members) = in_place(r#"{"b":"plain","a":"\u0061"}"#).unwrap() else {
+            panic!("an object was written");
+        };
+        assert!(matches!(
+            members.get("b"),
+            Some(Data::Text(Cow::Borrowed("plain")))
+        ));
+        assert_eq!(members.get("a"), Some(&Data::Text("a".into())));
+        assert_eq!(members.get("c"), None);
+    }
+}
