@@ -22,7 +22,7 @@ use ledger::Class;
 use std::time::Duration;
 use store::Store;
 use store::StoreError;
-use store::intake::{IntakeBatch, IntakeItem, IntakeSummary};
+use store::intake::{IntakeBatch, IntakePart, IntakeSummary};
 use store::take::Taken;
 use store::writer::{Writer, Written};
 use tokio::sync::{mpsc, watch};
@@ -90,7 +90,7 @@ enum News {
 /// Batches of one poll on their way: the bytes are with the mapper.
 struct Mapped {
     batches: Vec<EventBatch>,
-    items: Vec<mapper::Answers>,
+    answers: Vec<mapper::Answers>,
 }
 
 /// Takes everything that a source brings. What was taken is counted even when it then fails.
@@ -171,11 +171,11 @@ impl Reader {
                     Until::Stopped(_) => continue,
                 }
             }
-            let items = batches
+            let answers = batches
                 .iter_mut()
                 .map(|batch| self.company.mapper().map(std::mem::take(&mut batch.events)))
                 .collect();
-            if work.send(Mapped { batches, items }).await.is_err() {
+            if work.send(Mapped { batches, answers }).await.is_err() {
                 return Ok(());
             }
         }
@@ -237,9 +237,9 @@ impl Writing<'_> {
         let oldest = mapped.batches.iter().filter_map(|batch| batch.oldest).min();
         let mut batches = Vec::with_capacity(mapped.batches.len());
         let mut homes = Vec::with_capacity(mapped.batches.len());
-        for (batch, items) in mapped.batches.into_iter().zip(mapped.items) {
-            let (items, home) = items.collect().await?;
-            batches.push(intake(self.company, self.from, batch, items));
+        for (batch, answers) in mapped.batches.into_iter().zip(mapped.answers) {
+            let (parts, home) = answers.collect().await?;
+            batches.push(intake(self.from, batch, parts));
             homes.push(home);
         }
         let written = self.persist(&batches).await?;
@@ -269,7 +269,7 @@ impl Writing<'_> {
             let _ended = self.tell.send(news);
         }
         for (batch, home) in batches.into_iter().zip(homes) {
-            home.take(batch.items);
+            home.take(batch.parts);
         }
         Ok(written.summary)
     }
@@ -304,20 +304,14 @@ impl Writing<'_> {
     }
 }
 
-fn intake(
-    company: &Company,
-    from: &SourceName,
-    batch: EventBatch,
-    items: Vec<IntakeItem>,
-) -> IntakeBatch {
+fn intake(from: &SourceName, batch: EventBatch, parts: Vec<IntakePart>) -> IntakeBatch {
     IntakeBatch {
         source: from.name.clone(),
         source_kind: from.kind.to_owned(),
         partition: batch.partition,
         from: batch.from,
         through: batch.through,
-        items,
-        mapping: company.program.version,
+        parts,
     }
 }
 
@@ -329,8 +323,8 @@ pub(crate) async fn take_one(
     writer: &mut Writer,
 ) -> anyhow::Result<IntakeSummary> {
     let answers = company.mapper().map(std::mem::take(&mut batch.events));
-    let (items, _home) = answers.collect().await?;
-    let batch = intake(company, from, batch, items);
+    let (parts, _home) = answers.collect().await?;
+    let batch = intake(from, batch, parts);
     let partition = format!("{}/{}", batch.source, batch.partition);
     let expected = batch.from;
     let written = writer.write(&[batch], &company.stamp()).await?;

@@ -124,7 +124,8 @@ impl<'b> Data<'b> {
             Value::String(text) => Self::Text(text.into()),
             Value::Array(items) => {
                 let items = items.into_iter().enumerate();
-                let items = items.map(|(at, item)| Self::from_value(item, &format!("{path}[{at}]")));
+                let items =
+                    items.map(|(at, item)| Self::from_value(item, &format!("{path}[{at}]")));
                 Self::List(items.collect::<Result<_, _>>()?)
             }
             Value::Object(map) => {

@@ -188,6 +188,11 @@ impl JournalEntry {
         &self.lines
     }
 
+    /// Both, to be kept apart.
+    pub fn into_parts(self) -> (EntryHeader, Vec<Line>) {
+        (self.header, self.lines)
+    }
+
     /// The hash over everything an auditor would ask about.
     ///
     /// The encoding is the fields of the header in the order of [`EntryHeader`], then for each

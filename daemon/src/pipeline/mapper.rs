@@ -6,7 +6,7 @@ use ledger::Clock;
 use mappings::{Context, Evaluator, Event, Program};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use store::intake::{DecidedEvent, IntakeContent, IntakeItem, ReadEvent};
+use store::intake::{IntakePart, ReadEvent, Unreadable};
 use tokio::sync::oneshot;
 
 /// How many events a worker takes at once: few enough that all workers share a batch.
@@ -22,22 +22,20 @@ struct Job {
 /// thread that asked for it.
 #[derive(Debug)]
 struct Answer {
-    items: Vec<IntakeItem>,
-    home: Sender<Vec<IntakeItem>>,
+    part: IntakePart,
+    home: Sender<IntakePart>,
 }
 
-/// The way home for the items of a batch, chunk by chunk in their order.
+/// The way home for the parts of a batch, in their order.
 #[derive(Debug, Default)]
-pub(crate) struct Home(Vec<(usize, Sender<Vec<IntakeItem>>)>);
+pub(crate) struct Home(Vec<Sender<IntakePart>>);
 
 impl Home {
-    /// Sends items that are done with to the threads that made them.
-    pub(crate) fn take(self, items: Vec<IntakeItem>) {
-        let mut items = items.into_iter();
-        for (count, home) in self.0 {
-            let chunk: Vec<IntakeItem> = items.by_ref().take(count).collect();
-            // A worker that ended takes nothing; then they are dropped here.
-            let _ended = home.send(chunk);
+    /// Sends parts that are done with to the threads that made them.
+    pub(crate) fn take(self, parts: Vec<IntakePart>) {
+        for (part, home) in parts.into_iter().zip(self.0) {
+            // A worker that ended takes nothing; then it is dropped here.
+            let _ended = home.send(part);
         }
     }
 }
@@ -54,16 +52,16 @@ pub(crate) struct Answers(Vec<oneshot::Receiver<Answer>>);
 
 impl Answers {
     /// Waits for all of them.
-    pub(crate) async fn collect(self) -> anyhow::Result<(Vec<IntakeItem>, Home)> {
-        let (mut items, mut home) = (Vec::new(), Home::default());
+    pub(crate) async fn collect(self) -> anyhow::Result<(Vec<IntakePart>, Home)> {
+        let (mut parts, mut home) = (Vec::with_capacity(self.0.len()), Home::default());
         for answer in self.0 {
-            let mut part = answer
+            let answer = answer
                 .await
                 .context("a mapping worker broke off; nothing of its batch is written")?;
-            home.0.push((part.items.len(), part.home));
-            items.append(&mut part.items);
+            home.0.push(answer.home);
+            parts.push(answer.part);
         }
-        Ok((items, home))
+        Ok((parts, home))
     }
 }
 
@@ -86,15 +84,15 @@ impl Mapper {
     }
 
     /// Hands events to the workers.
-    pub(crate) fn map(&self, mut events: Vec<RawEvent>) -> Answers {
+    pub(crate) fn map(&self, events: Vec<RawEvent>) -> Answers {
         let mut answers = Vec::with_capacity(events.len().div_ceil(CHUNK));
-        while !events.is_empty() {
-            let rest = events.split_off(events.len().min(CHUNK));
+        let mut events = events.into_iter();
+        while events.len() > 0 {
+            let events = events.by_ref().take(CHUNK).collect();
             let (answer, receiver) = oneshot::channel();
             answers.push(receiver);
             // Without workers the answer is dropped, and whoever waits for it says so.
             let _gone = self.jobs.send(Job { events, answer });
-            events = rest;
         }
         Answers(answers)
     }
@@ -111,13 +109,14 @@ fn work(queue: &Mutex<Receiver<Job>>, program: &Program, context: &Context, cloc
         // What came back while this worker waited is dropped here.
         done.try_iter().for_each(drop);
         let now = clock.now();
-        let items = events
-            .into_iter()
-            .map(|raw| decide(&mut evaluator, raw, now))
-            .collect();
+        let mut part = IntakePart::new(program.version);
+        part.reserve(events.len());
+        for raw in events {
+            decide(&mut evaluator, raw, now, &mut part);
+        }
         let home = home.clone();
         // Nobody waits any more: the pipeline ended.
-        let _ended = answer.send(Answer { items, home });
+        let _ended = answer.send(Answer { part, home });
     }
 }
 
@@ -125,34 +124,32 @@ fn decide(
     evaluator: &mut Evaluator<'_>,
     raw: RawEvent,
     now: chrono::DateTime<chrono::Utc>,
-) -> IntakeItem {
-    let position = raw.position;
-    let unreadable = |raw: Vec<u8>, reason: String, headers| IntakeItem {
-        position,
-        content: IntakeContent::Unreadable {
-            raw,
-            headers,
-            reason,
-        },
+    part: &mut IntakePart,
+) {
+    let unreadable = |raw: Vec<u8>, reason: String, headers| Unreadable {
+        raw,
+        headers,
+        reason,
     };
     if let Some(problem) = raw.problem {
-        return unreadable(raw.payload, problem.reason, problem.headers);
+        let bytes = unreadable(raw.payload, problem.reason, problem.headers);
+        return part.unreadable(raw.position, bytes);
     }
     let event = match Event::parse(&raw.payload) {
         Ok(event) => event,
-        Err(error) => return unreadable(raw.payload, error.to_string(), None),
+        Err(error) => {
+            let reason = error.to_string();
+            return part.unreadable(raw.position, unreadable(raw.payload, reason, None));
+        }
     };
     let decision = evaluator.decide(&event);
     let read = ReadEvent {
         key: event.key(),
         content: event.content_hash(),
         occurred_at: event.time.unwrap_or(now),
-        origin: event.source.into_owned(),
-        event_type: event.kind.into_owned(),
+        origin: part.origin(&event.source),
+        event_type: part.event_type(&event.kind),
         payload: raw.payload,
     };
-    IntakeItem {
-        position,
-        content: IntakeContent::Event(Box::new(DecidedEvent::new(read, decision))),
-    }
+    part.event(raw.position, read, decision);
 }

@@ -2,8 +2,9 @@
 
 use crate::books::Names;
 use crate::index::Index;
-use crate::intake::{PreparedEntry, Stamp};
-use crate::sort::Sorting;
+use crate::intake::Stamp;
+use crate::prepare::Prepared;
+use crate::sort::{Found, Sorting};
 use crate::{Store, StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::{Hash, Posting};
@@ -132,13 +133,15 @@ impl Tx {
                 found,
             });
         }
-        let prepared: Vec<Vec<PreparedEntry>> = events
-            .iter()
-            .map(|event| {
-                let postings = event.corrections.iter().map(|c| c.posting.clone());
-                postings.map(PreparedEntry::new).collect()
-            })
-            .collect();
+        let mut prepared = Prepared::default();
+        let mut rules = Vec::with_capacity(events.len());
+        for event in events {
+            for correction in &event.corrections {
+                prepared.entry(correction.posting.clone());
+            }
+            let rule = event.posted_by.clone();
+            rules.push(rule.map(|rule| prepared.rule(event.mapping, rule)));
+        }
         let counters = self.counters().await?;
         let mut names = Names {
             closed: self.closed_periods().await?,
@@ -146,14 +149,17 @@ impl Tx {
         };
         let sorted = loop {
             let mut sorting = Sorting::new(&names, Index::default(), counters.clone());
-            for (event, prepared) in events.iter().zip(&prepared) {
-                if let Some(rule) = &event.posted_by {
-                    sorting.rule(event.mapping, rule);
+            let mut found = Found::in_part(&prepared);
+            let mut entries = 0..;
+            for (event, rule) in events.iter().zip(&rules) {
+                if let Some(rule) = rule {
+                    sorting.rule(*rule, &mut found);
                 }
-                for entry in prepared {
-                    sorting.correction(event.event_id, entry)?;
+                for (_, at) in event.corrections.iter().zip(&mut entries) {
+                    sorting.correction(event.event_id, at, &mut found)?;
                 }
             }
+            sorting.add_balances(found)?;
             if sorting.missing.is_empty() {
                 break sorting;
             }

@@ -2,133 +2,15 @@
 //! transaction.
 //!
 //! [`IntakeBatch`]es are what comes in. [`crate::writer::Writer`] writes them: it decides how, and
-//! settles what a lost answer left open. `sort.rs` gives every item its one outcome without asking
-//! anybody; `take.rs` is the transaction, statement by statement.
+//! settles what a lost answer left open. `prepare.rs` makes rows of decisions, on the threads that decide;
+//! `sort.rs` gives every item its one outcome without asking anybody; `take.rs` is the transaction,
+//! statement by statement.
 
 use crate::StoreError;
+pub use crate::prepare::{IntakePart, Local, ReadEvent, Unreadable};
 use chrono::{DateTime, Utc};
-use ledger::{Decision, Dimensions, EventKey, Hash, Posting};
+use ledger::Hash;
 use sqlx::FromRow;
-
-/// An event that could be read.
-#[derive(Clone, Debug)]
-pub struct ReadEvent {
-    /// The identity.
-    pub key: EventKey,
-    /// The hash over its canonical content.
-    pub content: Hash,
-    /// The event's `source`.
-    pub origin: String,
-    /// The event's `type`.
-    pub event_type: String,
-    /// When it happened.
-    pub occurred_at: DateTime<Utc>,
-    /// The bytes as received.
-    pub payload: Vec<u8>,
-}
-
-/// An event with what a rule decided about it, ready to be written: everything that needs no
-/// number from the books is computed here, on whichever thread decided.
-#[derive(Clone, Debug)]
-pub struct DecidedEvent {
-    pub(crate) event: ReadEvent,
-    pub(crate) decision: PreparedDecision,
-}
-
-impl DecidedEvent {
-    /// Prepares an event and its decision.
-    pub fn new(event: ReadEvent, decision: Decision) -> Self {
-        let decision = PreparedDecision::new(decision);
-        Self { event, decision }
-    }
-}
-
-/// A decision whose entries have their hashes.
-#[derive(Clone, Debug)]
-pub(crate) enum PreparedDecision {
-    Posted {
-        rule: String,
-        entries: Vec<PreparedEntry>,
-    },
-    Ignored {
-        rule: String,
-    },
-    Suspended {
-        rule: Option<String>,
-        reason: String,
-    },
-}
-
-/// An entry, its hash, and per line the hash of its dimensions; zeros for none.
-#[derive(Clone, Debug)]
-pub(crate) struct PreparedEntry {
-    pub(crate) posting: Posting,
-    pub(crate) hash: Hash,
-    pub(crate) dimension_sets: Vec<Hash>,
-}
-
-impl PreparedDecision {
-    pub(crate) fn new(decision: Decision) -> Self {
-        match decision {
-            Decision::Posted { rule, postings } => Self::Posted {
-                rule,
-                entries: postings.into_iter().map(PreparedEntry::new).collect(),
-            },
-            Decision::Ignored { rule, .. } => Self::Ignored { rule },
-            Decision::Suspended { rule, reason } => Self::Suspended { rule, reason },
-        }
-    }
-}
-
-impl PreparedEntry {
-    pub(crate) fn new(posting: Posting) -> Self {
-        let dimension_sets = posting
-            .entry
-            .lines()
-            .iter()
-            .map(|line| dimension_hash(&line.dimensions))
-            .collect();
-        Self {
-            hash: posting.entry.hash(),
-            posting,
-            dimension_sets,
-        }
-    }
-}
-
-/// The hash under which a set of dimensions is known; zeros for none.
-fn dimension_hash(dimensions: &Dimensions) -> Hash {
-    if dimensions.is_empty() {
-        return Hash::ZERO;
-    }
-    // A map of texts always has a JSON form.
-    Hash::of(&serde_json::to_vec(dimensions).unwrap_or_default())
-}
-
-/// One input with its place in the source.
-#[derive(Clone, Debug)]
-pub struct IntakeItem {
-    /// Its position: byte offset, Kafka offset or running number.
-    pub position: i64,
-    /// What became of it.
-    pub content: IntakeContent,
-}
-
-/// Whether bytes are an event.
-#[derive(Clone, Debug)]
-pub enum IntakeContent {
-    /// They are.
-    Event(Box<DecidedEvent>),
-    /// They are not: kept whole.
-    Unreadable {
-        /// The bytes.
-        raw: Vec<u8>,
-        /// What came with them: a message's headers as a JSON object.
-        headers: Option<String>,
-        /// Why.
-        reason: String,
-    },
-}
 
 /// A run of inputs from one partition of a source.
 #[derive(Clone, Debug)]
@@ -144,9 +26,14 @@ pub struct IntakeBatch {
     /// Where it stands after this batch.
     pub through: i64,
     /// The inputs in order.
-    pub items: Vec<IntakeItem>,
-    /// The mapping version that decided.
-    pub mapping: Hash,
+    pub parts: Vec<IntakePart>,
+}
+
+impl IntakeBatch {
+    /// How many inputs there are.
+    pub fn inputs(&self) -> usize {
+        self.parts.iter().map(IntakePart::len).sum()
+    }
 }
 
 /// Who writes, and when.

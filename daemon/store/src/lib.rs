@@ -18,6 +18,7 @@ mod index;
 pub mod intake;
 pub mod journal;
 mod keys;
+mod prepare;
 pub mod quarantine;
 pub mod reconciliation;
 pub mod runs;

@@ -4,12 +4,15 @@
 use crate::StoreError;
 use crate::books::{Missing, Names};
 use crate::index::Index;
-use crate::intake::{
-    DecidedEvent, IntakeBatch, IntakeContent, IntakeItem, IntakeSummary, PreparedDecision,
-    PreparedEntry, ReadEvent,
+use crate::intake::{IntakeBatch, IntakeSummary};
+use crate::prepare::{
+    IntakeContent, IntakeItem, Local, Prepared, PreparedDecision, PreparedEntry, PreparedLine,
+    ReadEvent,
 };
 use ledger::{EventKey, Hash, Side};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// The last numbers given, and the head of the chain.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -31,11 +34,11 @@ pub(crate) struct EventRow<'b> {
     pub(crate) event: &'b ReadEvent,
 }
 
-pub(crate) struct OutcomeRow {
+pub(crate) struct OutcomeRow<'b> {
     pub(crate) event_id: i64,
     pub(crate) kind: i64,
     pub(crate) rule_id: Option<i64>,
-    pub(crate) reason: Option<String>,
+    pub(crate) reason: Option<Cow<'b, str>>,
 }
 
 pub(crate) struct RepetitionRow<'b> {
@@ -62,6 +65,7 @@ pub(crate) struct EntryRow<'b> {
     pub(crate) entity_id: i64,
     pub(crate) period_id: i64,
     pub(crate) rule_id: i64,
+    pub(crate) description: &'b str,
     pub(crate) prepared: &'b PreparedEntry,
 }
 
@@ -104,7 +108,7 @@ pub(crate) struct Sorting<'b, 'n> {
     pub(crate) missing: Missing<'b>,
     pub(crate) last: Counters,
     pub(crate) events: Vec<EventRow<'b>>,
-    pub(crate) outcomes: Vec<OutcomeRow>,
+    pub(crate) outcomes: Vec<OutcomeRow<'b>>,
     pub(crate) repetitions: Vec<RepetitionRow<'b>>,
     pub(crate) quarantine: Vec<QuarantineRow<'b>>,
     pub(crate) journal: JournalRows<'b>,
@@ -146,9 +150,13 @@ impl<'b, 'n> Sorting<'b, 'n> {
         batch: &'b IntakeBatch,
         partition_id: i64,
     ) -> Result<(), StoreError> {
-        self.summary.received += count(batch.items.len());
-        for item in &batch.items {
-            self.item(item, partition_id, batch.mapping)?;
+        for part in &batch.parts {
+            self.summary.received += count(part.len());
+            let mut found = Found::in_part(&part.prepared);
+            for item in &part.items {
+                self.item(item, partition_id, &mut found)?;
+            }
+            self.add_balances(found)?;
         }
         Ok(())
     }
@@ -157,36 +165,30 @@ impl<'b, 'n> Sorting<'b, 'n> {
         &mut self,
         item: &'b IntakeItem,
         partition_id: i64,
-        mapping: Hash,
+        found: &mut Found<'b>,
     ) -> Result<(), StoreError> {
         let position = item.position;
         match &item.content {
-            IntakeContent::Unreadable {
-                raw,
-                headers,
-                reason,
-            } => {
+            IntakeContent::Unreadable(bytes) => {
                 self.last.quarantine += 1;
                 self.summary.quarantined += 1;
                 self.quarantine.push(QuarantineRow {
                     id: self.last.quarantine,
                     partition_id,
                     position,
-                    raw,
-                    headers: headers.as_deref(),
-                    reason,
+                    raw: &bytes.raw,
+                    headers: bytes.headers.as_deref(),
+                    reason: &bytes.reason,
                 });
                 Ok(())
             }
-            IntakeContent::Event(decided) => {
-                let event = &decided.event;
-                match self.seen.get(&event.key).copied() {
-                    Some(first) => {
-                        self.repetition(event, partition_id, position, first);
-                        Ok(())
-                    }
-                    None => self.event(decided, partition_id, position, mapping),
+            IntakeContent::Event(event, decision) => {
+                if let Some(first) = self.seen.get(&event.key).copied() {
+                    self.repetition(event, partition_id, position, first);
+                    return Ok(());
                 }
+                let event_id = self.event(event, partition_id, position, found);
+                self.decision(event_id, decision, found)
             }
         }
     }
@@ -214,34 +216,24 @@ impl<'b, 'n> Sorting<'b, 'n> {
 
     fn event(
         &mut self,
-        decided: &'b DecidedEvent,
+        event: &'b ReadEvent,
         partition_id: i64,
         position: i64,
-        mapping: Hash,
-    ) -> Result<(), StoreError> {
-        let event = &decided.event;
+        found: &mut Found<'b>,
+    ) -> i64 {
         self.last.event += 1;
         let id = self.last.event;
         self.seen.insert(event.key, (id, event.content));
-        let origin_id = known(
-            &self.names.origins,
-            &event.origin,
-            &mut self.missing.origins,
-        );
-        let type_id = known(
-            &self.names.types,
-            &event.event_type,
-            &mut self.missing.types,
-        );
+        let (names, missing) = (self.names, &mut self.missing);
         self.events.push(EventRow {
             id,
-            origin_id,
-            type_id,
+            origin_id: found.origin(event.origin, names, missing),
+            type_id: found.event_type(event.event_type, names, missing),
             partition_id,
             position,
             event,
         });
-        self.decision(id, &decided.decision, mapping)
+        id
     }
 
     /// Turns the decision about an event into its outcome and the rows of its entries.
@@ -249,22 +241,24 @@ impl<'b, 'n> Sorting<'b, 'n> {
         &mut self,
         event_id: i64,
         decision: &'b PreparedDecision,
-        mapping: Hash,
+        found: &mut Found<'b>,
     ) -> Result<(), StoreError> {
         let (kind, rule, reason) = match decision {
-            PreparedDecision::Ignored { rule } => (2, Some(rule), None),
+            PreparedDecision::Ignored { rule } => (2, Some(*rule), None),
             PreparedDecision::Suspended { rule, reason } => {
-                (3, rule.as_ref(), Some(reason.clone()))
+                (3, *rule, Some(Cow::Borrowed(reason.as_str())))
             }
-            PreparedDecision::Posted { rule, entries } => match self.closed_period(entries) {
-                Some(reason) => (3, Some(rule), Some(reason)),
-                None => (1, Some(rule), None),
-            },
+            PreparedDecision::Posted { rule, entries } => {
+                match self.closed_period(entries.clone(), found) {
+                    Some(reason) => (3, Some(*rule), Some(Cow::Owned(reason))),
+                    None => (1, Some(*rule), None),
+                }
+            }
         };
-        let rule_id = rule.map(|rule| self.rule(mapping, rule));
+        let rule_id = rule.map(|rule| self.rule(rule, found));
         if let (1, PreparedDecision::Posted { entries, .. }) = (kind, decision) {
-            for prepared in entries {
-                self.entry(event_id, rule_id.unwrap_or(0), prepared)?;
+            for at in entries.clone() {
+                self.entry(event_id, rule_id.unwrap_or(0), at, found)?;
             }
         }
         match kind {
@@ -281,90 +275,48 @@ impl<'b, 'n> Sorting<'b, 'n> {
         Ok(())
     }
 
-    pub(crate) fn rule(&mut self, mapping: Hash, rule: &'b str) -> i64 {
-        let found = self
-            .names
-            .rules
-            .get(&mapping)
-            .and_then(|rules| rules.get(rule));
-        found.copied().unwrap_or_else(|| {
-            self.missing.rules.insert((mapping, rule));
-            0
-        })
+    pub(crate) fn rule(&mut self, rule: Local, found: &mut Found<'b>) -> i64 {
+        found.rule(rule, self.names, &mut self.missing)
     }
 
     /// Why entries cannot be posted, if one of their periods is closed.
-    fn closed_period(&mut self, entries: &'b [PreparedEntry]) -> Option<String> {
+    fn closed_period(&mut self, entries: Range<usize>, found: &mut Found<'b>) -> Option<String> {
         if self.names.closed.is_empty() {
             return None;
         }
-        entries.iter().find_map(|prepared| {
-            let (_, period_id) = self.place(prepared);
+        found.prepared.entries[entries].iter().find_map(|entry| {
+            let (_, period_id) = found.period(entry.period, self.names, &mut self.missing);
+            let (entity, period) = found.prepared.periods.get(entry.period);
             self.names.closed.contains(&period_id).then(|| {
                 format!(
-                    "period {} of `{}` is closed; reopen it, or have the event dated later",
-                    prepared.posting.period,
-                    prepared.posting.entry.header().entity
+                    "period {period} of `{}` is closed; reopen it, or have the event dated later",
+                    found.prepared.entities.get(*entity)
                 )
             })
         })
     }
 
-    /// The entity and the period of an entry.
-    fn place(&mut self, prepared: &'b PreparedEntry) -> (i64, i64) {
-        let entity = &prepared.posting.entry.header().entity;
-        let Some(entity_id) = self.names.entities.get(entity).copied() else {
-            self.missing.entities.insert(entity);
-            return (0, 0);
-        };
-        let period = prepared.posting.period;
-        let key = (entity_id, period.year, period.number);
-        let period_id = self.names.periods.get(&key).copied().unwrap_or_else(|| {
-            self.missing.periods.insert((entity_id, period));
-            0
-        });
-        (entity_id, period_id)
-    }
-
-    fn account(&mut self, name: &'b str) -> i64 {
-        known(&self.names.accounts, name, &mut self.missing.accounts)
-    }
-
-    pub(crate) fn entry(
+    fn entry(
         &mut self,
         event_id: i64,
         rule_id: i64,
-        prepared: &'b PreparedEntry,
+        at: usize,
+        found: &mut Found<'b>,
     ) -> Result<(), StoreError> {
+        let prepared = &found.prepared.entries[at];
         self.last.entry += 1;
-        let entry_id = self.last.entry;
-        let (entity_id, period_id) = self.place(prepared);
-        let lines = prepared.posting.entry.lines();
-        for ((line, set), line_no) in lines.iter().zip(&prepared.dimension_sets).zip(1..) {
-            let account_id = self.account(&line.account);
-            let currency = line.amount.currency();
-            if !self.names.currencies.contains(&currency.numeric()) {
-                self.missing.currencies.insert(currency);
-            }
-            let currency_id = i64::from(currency.numeric());
-            let row = LineRow {
-                entry_id,
-                line_no,
-                account_id,
-                side: line.side,
-                amount: line.amount.amount(),
-                currency_id,
-                functional: line.functional.amount(),
-                dimension_set_id: self.dimension_set(*set, &line.dimensions),
-            };
-            let key = (entity_id, period_id, account_id, currency_id);
-            self.add_balance(key, &row, &line.account)?;
+        let id = self.last.entry;
+        let (names, missing) = (self.names, &mut self.missing);
+        let (entity_id, period_id) = found.period(prepared.period, names, missing);
+        let lines = &found.prepared.lines[prepared.lines.clone()];
+        for (line, line_no) in lines.iter().zip(1..) {
+            let row = found.line((id, line_no), line, names, missing)?;
             if let Some(deferral) = &line.deferral {
-                let account_id = self.account(&deferral.release_account);
+                let (account, deferral) = deferral.as_ref();
                 self.journal.schedules.push(ScheduleRow {
-                    entry_id,
+                    entry_id: id,
                     line_no,
-                    account_id,
+                    account_id: found.account(*account, names, missing),
                     deferral,
                 });
             }
@@ -372,11 +324,12 @@ impl<'b, 'n> Sorting<'b, 'n> {
         }
         self.summary.entries += 1;
         self.journal.entries.push(EntryRow {
-            id: entry_id,
+            id,
             event_id,
             entity_id,
             period_id,
             rule_id,
+            description: found.prepared.descriptions.get(prepared.description),
             prepared,
         });
         Ok(())
@@ -386,47 +339,211 @@ impl<'b, 'n> Sorting<'b, 'n> {
     pub(crate) fn correction(
         &mut self,
         event_id: i64,
-        prepared: &'b PreparedEntry,
+        at: usize,
+        found: &mut Found<'b>,
     ) -> Result<(), StoreError> {
-        if let Some(reason) = self.closed_period(std::slice::from_ref(prepared)) {
+        if let Some(reason) = self.closed_period(at..at + 1, found) {
             return Err(StoreError::Invariant(format!(
                 "a correction falls into a closed period: {reason}"
             )));
         }
-        let rule = &prepared.posting.entry.header().rule;
-        let rule_id = self.rule(rule.mapping, &rule.rule);
-        self.entry(event_id, rule_id, prepared)
+        let rule_id = self.rule(found.prepared.entries[at].rule, found);
+        self.entry(event_id, rule_id, at, found)
     }
 
-    fn dimension_set(&mut self, hash: Hash, dimensions: &'b ledger::Dimensions) -> i64 {
-        if hash == Hash::ZERO {
-            return 0;
-        }
-        let found = self.names.dimension_sets.get(&hash).copied();
-        found.unwrap_or_else(|| {
-            self.missing.dimension_sets.insert(hash, dimensions);
-            0
-        })
-    }
-
-    fn add_balance(
-        &mut self,
-        key: BalanceKey,
-        row: &LineRow,
-        account: &str,
-    ) -> Result<(), StoreError> {
-        let sums = self.journal.balances.entry(key).or_default();
-        let (amount, functional) = match row.side {
-            Side::Debit => (0, 2),
-            Side::Credit => (1, 3),
-        };
-        for (place, value) in [(amount, row.amount), (functional, row.functional)] {
-            let overflow = || StoreError::Overflow(account.to_owned());
-            let sum = sums.get_mut(place).ok_or_else(overflow)?;
-            *sum = sum.checked_add(value).ok_or_else(overflow)?;
+    /// Adds what the lines of a part add to balances.
+    pub(crate) fn add_balances(&mut self, found: Found<'b>) -> Result<(), StoreError> {
+        for (place, more) in found.places.into_iter().zip(found.sums) {
+            let Some(place) = place else { continue };
+            let sums = self.journal.balances.entry(place.key()).or_default();
+            for (sum, more) in sums.iter_mut().zip(more) {
+                *sum = added(*sum, more, place.account)?;
+            }
         }
         Ok(())
     }
+}
+
+/// The books' numbers of the names in a part, each looked up when a row first needs it; and the sums of
+/// the rows so far, by place.
+pub(crate) struct Found<'b> {
+    prepared: &'b Prepared,
+    origins: Vec<i64>,
+    types: Vec<i64>,
+    rules: Vec<i64>,
+    periods: Vec<(i64, i64)>,
+    accounts: Vec<i64>,
+    dimension_sets: Vec<i64>,
+    places: Vec<Option<PlaceIds<'b>>>,
+    sums: Vec<[i64; 4]>,
+}
+
+#[derive(Clone, Copy)]
+struct PlaceIds<'b> {
+    entity_id: i64,
+    period_id: i64,
+    account_id: i64,
+    currency_id: i64,
+    account: &'b str,
+}
+
+impl PlaceIds<'_> {
+    const fn key(&self) -> BalanceKey {
+        (
+            self.entity_id,
+            self.period_id,
+            self.account_id,
+            self.currency_id,
+        )
+    }
+}
+
+/// What a name has that was not looked up yet, or is missing.
+const UNKNOWN: i64 = 0;
+
+impl<'b> Found<'b> {
+    pub(crate) fn in_part(prepared: &'b Prepared) -> Self {
+        Self {
+            prepared,
+            origins: vec![UNKNOWN; prepared.origins.len()],
+            types: vec![UNKNOWN; prepared.types.len()],
+            rules: vec![UNKNOWN; prepared.rules.len()],
+            periods: vec![(UNKNOWN, UNKNOWN); prepared.periods.len()],
+            accounts: vec![UNKNOWN; prepared.accounts.len()],
+            dimension_sets: vec![UNKNOWN; prepared.dimension_sets.len()],
+            places: vec![None; prepared.places.len()],
+            sums: vec![[0; 4]; prepared.places.len()],
+        }
+    }
+
+    fn origin(&mut self, at: Local, names: &Names, missing: &mut Missing<'b>) -> i64 {
+        let name = self.prepared.origins.get(at);
+        found(&mut self.origins[at.0], || {
+            known(&names.origins, name, &mut missing.origins)
+        })
+    }
+
+    fn event_type(&mut self, at: Local, names: &Names, missing: &mut Missing<'b>) -> i64 {
+        let name = self.prepared.types.get(at);
+        found(&mut self.types[at.0], || {
+            known(&names.types, name, &mut missing.types)
+        })
+    }
+
+    fn account(&mut self, at: Local, names: &Names, missing: &mut Missing<'b>) -> i64 {
+        let name = self.prepared.accounts.get(at);
+        found(&mut self.accounts[at.0], || {
+            known(&names.accounts, name, &mut missing.accounts)
+        })
+    }
+
+    fn rule(&mut self, at: Local, names: &Names, missing: &mut Missing<'b>) -> i64 {
+        let (mapping, rule) = self.prepared.rules.get(at);
+        found(&mut self.rules[at.0], || {
+            let rules = names.rules.get(mapping);
+            rules
+                .and_then(|rules| rules.get(rule))
+                .copied()
+                .unwrap_or_else(|| {
+                    missing.rules.insert((*mapping, rule));
+                    UNKNOWN
+                })
+        })
+    }
+
+    fn dimension_set(&mut self, at: Local, names: &Names, missing: &mut Missing<'b>) -> i64 {
+        let (hash, dimensions) = self.prepared.dimension_sets.get(at);
+        found(&mut self.dimension_sets[at.0], || {
+            let number = names.dimension_sets.get(&hash).copied();
+            number.unwrap_or_else(|| {
+                missing.dimension_sets.insert(hash, dimensions);
+                UNKNOWN
+            })
+        })
+    }
+
+    /// The entity and the period.
+    fn period(&mut self, at: Local, names: &Names, missing: &mut Missing<'b>) -> (i64, i64) {
+        let ids = &mut self.periods[at.0];
+        if ids.1 != UNKNOWN {
+            return *ids;
+        }
+        let (entity, period) = self.prepared.periods.get(at);
+        let entity = self.prepared.entities.get(*entity);
+        let entity_id = known(&names.entities, entity, &mut missing.entities);
+        if entity_id == UNKNOWN {
+            return (UNKNOWN, UNKNOWN);
+        }
+        let key = (entity_id, period.year, period.number);
+        let period_id = names.periods.get(&key).copied().unwrap_or_else(|| {
+            missing.periods.insert((entity_id, *period));
+            UNKNOWN
+        });
+        *ids = (entity_id, period_id);
+        *ids
+    }
+
+    fn place(&mut self, at: Local, names: &Names, missing: &mut Missing<'b>) -> PlaceIds<'b> {
+        if let Some(ids) = self.places[at.0] {
+            return ids;
+        }
+        let place = self.prepared.places.get(at);
+        let (entity_id, period_id) = self.period(place.period, names, missing);
+        if !names.currencies.contains(&place.currency.numeric()) {
+            missing.currencies.insert(place.currency);
+        }
+        let ids = PlaceIds {
+            entity_id,
+            period_id,
+            account_id: self.account(place.account, names, missing),
+            currency_id: i64::from(place.currency.numeric()),
+            account: self.prepared.accounts.get(place.account),
+        };
+        self.places[at.0] = Some(ids);
+        ids
+    }
+
+    /// A line as a row; what it adds to balances is added to the sums.
+    fn line(
+        &mut self,
+        (entry_id, line_no): (i64, i64),
+        line: &PreparedLine,
+        names: &Names,
+        missing: &mut Missing<'b>,
+    ) -> Result<LineRow, StoreError> {
+        let place = self.place(line.place, names, missing);
+        let [debit, credit, functional_debit, functional_credit] = &mut self.sums[line.place.0];
+        let (sum, functional_sum) = match line.side {
+            Side::Debit => (debit, functional_debit),
+            Side::Credit => (credit, functional_credit),
+        };
+        *sum = added(*sum, line.amount, place.account)?;
+        *functional_sum = added(*functional_sum, line.functional, place.account)?;
+        let set = line.dimension_set;
+        Ok(LineRow {
+            entry_id,
+            line_no,
+            account_id: place.account_id,
+            side: line.side,
+            amount: line.amount,
+            currency_id: place.currency_id,
+            functional: line.functional,
+            dimension_set_id: set.map_or(0, |set| self.dimension_set(set, names, missing)),
+        })
+    }
+}
+
+/// What stands there, looked up the first time.
+fn found(number: &mut i64, look: impl FnOnce() -> i64) -> i64 {
+    if *number == UNKNOWN {
+        *number = look();
+    }
+    *number
+}
+
+fn added(sum: i64, more: i64, account: &str) -> Result<i64, StoreError> {
+    sum.checked_add(more)
+        .ok_or_else(|| StoreError::Overflow(account.to_owned()))
 }
 
 impl JournalRows<'_> {
@@ -452,14 +569,10 @@ impl JournalRows<'_> {
 }
 
 /// The number of a name; 0 for one that is missing, which is noted.
-fn known<'b>(
-    names: &BTreeMap<String, i64>,
-    name: &'b str,
-    missing: &mut std::collections::BTreeSet<&'b str>,
-) -> i64 {
+fn known<'b>(names: &BTreeMap<String, i64>, name: &'b str, missing: &mut BTreeSet<&'b str>) -> i64 {
     names.get(name).copied().unwrap_or_else(|| {
         missing.insert(name);
-        0
+        UNKNOWN
     })
 }
 

@@ -6,9 +6,10 @@ use crate::books::Names;
 use crate::bulk::Kind::{Bytes, Day, Int, Moment, Text};
 use crate::bulk::{Field, Table};
 use crate::index::Index;
-use crate::intake::{IntakeBatch, IntakeContent, IntakeSummary, PreparedDecision, Stamp};
+use crate::intake::{IntakeBatch, IntakeSummary, Stamp};
 use crate::keys::Keys;
-use crate::sort::{Counters, EntryRow, EventRow, JournalRows, Sorting, count};
+use crate::prepare::{IntakePart, Prepared, PreparedDecision};
+use crate::sort::{Counters, EntryRow, EventRow, Found, JournalRows, Sorting, count};
 use crate::{StoreError, Tx};
 use ledger::chain::{Link, merkle_root};
 use ledger::{Decision, EventKey, Hash};
@@ -75,7 +76,7 @@ impl Tx {
         names.closed = self.closed_periods().await?;
         let sorted = loop {
             let mut sorting = Sorting::new(names, seen.clone(), counters.clone());
-            sorting.reserve(mine.iter().map(|(batch, _)| batch.items.len()).sum());
+            sorting.reserve(mine.iter().map(|(batch, _)| batch.inputs()).sum());
             for (batch, partition_id) in &mine {
                 sorting.batch(batch, *partition_id)?;
             }
@@ -109,9 +110,10 @@ impl Tx {
         mapping: Hash,
         stamp: &Stamp,
     ) -> Result<IntakeSummary, StoreError> {
+        let mut prepared = Prepared::default();
         let decisions: Vec<(i64, PreparedDecision)> = decisions
             .into_iter()
-            .map(|(event, decision)| (event, PreparedDecision::new(decision)))
+            .map(|(event, decision)| (event, prepared.decision(decision, mapping)))
             .collect();
         let counters = self.counters().await?;
         let mut names = Names {
@@ -120,9 +122,11 @@ impl Tx {
         };
         let sorted = loop {
             let mut sorting = Sorting::new(&names, Index::default(), counters.clone());
+            let mut found = Found::in_part(&prepared);
             for (event, decision) in &decisions {
-                sorting.decision(*event, decision, mapping)?;
+                sorting.decision(*event, decision, &mut found)?;
             }
+            sorting.add_balances(found)?;
             if sorting.missing.is_empty() {
                 break sorting;
             }
@@ -133,7 +137,7 @@ impl Tx {
         for outcome in &sorted.outcomes {
             let changed = on_tx!(&mut *self, db => sqlx::query(sql!("intake/redecide"))
                 .bind(outcome.event_id).bind(outcome.kind).bind(outcome.rule_id)
-                .bind(&outcome.reason).bind(stamp.now).execute(db).await?.rows_affected());
+                .bind(outcome.reason.as_deref()).bind(stamp.now).execute(db).await?.rows_affected());
             // Somebody else decided it in between: what is posted stays posted once.
             if changed != 1 {
                 return Err(StoreError::CheckpointMoved {
@@ -402,25 +406,20 @@ impl Tx {
                 ("hash", Bytes),
             ],
         };
-        let rates: Vec<Option<String>> = rows
-            .iter()
-            .map(|row| row.prepared.posting.entry.header().rate)
-            .map(|rate| rate.map(|rate| rate.normalize().to_string()))
-            .collect();
-        let rows = rows.iter().zip(&rates).map(|(row, rate)| {
-            let header = row.prepared.posting.entry.header();
+        let rows = rows.iter().map(|row| {
+            let entry = row.prepared;
             [
                 Field::Int(row.id),
                 Field::Int(row.event_id),
                 Field::Int(row.entity_id),
                 Field::Int(row.period_id),
-                Field::Day(header.date),
-                Field::Int(crate::journal::kind_number(header.kind)),
-                Field::Text(&header.reference),
-                Field::Text(&header.description),
+                Field::Day(entry.date),
+                Field::Int(crate::journal::kind_number(entry.kind)),
+                Field::Text(&entry.reference),
+                Field::Text(row.description),
                 Field::Int(row.rule_id),
-                rate.as_deref().map_or(Field::Null, Field::Text),
-                Field::Bytes(row.prepared.hash.as_bytes()),
+                entry.rate.as_deref().map_or(Field::Null, Field::Text),
+                Field::Bytes(entry.hash.as_bytes()),
             ]
         });
         self.insert(ENTRY, rows).await
@@ -503,7 +502,7 @@ impl Tx {
     async fn advance(&mut self, partition_id: i64, batch: &IntakeBatch) -> Result<(), StoreError> {
         let moved = on_tx!(&mut *self, db => sqlx::query(sql!("intake/advance"))
             .bind(partition_id).bind(batch.from).bind(batch.through)
-            .bind(count(batch.items.len())).execute(db).await?.rows_affected());
+            .bind(count(batch.inputs())).execute(db).await?.rows_affected());
         if moved == 1 {
             return Ok(());
         }
@@ -516,9 +515,6 @@ impl Tx {
 }
 
 fn event_keys(batches: &[(&IntakeBatch, i64)]) -> impl Iterator<Item = EventKey> {
-    let items = batches.iter().flat_map(|(batch, _)| &batch.items);
-    items.filter_map(|item| match &item.content {
-        IntakeContent::Event(decided) => Some(decided.event.key),
-        IntakeContent::Unreadable { .. } => None,
-    })
+    let parts = batches.iter().flat_map(|(batch, _)| &batch.parts);
+    parts.flat_map(IntakePart::keys)
 }

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use store::export::{DeliveryKind, NewBatch};
-use store::intake::{DecidedEvent, IntakeBatch, IntakeContent, IntakeItem, ReadEvent, Stamp};
+use store::intake::{IntakeBatch, IntakePart, ReadEvent, Stamp, Unreadable};
 use store::settlement::{NewFile, NewLine, NewStatement};
 use store::take::Taken;
 use store::writer::Writer;
@@ -174,19 +174,25 @@ fn posting(id: &str, amount: i64, currency: &str) -> Posting {
     Posting { entry, period }
 }
 
-fn event(id: &str, content: &str, decision: Decision) -> IntakeContent {
-    let read = ReadEvent {
-        key: EventKey::new("suite", id),
-        content: Hash::of(content.as_bytes()),
-        origin: "suite".into(),
-        event_type: "sale.v1".into(),
-        occurred_at: "2026-01-15T10:00:00Z".parse().unwrap(),
-        payload: content.as_bytes().to_vec(),
-    };
-    IntakeContent::Event(Box::new(DecidedEvent::new(read, decision)))
+/// One input of a batch.
+enum Input {
+    Event {
+        id: String,
+        content: String,
+        decision: Decision,
+    },
+    Unreadable(Unreadable),
 }
 
-fn sale(id: &str, amount: i64, currency: &str) -> IntakeContent {
+fn event(id: &str, content: &str, decision: Decision) -> Input {
+    Input::Event {
+        id: id.to_owned(),
+        content: content.to_owned(),
+        decision,
+    }
+}
+
+fn sale(id: &str, amount: i64, currency: &str) -> Input {
     let postings = vec![posting(id, amount, currency)];
     event(
         id,
@@ -198,19 +204,44 @@ fn sale(id: &str, amount: i64, currency: &str) -> IntakeContent {
     )
 }
 
-fn batch(from: i64, contents: Vec<IntakeContent>) -> IntakeBatch {
-    let items: Vec<IntakeItem> = (from..)
-        .zip(contents)
-        .map(|(position, content)| IntakeItem { position, content })
-        .collect();
+/// Inputs in parts of at most two, so that what a batch shares among its parts is shared.
+fn batch(from: i64, inputs: Vec<Input>) -> IntakeBatch {
+    let mut parts = Vec::new();
+    let through = from + i64::try_from(inputs.len()).unwrap();
+    for (position, input) in (from..).zip(inputs) {
+        if parts.last().is_none_or(|part: &IntakePart| part.len() == 2) {
+            parts.push(IntakePart::new(mapping()));
+        }
+        add(parts.last_mut().unwrap(), position, input);
+    }
     IntakeBatch {
         source: "suite".into(),
         source_kind: "file".into(),
         partition: "p".into(),
         from,
-        through: from + i64::try_from(items.len()).unwrap(),
-        items,
-        mapping: mapping(),
+        through,
+        parts,
+    }
+}
+
+fn add(part: &mut IntakePart, position: i64, input: Input) {
+    match input {
+        Input::Unreadable(bytes) => part.unreadable(position, bytes),
+        Input::Event {
+            id,
+            content,
+            decision,
+        } => {
+            let read = ReadEvent {
+                key: EventKey::new("suite", &id),
+                content: Hash::of(content.as_bytes()),
+                origin: part.origin("suite"),
+                event_type: part.event_type("sale.v1"),
+                occurred_at: "2026-01-15T10:00:00Z".parse().unwrap(),
+                payload: content.into_bytes(),
+            };
+            part.event(position, read, decision);
+        }
     }
 }
 
@@ -250,11 +281,11 @@ async fn a_batch_is_taken_once_with_its_checkpoint(store: Store) {
                 reason: "no rule".into(),
             },
         ),
-        IntakeContent::Unreadable {
+        Input::Unreadable(Unreadable {
             raw: b"\xff".to_vec(),
             headers: None,
             reason: "not JSON".into(),
-        },
+        }),
     ];
     let summary = take(&store, &batch(0, contents)).await.unwrap();
     assert_eq!(
