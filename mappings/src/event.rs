@@ -221,12 +221,12 @@ fn canonical(data: &Data<'_>, encoder: &mut Encoder) {
         }
         Data::List(items) => {
             encoder.text("array");
-            encoder.value(items.len());
+            encoder.count(items.len());
             items.iter().for_each(|item| canonical(item, encoder));
         }
         Data::Object(members) => {
             encoder.text("object");
-            encoder.value(members.len());
+            encoder.count(members.len());
             for (name, item) in members.iter() {
                 encoder.text(name);
                 canonical(item, encoder);

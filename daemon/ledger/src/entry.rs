@@ -229,18 +229,18 @@ impl JournalEntry {
     fn encode_rest(&self, encoder: &mut Encoder) {
         let rate = self.header.rate.map(|rate| rate.normalize().to_string());
         encoder.text(&rate.unwrap_or_default());
-        encoder.value(self.lines.len());
+        encoder.count(self.lines.len());
         for line in &self.lines {
             encoder.text(&line.account);
             encoder.text(line.side.name());
-            encoder.value(line.amount);
-            encoder.value(line.functional);
-            encoder.value(line.dimensions.len());
+            encoder.money(line.amount);
+            encoder.money(line.functional);
+            encoder.count(line.dimensions.len());
             for (name, value) in &line.dimensions {
                 encoder.text(name);
                 encoder.text(value);
             }
-            encoder.value(usize::from(line.deferral.is_some()));
+            encoder.count(usize::from(line.deferral.is_some()));
             if let Some(deferral) = &line.deferral {
                 encoder.text(&deferral.release_account);
                 encoder.text(&deferral.method);

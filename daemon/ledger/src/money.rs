@@ -191,7 +191,10 @@ impl Money {
     /// # Errors
     /// [`MoneyError::NotExact`] when it is not; [`MoneyError::OutOfRange`] beyond [`LARGEST`].
     pub fn exact(value: Decimal, currency: Currency) -> Result<Self, MoneyError> {
-        let mut scaled = value.normalize();
+        let mut scaled = value;
+        if scaled.scale() > currency.exponent() {
+            scaled.normalize_assign();
+        }
         if scaled.scale() > currency.exponent() {
             return Err(MoneyError::NotExact { value, currency });
         }

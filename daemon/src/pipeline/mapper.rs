@@ -78,7 +78,11 @@ impl Mapper {
         for _ in 0..cores.saturating_sub(1).max(1) {
             let (queue, clock) = (Arc::clone(&queue), Arc::clone(clock));
             let (program, context) = (Arc::clone(program), Arc::clone(context));
-            std::thread::spawn(move || work(&queue, &program, &context, clock.as_ref()));
+            let work = move || work(&queue, &program, &context, clock.as_ref());
+            // Without any, whoever hands out work is told so.
+            let _started = std::thread::Builder::new()
+                .name("mapper".into())
+                .spawn(work);
         }
         Self { jobs }
     }

@@ -1,10 +1,9 @@
 //! Corrections: entries that take earlier ones back, and entries that stand in their place.
 
 use crate::books::Names;
-use crate::index::Index;
 use crate::intake::Stamp;
 use crate::prepare::Prepared;
-use crate::sort::{Found, Sorting};
+use crate::sort::Found;
 use crate::{Store, StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::{Hash, Posting};
@@ -147,26 +146,25 @@ impl Tx {
             closed: self.closed_periods().await?,
             ..Names::default()
         };
-        let sorted = loop {
-            let mut sorting = Sorting::new(&names, Index::default(), counters.clone());
-            let mut found = Found::in_part(&prepared);
-            let mut entries = 0..;
-            for (event, rule) in events.iter().zip(&rules) {
-                if let Some(rule) = rule {
-                    sorting.rule(*rule, &mut found);
-                }
-                for (_, at) in event.corrections.iter().zip(&mut entries) {
-                    sorting.correction(event.event_id, at, &mut found)?;
-                }
-            }
-            sorting.add_balances(found)?;
-            if sorting.missing.is_empty() {
-                break sorting;
-            }
-            let missing = std::mem::take(&mut sorting.missing);
-            drop(sorting);
-            self.learn(&mut names, &missing).await?;
-        };
+        let sorted = self
+            .sorted(
+                |sorting| {
+                    let mut found = Found::in_part(&prepared);
+                    let mut entries = 0..;
+                    for (event, rule) in events.iter().zip(&rules) {
+                        if let Some(rule) = rule {
+                            sorting.rule(*rule, &mut found);
+                        }
+                        for (_, at) in event.corrections.iter().zip(&mut entries) {
+                            sorting.correction(event.event_id, at, &mut found)?;
+                        }
+                    }
+                    sorting.add_balances(found)
+                },
+                &mut names,
+                &counters,
+            )
+            .await?;
         let (first, newest) = (counters.entry + 1, sorted.last.entry);
         self.write_journal(&sorted.journal, &counters, sorted.last, stamp)
             .await?;

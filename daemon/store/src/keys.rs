@@ -11,8 +11,9 @@
 //! brought up to the last event that the row counts. A full run's filter is stored in the transaction
 //! that fills the run. Two bytes per event in memory: 128 MiB for sixty-seven million events.
 
+use crate::arrivals::EventRow;
 use crate::index::Index;
-use crate::sort::{Counters, EventRow};
+use crate::sort::Counters;
 use crate::take::KnownRow;
 use crate::{StoreError, Tx};
 use futures_util::lock::{Mutex, OwnedMutexGuard};

@@ -5,6 +5,7 @@
 //! Statements live in `sql/**/*.sql` and serve both databases; where the dialects differ there are
 //! two files, `name.sqlite.sql` and `name.postgres.sql`.
 
+mod arrivals;
 #[macro_use]
 mod backend;
 pub mod books;

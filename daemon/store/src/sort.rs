@@ -1,15 +1,12 @@
-//! Every item gets its one outcome, and its rows get their numbers. Nothing here waits or asks:
-//! names that are not known yet are told, and the caller comes again with them.
+//! Every new event gets its one outcome, and the rows of its entries get their numbers. Nothing here
+//! waits or asks: names that are not known yet are told, and the caller comes again with them.
 
 use crate::StoreError;
+use crate::arrivals::Arrivals;
 use crate::books::{Missing, Names};
-use crate::index::Index;
-use crate::intake::{IntakeBatch, IntakeSummary};
-use crate::prepare::{
-    IntakeContent, IntakeItem, Local, Prepared, PreparedDecision, PreparedEntry, PreparedLine,
-    ReadEvent,
-};
-use ledger::{EventKey, Hash, Side};
+use crate::intake::IntakeSummary;
+use crate::prepare::{Local, Prepared, PreparedDecision, PreparedEntry, PreparedLine};
+use ledger::Side;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -25,38 +22,11 @@ pub(crate) struct Counters {
     pub(crate) head: Vec<u8>,
 }
 
-pub(crate) struct EventRow<'b> {
-    pub(crate) id: i64,
-    pub(crate) origin_id: i64,
-    pub(crate) type_id: i64,
-    pub(crate) partition_id: i64,
-    pub(crate) position: i64,
-    pub(crate) event: &'b ReadEvent,
-}
-
 pub(crate) struct OutcomeRow<'b> {
     pub(crate) event_id: i64,
     pub(crate) kind: i64,
     pub(crate) rule_id: Option<i64>,
     pub(crate) reason: Option<Cow<'b, str>>,
-}
-
-pub(crate) struct RepetitionRow<'b> {
-    pub(crate) id: i64,
-    pub(crate) event_id: i64,
-    pub(crate) kind: i64,
-    pub(crate) partition_id: i64,
-    pub(crate) position: i64,
-    pub(crate) event: &'b ReadEvent,
-}
-
-pub(crate) struct QuarantineRow<'b> {
-    pub(crate) id: i64,
-    pub(crate) partition_id: i64,
-    pub(crate) position: i64,
-    pub(crate) raw: &'b [u8],
-    pub(crate) headers: Option<&'b str>,
-    pub(crate) reason: &'b str,
 }
 
 pub(crate) struct EntryRow<'b> {
@@ -100,140 +70,63 @@ pub(crate) struct JournalRows<'b> {
     pub(crate) balances: BTreeMap<BalanceKey, [i64; 4]>,
 }
 
-/// A batch whose items have their outcomes.
-pub(crate) struct Sorting<'b, 'n> {
-    names: &'n Names,
-    /// Events of the books that this batch brings again, and those of this batch so far.
-    seen: Index<EventKey, (i64, Hash)>,
-    pub(crate) missing: Missing<'b>,
+/// Decisions with their outcomes and rows.
+pub(crate) struct Sorted<'b> {
     pub(crate) last: Counters,
-    pub(crate) events: Vec<EventRow<'b>>,
     pub(crate) outcomes: Vec<OutcomeRow<'b>>,
-    pub(crate) repetitions: Vec<RepetitionRow<'b>>,
-    pub(crate) quarantine: Vec<QuarantineRow<'b>>,
     pub(crate) journal: JournalRows<'b>,
     pub(crate) summary: IntakeSummary,
 }
 
-impl<'b, 'n> Sorting<'b, 'n> {
-    pub(crate) fn new(
-        names: &'n Names,
-        seen: Index<EventKey, (i64, Hash)>,
-        last: Counters,
-    ) -> Self {
-        Self {
+/// Decisions while they are sorted.
+pub(crate) struct Sorting<'b, 'n> {
+    names: &'n Names,
+    missing: Missing<'b>,
+    sorted: Sorted<'b>,
+}
+
+impl<'b> Sorted<'b> {
+    /// Sorts what `sort` hands over; or says which names are missing.
+    pub(crate) fn by(
+        sort: impl Fn(&mut Sorting<'b, '_>) -> Result<(), StoreError>,
+        names: &Names,
+        last: &Counters,
+    ) -> Result<Result<Self, Missing<'b>>, StoreError> {
+        let mut sorting = Sorting {
             names,
-            seen,
             missing: Missing::default(),
-            last,
-            events: Vec::new(),
-            outcomes: Vec::new(),
-            repetitions: Vec::new(),
-            quarantine: Vec::new(),
-            journal: JournalRows::default(),
-            summary: IntakeSummary::default(),
-        }
+            sorted: Self {
+                last: last.clone(),
+                outcomes: Vec::new(),
+                journal: JournalRows::default(),
+                summary: IntakeSummary::default(),
+            },
+        };
+        sort(&mut sorting)?;
+        Ok(if sorting.missing.is_empty() {
+            Ok(sorting.sorted)
+        } else {
+            Err(sorting.missing)
+        })
     }
+}
 
-    /// Makes room for as many more events, of one entry with a few lines each.
-    pub(crate) fn reserve(&mut self, events: usize) {
-        self.seen.reserve(events);
-        self.events.reserve(events);
-        self.outcomes.reserve(events);
-        self.journal.entries.reserve(events);
-        self.journal.lines.reserve(3 * events);
-    }
-
-    /// Sorts the items of a partition's batch.
-    pub(crate) fn batch(
-        &mut self,
-        batch: &'b IntakeBatch,
-        partition_id: i64,
-    ) -> Result<(), StoreError> {
-        for part in &batch.parts {
-            self.summary.received += count(part.len());
-            let mut found = Found::in_part(&part.prepared);
-            for item in &part.items {
-                self.item(item, partition_id, &mut found)?;
+impl<'b> Sorting<'b, '_> {
+    /// Sorts the decisions about new events.
+    pub(crate) fn arrivals(&mut self, arrivals: &Arrivals<'b>) -> Result<(), StoreError> {
+        // One entry of a few lines each.
+        let events = arrivals.events.len();
+        self.sorted.outcomes.reserve(events);
+        self.sorted.journal.entries.reserve(events);
+        self.sorted.journal.lines.reserve(3 * events);
+        for new in &arrivals.new {
+            let mut found = Found::in_part(new.prepared);
+            for (event_id, decision) in &new.decisions {
+                self.decision(*event_id, decision, &mut found)?;
             }
             self.add_balances(found)?;
         }
         Ok(())
-    }
-
-    fn item(
-        &mut self,
-        item: &'b IntakeItem,
-        partition_id: i64,
-        found: &mut Found<'b>,
-    ) -> Result<(), StoreError> {
-        let position = item.position;
-        match &item.content {
-            IntakeContent::Unreadable(bytes) => {
-                self.last.quarantine += 1;
-                self.summary.quarantined += 1;
-                self.quarantine.push(QuarantineRow {
-                    id: self.last.quarantine,
-                    partition_id,
-                    position,
-                    raw: &bytes.raw,
-                    headers: bytes.headers.as_deref(),
-                    reason: &bytes.reason,
-                });
-                Ok(())
-            }
-            IntakeContent::Event(event, decision) => {
-                if let Some(first) = self.seen.get(&event.key).copied() {
-                    self.repetition(event, partition_id, position, first);
-                    return Ok(());
-                }
-                let event_id = self.event(event, partition_id, position, found);
-                self.decision(event_id, decision, found)
-            }
-        }
-    }
-
-    fn repetition(
-        &mut self,
-        event: &'b ReadEvent,
-        partition_id: i64,
-        position: i64,
-        (event_id, content): (i64, Hash),
-    ) {
-        let kind = if content == event.content { 1 } else { 2 };
-        self.summary.duplicates += i64::from(kind == 1);
-        self.summary.conflicts += i64::from(kind == 2);
-        self.last.repetition += 1;
-        self.repetitions.push(RepetitionRow {
-            id: self.last.repetition,
-            event_id,
-            kind,
-            partition_id,
-            position,
-            event,
-        });
-    }
-
-    fn event(
-        &mut self,
-        event: &'b ReadEvent,
-        partition_id: i64,
-        position: i64,
-        found: &mut Found<'b>,
-    ) -> i64 {
-        self.last.event += 1;
-        let id = self.last.event;
-        self.seen.insert(event.key, (id, event.content));
-        let (names, missing) = (self.names, &mut self.missing);
-        self.events.push(EventRow {
-            id,
-            origin_id: found.origin(event.origin, names, missing),
-            type_id: found.event_type(event.event_type, names, missing),
-            partition_id,
-            position,
-            event,
-        });
-        id
     }
 
     /// Turns the decision about an event into its outcome and the rows of its entries.
@@ -262,11 +155,11 @@ impl<'b, 'n> Sorting<'b, 'n> {
             }
         }
         match kind {
-            1 => self.summary.posted += 1,
-            2 => self.summary.ignored += 1,
-            _ => self.summary.suspended += 1,
+            1 => self.sorted.summary.posted += 1,
+            2 => self.sorted.summary.ignored += 1,
+            _ => self.sorted.summary.suspended += 1,
         }
-        self.outcomes.push(OutcomeRow {
+        self.sorted.outcomes.push(OutcomeRow {
             event_id,
             kind,
             rule_id,
@@ -304,8 +197,8 @@ impl<'b, 'n> Sorting<'b, 'n> {
         found: &mut Found<'b>,
     ) -> Result<(), StoreError> {
         let prepared = &found.prepared.entries[at];
-        self.last.entry += 1;
-        let id = self.last.entry;
+        self.sorted.last.entry += 1;
+        let id = self.sorted.last.entry;
         let (names, missing) = (self.names, &mut self.missing);
         let (entity_id, period_id) = found.period(prepared.period, names, missing);
         let lines = &found.prepared.lines[prepared.lines.clone()];
@@ -313,17 +206,17 @@ impl<'b, 'n> Sorting<'b, 'n> {
             let row = found.line((id, line_no), line, names, missing)?;
             if let Some(deferral) = &line.deferral {
                 let (account, deferral) = deferral.as_ref();
-                self.journal.schedules.push(ScheduleRow {
+                self.sorted.journal.schedules.push(ScheduleRow {
                     entry_id: id,
                     line_no,
                     account_id: found.account(*account, names, missing),
                     deferral,
                 });
             }
-            self.journal.lines.push(row);
+            self.sorted.journal.lines.push(row);
         }
-        self.summary.entries += 1;
-        self.journal.entries.push(EntryRow {
+        self.sorted.summary.entries += 1;
+        self.sorted.journal.entries.push(EntryRow {
             id,
             event_id,
             entity_id,
@@ -355,7 +248,7 @@ impl<'b, 'n> Sorting<'b, 'n> {
     pub(crate) fn add_balances(&mut self, found: Found<'b>) -> Result<(), StoreError> {
         for (place, more) in found.places.into_iter().zip(found.sums) {
             let Some(place) = place else { continue };
-            let sums = self.journal.balances.entry(place.key()).or_default();
+            let sums = self.sorted.journal.balances.entry(place.key()).or_default();
             for (sum, more) in sums.iter_mut().zip(more) {
                 *sum = added(*sum, more, place.account)?;
             }
@@ -368,8 +261,6 @@ impl<'b, 'n> Sorting<'b, 'n> {
 /// the rows so far, by place.
 pub(crate) struct Found<'b> {
     prepared: &'b Prepared,
-    origins: Vec<i64>,
-    types: Vec<i64>,
     rules: Vec<i64>,
     periods: Vec<(i64, i64)>,
     accounts: Vec<i64>,
@@ -399,14 +290,12 @@ impl PlaceIds<'_> {
 }
 
 /// What a name has that was not looked up yet, or is missing.
-const UNKNOWN: i64 = 0;
+pub(crate) const UNKNOWN: i64 = 0;
 
 impl<'b> Found<'b> {
     pub(crate) fn in_part(prepared: &'b Prepared) -> Self {
         Self {
             prepared,
-            origins: vec![UNKNOWN; prepared.origins.len()],
-            types: vec![UNKNOWN; prepared.types.len()],
             rules: vec![UNKNOWN; prepared.rules.len()],
             periods: vec![(UNKNOWN, UNKNOWN); prepared.periods.len()],
             accounts: vec![UNKNOWN; prepared.accounts.len()],
@@ -414,20 +303,6 @@ impl<'b> Found<'b> {
             places: vec![None; prepared.places.len()],
             sums: vec![[0; 4]; prepared.places.len()],
         }
-    }
-
-    fn origin(&mut self, at: Local, names: &Names, missing: &mut Missing<'b>) -> i64 {
-        let name = self.prepared.origins.get(at);
-        found(&mut self.origins[at.0], || {
-            known(&names.origins, name, &mut missing.origins)
-        })
-    }
-
-    fn event_type(&mut self, at: Local, names: &Names, missing: &mut Missing<'b>) -> i64 {
-        let name = self.prepared.types.get(at);
-        found(&mut self.types[at.0], || {
-            known(&names.types, name, &mut missing.types)
-        })
     }
 
     fn account(&mut self, at: Local, names: &Names, missing: &mut Missing<'b>) -> i64 {
@@ -534,7 +409,7 @@ impl<'b> Found<'b> {
 }
 
 /// What stands there, looked up the first time.
-fn found(number: &mut i64, look: impl FnOnce() -> i64) -> i64 {
+pub(crate) fn found(number: &mut i64, look: impl FnOnce() -> i64) -> i64 {
     if *number == UNKNOWN {
         *number = look();
     }
@@ -569,7 +444,11 @@ impl JournalRows<'_> {
 }
 
 /// The number of a name; 0 for one that is missing, which is noted.
-fn known<'b>(names: &BTreeMap<String, i64>, name: &'b str, missing: &mut BTreeSet<&'b str>) -> i64 {
+pub(crate) fn known<'b>(
+    names: &BTreeMap<String, i64>,
+    name: &'b str,
+    missing: &mut BTreeSet<&'b str>,
+) -> i64 {
     names.get(name).copied().unwrap_or_else(|| {
         missing.insert(name);
         UNKNOWN

@@ -2,15 +2,16 @@
 //! outcomes, known events as repetitions; (3) rows go in, in bulk; (4) balances move by the sums of the batch; (5) the chain gets
 //! its next link; (6) checkpoints and counters move. What must always hold is checked on the way.
 
+use crate::arrivals::{Arrivals, EventRow, QuarantineRow, RepetitionRow};
 use crate::books::Names;
 use crate::bulk::Kind::{Bytes, Day, Int, Moment, Text};
 use crate::bulk::{Field, Table};
-use crate::index::Index;
 use crate::intake::{IntakeBatch, IntakeSummary, Stamp};
 use crate::keys::Keys;
 use crate::prepare::{IntakePart, Prepared, PreparedDecision};
-use crate::sort::{Counters, EntryRow, EventRow, Found, JournalRows, Sorting, count};
+use crate::sort::{Counters, EntryRow, Found, JournalRows, OutcomeRow, Sorted, Sorting, count};
 use crate::{StoreError, Tx};
+use futures_util::future::join;
 use ledger::chain::{Link, merkle_root};
 use ledger::{Decision, EventKey, Hash};
 use sqlx::FromRow;
@@ -74,27 +75,23 @@ impl Tx {
         self.catch_up(keys, counters.event).await?;
         let seen = self.known(keys, event_keys(&mine)).await?;
         names.closed = self.closed_periods().await?;
-        let sorted = loop {
-            let mut sorting = Sorting::new(names, seen.clone(), counters.clone());
-            sorting.reserve(mine.iter().map(|(batch, _)| batch.inputs()).sum());
-            for (batch, partition_id) in &mine {
-                sorting.batch(batch, *partition_id)?;
+        let arrivals = loop {
+            match Arrivals::look(&mine, names, &seen, &counters) {
+                Ok(arrivals) => break arrivals,
+                Err(missing) => self.learn(names, &missing).await?,
             }
-            if sorting.missing.is_empty() {
-                break sorting;
-            }
-            let missing = std::mem::take(&mut sorting.missing);
-            drop(sorting);
-            self.learn(names, &missing).await?;
         };
-        self.write(&sorted, &counters, stamp).await?;
-        self.add_keys(keys, &sorted.events, &counters, &sorted.last)
+        let sorted = self.insert_arrivals(&arrivals, names, stamp).await?;
+        self.write(&arrivals, &sorted, &counters, stamp).await?;
+        self.add_keys(keys, &arrivals.events, &counters, &sorted.last)
             .await?;
         for (batch, partition_id) in &mine {
             self.advance(*partition_id, batch).await?;
         }
+        let mut summary = sorted.summary;
+        summary.add(&arrivals.summary);
         Ok(TakenAll {
-            summary: sorted.summary,
+            summary,
             taken,
             last_event: sorted.last.event,
         })
@@ -120,20 +117,19 @@ impl Tx {
             closed: self.closed_periods().await?,
             ..Names::default()
         };
-        let sorted = loop {
-            let mut sorting = Sorting::new(&names, Index::default(), counters.clone());
-            let mut found = Found::in_part(&prepared);
-            for (event, decision) in &decisions {
-                sorting.decision(*event, decision, &mut found)?;
-            }
-            sorting.add_balances(found)?;
-            if sorting.missing.is_empty() {
-                break sorting;
-            }
-            let missing = std::mem::take(&mut sorting.missing);
-            drop(sorting);
-            self.learn(&mut names, &missing).await?;
-        };
+        let sorted = self
+            .sorted(
+                |sorting| {
+                    let mut found = Found::in_part(&prepared);
+                    for (event, decision) in &decisions {
+                        sorting.decision(*event, decision, &mut found)?;
+                    }
+                    sorting.add_balances(found)
+                },
+                &mut names,
+                &counters,
+            )
+            .await?;
         for outcome in &sorted.outcomes {
             let changed = on_tx!(&mut *self, db => sqlx::query(sql!("intake/redecide"))
                 .bind(outcome.event_id).bind(outcome.kind).bind(outcome.rule_id)
@@ -152,6 +148,46 @@ impl Tx {
         let mut summary = sorted.summary;
         summary.received = count(decisions.len());
         Ok(summary)
+    }
+
+    /// Sorts, and learns the names that are missing, until none is.
+    pub(crate) async fn sorted<'b>(
+        &mut self,
+        sort: impl Fn(&mut Sorting<'b, '_>) -> Result<(), StoreError>,
+        names: &mut Names,
+        last: &Counters,
+    ) -> Result<Sorted<'b>, StoreError> {
+        loop {
+            match Sorted::by(&sort, names, last)? {
+                Ok(sorted) => return Ok(sorted),
+                Err(missing) => self.learn(names, &missing).await?,
+            }
+        }
+    }
+
+    /// Writes what came, and sorts what was decided about it while the database takes the events.
+    async fn insert_arrivals<'b>(
+        &mut self,
+        arrivals: &Arrivals<'b>,
+        names: &mut Names,
+        stamp: &Stamp,
+    ) -> Result<Sorted<'b>, StoreError> {
+        let sort = |sorting: &mut Sorting<'b, '_>| sorting.arrivals(arrivals);
+        let inserting = self.insert_events(&arrivals.events, stamp);
+        let sorting = async { Sorted::by(sort, names, &arrivals.last) };
+        let (inserted, sorted) = join(inserting, sorting).await;
+        inserted?;
+        let sorted = match sorted? {
+            Ok(sorted) => sorted,
+            Err(missing) => {
+                self.learn(names, &missing).await?;
+                self.sorted(sort, names, &arrivals.last).await?
+            }
+        };
+        self.insert_repetitions(&arrivals.repetitions, stamp)
+            .await?;
+        self.insert_quarantine(&arrivals.quarantine, stamp).await?;
+        Ok(sorted)
     }
 
     /// The number of a partition and where its checkpoint stands; a new one is made known.
@@ -198,29 +234,28 @@ impl Tx {
         Ok(counters)
     }
 
+    /// Outcomes and the journal, if every input has its one outcome.
     async fn write(
         &mut self,
-        sorted: &Sorting<'_, '_>,
+        arrivals: &Arrivals<'_>,
+        sorted: &Sorted<'_>,
         counters: &Counters,
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
-        let summary = &sorted.summary;
-        let outcomes = summary.posted
-            + summary.ignored
-            + summary.suspended
-            + summary.duplicates
-            + summary.conflicts
-            + summary.quarantined;
-        if outcomes != summary.received || sorted.events.len() != sorted.outcomes.len() {
+        let (came, decided) = (&arrivals.summary, &sorted.summary);
+        let outcomes = decided.posted
+            + decided.ignored
+            + decided.suspended
+            + came.duplicates
+            + came.conflicts
+            + came.quarantined;
+        if outcomes != came.received || arrivals.events.len() != sorted.outcomes.len() {
             return Err(StoreError::Invariant(format!(
                 "{} inputs have {outcomes} outcomes",
-                summary.received
+                came.received
             )));
         }
-        self.insert_events(&sorted.events, stamp).await?;
-        self.insert_outcomes(sorted, stamp).await?;
-        self.insert_repetitions(sorted, stamp).await?;
-        self.insert_quarantine(sorted, stamp).await?;
+        self.insert_outcomes(&sorted.outcomes, stamp).await?;
         self.write_journal(&sorted.journal, counters, sorted.last.clone(), stamp)
             .await
     }
@@ -264,7 +299,7 @@ impl Tx {
 
     async fn insert_outcomes(
         &mut self,
-        sorted: &Sorting<'_, '_>,
+        rows: &[OutcomeRow<'_>],
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
         const OUTCOME: Table<5> = Table {
@@ -277,7 +312,7 @@ impl Tx {
                 ("decided_at", Moment),
             ],
         };
-        let rows = sorted.outcomes.iter().map(|row| {
+        let rows = rows.iter().map(|row| {
             [
                 Field::Int(row.event_id),
                 Field::Int(row.kind),
@@ -291,7 +326,7 @@ impl Tx {
 
     async fn insert_repetitions(
         &mut self,
-        sorted: &Sorting<'_, '_>,
+        rows: &[RepetitionRow<'_>],
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
         const REPETITION: Table<8> = Table {
@@ -307,7 +342,7 @@ impl Tx {
                 ("received_at", Moment),
             ],
         };
-        let rows = sorted.repetitions.iter().map(|row| {
+        let rows = rows.iter().map(|row| {
             let conflict = row.kind == 2;
             [
                 Field::Int(row.id),
@@ -329,7 +364,7 @@ impl Tx {
 
     async fn insert_quarantine(
         &mut self,
-        sorted: &Sorting<'_, '_>,
+        rows: &[QuarantineRow<'_>],
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
         const QUARANTINE: Table<7> = Table {
@@ -344,7 +379,7 @@ impl Tx {
                 ("received_at", Moment),
             ],
         };
-        let rows = sorted.quarantine.iter().map(|row| {
+        let rows = rows.iter().map(|row| {
             [
                 Field::Int(row.id),
                 Field::Int(row.partition_id),
@@ -370,16 +405,15 @@ impl Tx {
             if let Some(imbalance) = journal.imbalance() {
                 return Err(StoreError::Invariant(imbalance));
             }
-            self.insert_entries(&journal.entries).await?;
+            // While the database takes the entries, their root is worked out.
+            let root = async { root(&journal.entries) };
+            let (inserted, root) = join(self.insert_entries(&journal.entries), root).await;
+            inserted?;
             self.insert_lines(journal).await?;
-            for ((entity, period, account, currency), [debit, credit, f_debit, f_credit]) in
-                &journal.balances
-            {
-                on_tx!(&mut *self, db => sqlx::query(sql!("intake/add_balance"))
-                    .bind(entity).bind(period).bind(account).bind(currency)
-                    .bind(debit).bind(credit).bind(f_debit).bind(f_credit).execute(db).await?.rows_affected());
-            }
-            let link = self.append_link(&journal.entries, before, stamp).await?;
+            self.add_balances(journal).await?;
+            let link = self
+                .append_link(&journal.entries, root, before, stamp)
+                .await?;
             after.batch = link.batch;
             after.head = link.hash().as_bytes().to_vec();
         }
@@ -476,18 +510,37 @@ impl Tx {
         self.insert(SCHEDULE, schedules).await
     }
 
+    async fn add_balances(&mut self, journal: &JournalRows<'_>) -> Result<(), StoreError> {
+        let rows: Vec<[i64; 8]> = journal
+            .balances
+            .iter()
+            .map(|(key, sums)| {
+                let ((entity, period, account, currency), [debit, credit, f_debit, f_credit]) =
+                    (*key, *sums);
+                [
+                    entity, period, account, currency, debit, credit, f_debit, f_credit,
+                ]
+            })
+            .collect();
+        let statement = sql_of!(&*self, "intake/add_balances");
+        let rows = crate::books::json(&rows)?;
+        on_tx!(&mut *self, db =>
+            sqlx::query(statement).bind(rows).execute(db).await?.rows_affected());
+        Ok(())
+    }
+
     async fn append_link(
         &mut self,
         entries: &[EntryRow<'_>],
+        root: Hash,
         before: &Counters,
         stamp: &Stamp,
     ) -> Result<Link, StoreError> {
-        let leaves: Vec<Hash> = entries.iter().map(|row| row.prepared.hash).collect();
         let link = Link {
             batch: before.batch + 1,
             first_entry: entries.first().map_or(0, |row| row.id),
             entries: count(entries.len()),
-            root: merkle_root(&leaves),
+            root,
             previous: Hash::from_slice(&before.head)
                 .ok_or_else(|| StoreError::Corrupt("the head of the chain is no hash".into()))?,
         };
@@ -512,6 +565,11 @@ impl Tx {
             found: -1,
         })
     }
+}
+
+fn root(entries: &[EntryRow<'_>]) -> Hash {
+    let leaves: Vec<Hash> = entries.iter().map(|row| row.prepared.hash).collect();
+    merkle_root(&leaves)
 }
 
 fn event_keys(batches: &[(&IntakeBatch, i64)]) -> impl Iterator<Item = EventKey> {

@@ -1,0 +1,192 @@
+//! What a batch brings: events that are new, events that the books know already, and bytes that are
+//! none. The new ones get their numbers here; what was decided about them, `sort.rs` turns into rows.
+
+use crate::books::{Missing, Names};
+use crate::index::Index;
+use crate::intake::{IntakeBatch, IntakeSummary};
+use crate::prepare::{IntakeContent, IntakePart, Local, Prepared, PreparedDecision, ReadEvent};
+use crate::sort::{Counters, UNKNOWN, count, found, known};
+use ledger::{EventKey, Hash};
+
+pub(crate) struct EventRow<'b> {
+    pub(crate) id: i64,
+    pub(crate) origin_id: i64,
+    pub(crate) type_id: i64,
+    pub(crate) partition_id: i64,
+    pub(crate) position: i64,
+    pub(crate) event: &'b ReadEvent,
+}
+
+pub(crate) struct RepetitionRow<'b> {
+    pub(crate) id: i64,
+    pub(crate) event_id: i64,
+    pub(crate) kind: i64,
+    pub(crate) partition_id: i64,
+    pub(crate) position: i64,
+    pub(crate) event: &'b ReadEvent,
+}
+
+pub(crate) struct QuarantineRow<'b> {
+    pub(crate) id: i64,
+    pub(crate) partition_id: i64,
+    pub(crate) position: i64,
+    pub(crate) raw: &'b [u8],
+    pub(crate) headers: Option<&'b str>,
+    pub(crate) reason: &'b str,
+}
+
+/// A part with the decisions about its new events, each with the event's number.
+pub(crate) struct NewOfPart<'b> {
+    pub(crate) prepared: &'b Prepared,
+    pub(crate) decisions: Vec<(i64, &'b PreparedDecision)>,
+}
+
+/// What some batches bring.
+pub(crate) struct Arrivals<'b> {
+    pub(crate) last: Counters,
+    pub(crate) events: Vec<EventRow<'b>>,
+    pub(crate) repetitions: Vec<RepetitionRow<'b>>,
+    pub(crate) quarantine: Vec<QuarantineRow<'b>>,
+    pub(crate) new: Vec<NewOfPart<'b>>,
+    pub(crate) summary: IntakeSummary,
+}
+
+/// Batches while they are looked through.
+struct Looking<'b, 'n> {
+    names: &'n Names,
+    missing: Missing<'b>,
+    /// Events of the books that these batches bring again, and those of these batches so far.
+    seen: Index<EventKey, (i64, Hash)>,
+    arrivals: Arrivals<'b>,
+}
+
+impl<'b> Arrivals<'b> {
+    /// Looks through batches, each with the number of its partition; or says which names are missing.
+    pub(crate) fn look(
+        batches: &[(&'b IntakeBatch, i64)],
+        names: &Names,
+        seen: &Index<EventKey, (i64, Hash)>,
+        last: &Counters,
+    ) -> Result<Self, Missing<'b>> {
+        let inputs = batches.iter().map(|(batch, _)| batch.inputs()).sum();
+        let mut looking = Looking {
+            names,
+            missing: Missing::default(),
+            seen: seen.clone(),
+            arrivals: Self {
+                last: last.clone(),
+                events: Vec::with_capacity(inputs),
+                repetitions: Vec::new(),
+                quarantine: Vec::new(),
+                new: Vec::new(),
+                summary: IntakeSummary::default(),
+            },
+        };
+        looking.seen.reserve(inputs);
+        for (batch, partition_id) in batches {
+            for part in &batch.parts {
+                looking.part(part, *partition_id);
+            }
+        }
+        if looking.missing.is_empty() {
+            Ok(looking.arrivals)
+        } else {
+            Err(looking.missing)
+        }
+    }
+}
+
+impl<'b> Looking<'b, '_> {
+    fn part(&mut self, part: &'b IntakePart, partition_id: i64) {
+        let prepared = &part.prepared;
+        let mut ids = [
+            vec![UNKNOWN; prepared.origins.len()],
+            vec![UNKNOWN; prepared.types.len()],
+        ];
+        let mut decisions = Vec::with_capacity(part.len());
+        self.arrivals.summary.received += count(part.len());
+        for item in &part.items {
+            let position = item.position;
+            match &item.content {
+                IntakeContent::Unreadable(bytes) => {
+                    let arrivals = &mut self.arrivals;
+                    arrivals.last.quarantine += 1;
+                    arrivals.summary.quarantined += 1;
+                    arrivals.quarantine.push(QuarantineRow {
+                        id: arrivals.last.quarantine,
+                        partition_id,
+                        position,
+                        raw: &bytes.raw,
+                        headers: bytes.headers.as_deref(),
+                        reason: &bytes.reason,
+                    });
+                }
+                IntakeContent::Event(event, decision) => match self.seen.get(&event.key).copied() {
+                    Some(first) => self.repetition(event, partition_id, position, first),
+                    None => {
+                        let place = (partition_id, position);
+                        let id = self.event(event, place, prepared, &mut ids);
+                        decisions.push((id, decision));
+                    }
+                },
+            }
+        }
+        self.arrivals.new.push(NewOfPart {
+            prepared,
+            decisions,
+        });
+    }
+
+    fn repetition(
+        &mut self,
+        event: &'b ReadEvent,
+        partition_id: i64,
+        position: i64,
+        (event_id, content): (i64, Hash),
+    ) {
+        let arrivals = &mut self.arrivals;
+        let kind = if content == event.content { 1 } else { 2 };
+        arrivals.summary.duplicates += i64::from(kind == 1);
+        arrivals.summary.conflicts += i64::from(kind == 2);
+        arrivals.last.repetition += 1;
+        arrivals.repetitions.push(RepetitionRow {
+            id: arrivals.last.repetition,
+            event_id,
+            kind,
+            partition_id,
+            position,
+            event,
+        });
+    }
+
+    fn event(
+        &mut self,
+        event: &'b ReadEvent,
+        (partition_id, position): (i64, i64),
+        prepared: &'b Prepared,
+        [origins, types]: &mut [Vec<i64>; 2],
+    ) -> i64 {
+        self.arrivals.last.event += 1;
+        let id = self.arrivals.last.event;
+        self.seen.insert(event.key, (id, event.content));
+        let (names, missing) = (self.names, &mut self.missing);
+        let (Local(origin), Local(event_type)) = (event.origin, event.event_type);
+        let origin_id = found(&mut origins[origin], || {
+            let name = prepared.origins.get(event.origin);
+            known(&names.origins, name, &mut missing.origins)
+        });
+        let type_id = found(&mut types[event_type], || {
+            let name = prepared.types.get(event.event_type);
+            known(&names.types, name, &mut missing.types)
+        });
+        self.arrivals.events.push(EventRow {
+            id,
+            origin_id,
+            type_id,
+            partition_id,
+            position,
+            event,
+        });
+        id
+    }
+}
