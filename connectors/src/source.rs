@@ -6,6 +6,7 @@ pub mod kafka;
 pub mod redis;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use ledger::Class;
 use std::collections::BTreeMap;
@@ -35,17 +36,17 @@ pub struct RawEvent {
     /// Its place in the partition: byte offset of its line, Kafka offset.
     pub position: i64,
     /// The event in CloudEvents' structured JSON form, or the bytes that could not be read.
-    pub payload: Vec<u8>,
+    pub payload: Bytes,
     /// Why the source itself could not read it.
     pub problem: Option<Problem>,
 }
 
 impl RawEvent {
     /// An event that the source could read.
-    pub const fn new(position: i64, payload: Vec<u8>) -> Self {
+    pub fn new(position: i64, payload: impl Into<Bytes>) -> Self {
         Self {
             position,
-            payload,
+            payload: payload.into(),
             problem: None,
         }
     }

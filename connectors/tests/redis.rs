@@ -87,7 +87,7 @@ async fn a_stream_is_read_from_the_ledgers_checkpoint_on() {
     let mut source = open(&config).await;
     let first = source.poll(&At(0)).await.unwrap().remove(0);
     assert_eq!((first.from, first.events.len()), (0, 3));
-    assert_eq!(first.events[2].payload, b"{\"n\":3}");
+    assert_eq!(first.events[2].payload, b"{\"n\":3}"[..]);
     let second = source.poll(&At(0)).await.unwrap().remove(0);
     assert_eq!((second.from, second.events.len()), (first.through, 2));
     assert!(

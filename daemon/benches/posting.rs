@@ -120,6 +120,12 @@ impl Cost {
     }
 }
 
+/// A connection that looks at what has arrived.
+enum Watch {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
 struct Bench<'r> {
     base: PathBuf,
     postgres: Option<String>,
@@ -324,9 +330,10 @@ impl Bench<'_> {
         let dir = self.company("c", &source(&cluster));
         self.settle();
         let before = self.clocks();
+        let mut watch = self.watch(&dir);
         let mut child = daemon(&dir);
-        let (begun, first) = self.wait_for(&dir, 1, &child, peak);
-        let (ended, last) = self.wait_for(&dir, events, &child, peak);
+        let (begun, first) = self.wait_for(&mut watch, 1, &child, peak);
+        let (ended, last) = self.wait_for(&mut watch, events, &child, peak);
         stop(&mut child);
         // What came before the first look is not counted, so that joining the group is not.
         let cost = self.cost(last, ended - begun, before);
@@ -340,14 +347,14 @@ impl Bench<'_> {
 
     fn wait_for(
         &self,
-        dir: &Path,
+        watch: &mut Watch,
         wanted: usize,
         child: &Child,
         peak: &mut u64,
     ) -> (Instant, usize) {
         let begun = Instant::now();
         loop {
-            let found = self.received(dir);
+            let found = self.received(watch);
             *peak = (*peak).max(memory(child.id()));
             if found >= wanted {
                 return (Instant::now(), found);
@@ -360,28 +367,35 @@ impl Bench<'_> {
         }
     }
 
-    fn received(&self, dir: &Path) -> usize {
-        const RECEIVED: &str =
-            "SELECT CAST(COALESCE(SUM(received), 0) AS BIGINT) FROM source_partition";
+    /// One connection for all looks, so that looking costs little.
+    fn watch(&self, dir: &Path) -> Watch {
         let name = dir.file_name().unwrap().to_string_lossy().into_owned();
-        let count: i64 = self.runtime.block_on(async {
+        self.runtime.block_on(async {
             if let Some(base) = &self.postgres {
                 let (server, _) = base.rsplit_once('/').unwrap();
                 let url = format!("{server}/bench_{name}");
-                let mut connection = PgConnection::connect(&url).await.unwrap();
-                let received = sqlx::query_scalar(RECEIVED).fetch_one(&mut connection);
-                return received.await.unwrap_or(0);
+                return Watch::Postgres(PgConnection::connect(&url).await.unwrap());
             }
             let options = SqliteConnectOptions::new()
                 .filename(dir.join("books.db"))
                 .read_only(true);
-            match SqliteConnection::connect_with(&options).await {
-                Ok(mut connection) => sqlx::query_scalar(RECEIVED)
-                    .fetch_one(&mut connection)
-                    .await
-                    .unwrap_or(0),
-                Err(_not_there_yet) => 0,
+            Watch::Sqlite(SqliteConnection::connect_with(&options).await.unwrap())
+        })
+    }
+
+    fn received(&self, watch: &mut Watch) -> usize {
+        const RECEIVED: &str =
+            "SELECT CAST(COALESCE(SUM(received), 0) AS BIGINT) FROM source_partition";
+        let count: i64 = self.runtime.block_on(async {
+            match watch {
+                Watch::Postgres(connection) => {
+                    sqlx::query_scalar(RECEIVED).fetch_one(connection).await
+                }
+                Watch::Sqlite(connection) => {
+                    sqlx::query_scalar(RECEIVED).fetch_one(connection).await
+                }
             }
+            .unwrap()
         });
         usize::try_from(count).unwrap()
     }
@@ -409,6 +423,7 @@ impl Bench<'_> {
             .port();
         let http = format!("{}http:\n  listen: 127.0.0.1:{port}\n", source(&cluster));
         let dir = self.company("latency", &http);
+        let mut watch = self.watch(&dir);
         let mut child = daemon(&dir);
         let mut number = 10_000_000;
         let mut next = |partition: usize| {
@@ -418,7 +433,7 @@ impl Bench<'_> {
             producer.poll(Duration::ZERO);
         };
         next(0);
-        self.wait_for(&dir, 1, &child, &mut 0);
+        self.wait_for(&mut watch, 1, &child, &mut 0);
         let warm = quantiles(port);
         let begun = Instant::now();
         let wanted = 10_000;
@@ -429,7 +444,7 @@ impl Bench<'_> {
                 std::thread::sleep(early);
             }
         }
-        self.wait_for(&dir, wanted + 1, &child, &mut 0);
+        self.wait_for(&mut watch, wanted + 1, &child, &mut 0);
         std::thread::sleep(Duration::from_millis(300));
         let busy = quantiles(port);
         println!(

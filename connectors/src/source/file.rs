@@ -9,6 +9,7 @@ use super::{
     BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
 };
 use async_trait::async_trait;
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs::File;
@@ -16,13 +17,13 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The longest line that is kept whole: 64 MiB.
-const MAX_LINE_BYTES: u64 = 64 << 20;
+const MAX_LINE_BYTES: usize = 64 << 20;
 
 /// A file of events.
 pub struct FileSource {
     path: PathBuf,
     partition: String,
-    reader: Box<dyn BufRead + Send>,
+    lines: Lines,
     /// The offset of the next line.
     position: i64,
     started: bool,
@@ -55,7 +56,7 @@ impl FileSource {
         Ok(Self {
             path,
             partition,
-            reader,
+            lines: Lines::of(reader),
             position: 0,
             started: false,
             limit,
@@ -74,11 +75,11 @@ impl FileSource {
             .read_to_end(&mut bytes)
             .map_err(|source| unavailable(&path, source))?;
         let partition = format!("stdin@{}", short_hash(&Sha256::digest(&bytes)));
-        let reader = Box::new(BufReader::new(io::Cursor::new(bytes)));
+        let reader = Box::new(io::Cursor::new(bytes));
         Ok(Self {
             path,
             partition,
-            reader,
+            lines: Lines::of(reader),
             position: 0,
             started: false,
             limit,
@@ -100,7 +101,7 @@ impl FileSource {
 
     fn skip_to(&mut self, target: i64) -> io::Result<()> {
         let wanted = u64::try_from(target).unwrap_or(0);
-        let skipped = io::copy(&mut (&mut self.reader).take(wanted), &mut io::sink())?;
+        let skipped = io::copy(&mut (&mut self.lines.reader).take(wanted), &mut io::sink())?;
         if skipped < wanted {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
@@ -116,19 +117,13 @@ impl FileSource {
         let mut events = Vec::new();
         let mut bytes = 0;
         while events.len() < self.limit.events && bytes < self.limit.bytes {
-            let mut line = Vec::new();
-            let mut bounded = (&mut self.reader).take(MAX_LINE_BYTES);
-            let read = bounded.read_until(b'\n', &mut line)?;
-            if read == 0 {
+            let Some(mut line) = self.lines.next()? else {
                 break;
-            }
+            };
             let position = self.position;
-            self.position += i64::try_from(read).unwrap_or(0);
-            while line
-                .last()
-                .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
-            {
-                line.pop();
+            self.position += i64::try_from(line.len()).unwrap_or(0);
+            while let Some((b'\n' | b'\r', before)) = line.split_last() {
+                line.truncate(before.len());
             }
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
@@ -197,6 +192,49 @@ impl EventSource for FileSource {
     }
 }
 
+/// How much of a file is read at once.
+const BLOCK: usize = 256 << 10;
+
+/// Lines, each a piece of the block that it was read in.
+struct Lines {
+    reader: Box<dyn Read + Send>,
+    block: Bytes,
+}
+
+impl Lines {
+    fn of(reader: Box<dyn Read + Send>) -> Self {
+        let block = Bytes::new();
+        Self { reader, block }
+    }
+
+    /// The next line with its end, if there is one; one beyond [`MAX_LINE_BYTES`] comes in pieces.
+    fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let mut searched = 0;
+        loop {
+            let rest = self.block.get(searched..).unwrap_or_default();
+            if let Some(end) = memchr::memchr(b'\n', rest) {
+                return Ok(Some(self.block.split_to(searched + end + 1)));
+            }
+            searched = self.block.len();
+            if searched >= MAX_LINE_BYTES || !self.read_on()? {
+                let last = std::mem::take(&mut self.block);
+                return Ok(Some(last).filter(|line| !line.is_empty()));
+            }
+        }
+    }
+
+    /// Puts another block behind what is left of the last; false at the end.
+    fn read_on(&mut self) -> io::Result<bool> {
+        let more = BLOCK.max(self.block.len());
+        let mut bytes = Vec::with_capacity(self.block.len() + more);
+        bytes.extend_from_slice(&self.block);
+        let limit = u64::try_from(more).unwrap_or(u64::MAX);
+        let read = (&mut self.reader).take(limit).read_to_end(&mut bytes)?;
+        self.block = Bytes::from(bytes);
+        Ok(read > 0)
+    }
+}
+
 fn unavailable(path: &Path, source: io::Error) -> SourceError {
     SourceError::Unavailable {
         name: path.display().to_string(),
@@ -223,16 +261,16 @@ fn short_hash(hash: &[u8]) -> String {
     ledger::hash::hex(hash.get(..8).unwrap_or_default())
 }
 
-fn decompressed(path: &Path, file: File) -> io::Result<Box<dyn BufRead + Send>> {
+fn decompressed(path: &Path, file: File) -> io::Result<Box<dyn Read + Send>> {
     let ending = path
         .extension()
         .unwrap_or_default()
         .to_string_lossy()
         .to_ascii_lowercase();
     Ok(match ending.as_str() {
-        "gz" => Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(file))),
-        "zst" => Box::new(BufReader::new(zstd::Decoder::new(file)?)),
-        _ => Box::new(BufReader::with_capacity(1 << 16, file)),
+        "gz" => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        "zst" => Box::new(zstd::Decoder::new(file)?),
+        _ => Box::new(file),
     })
 }
 
@@ -265,7 +303,7 @@ mod tests {
                 batches
                     .into_iter()
                     .flat_map(|batch| batch.events)
-                    .map(|e| (e.position, String::from_utf8(e.payload).unwrap())),
+                    .map(|e| (e.position, String::from_utf8(e.payload.to_vec()).unwrap())),
             );
         }
         events
@@ -285,6 +323,38 @@ mod tests {
         assert_eq!(whole, expected.map(|(at, text)| (at, text.to_owned())));
         let mut again = FileSource::from_reader(text.as_bytes(), LIMIT).unwrap();
         assert_eq!(all(&mut again, 18).await, whole[2..]);
+    }
+
+    /// A reader that gives a few bytes at a time.
+    struct Sip<'t>(&'t [u8]);
+
+    impl Read for Sip<'_> {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let most = to.len().min(7);
+            to.get_mut(..most).map_or(Ok(0), |to| self.0.read(to))
+        }
+    }
+
+    #[test]
+    fn lines_end_where_they_end_however_blocks_are_cut() {
+        // Longer than one block, and than two.
+        let lengths = [0, 1, BLOCK - 1, BLOCK, 3, 2 * BLOCK + 5, 0, 7];
+        let mut text: Vec<u8> = Vec::new();
+        for (length, letter) in lengths.into_iter().zip(b'a'..) {
+            text.resize(text.len() + length, letter);
+            text.push(b'\n');
+        }
+        text.extend_from_slice(b"no end");
+        let text: &'static [u8] = text.leak();
+        for reader in [Box::new(text) as Box<dyn Read + Send>, Box::new(Sip(text))] {
+            let mut lines = Lines::of(reader);
+            let mut found = Vec::new();
+            while let Some(line) = lines.next().unwrap() {
+                found.push(line);
+            }
+            let wanted: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+            assert!(found == wanted, "{} lines", found.len());
+        }
     }
 
     #[tokio::test]

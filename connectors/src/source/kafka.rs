@@ -427,7 +427,7 @@ pub fn decode(
         Ok(payload) => RawEvent::new(position, payload),
         Err(reason) => RawEvent {
             position,
-            payload: value.to_vec(),
+            payload: value.to_vec().into(),
             problem: Some(Problem {
                 reason,
                 headers: told(headers),
@@ -496,7 +496,7 @@ mod tests {
         )]);
         assert_eq!(
             decode(7, &structured, b"{\"id\":\"1\"}", None).payload,
-            b"{\"id\":\"1\"}"
+            b"{\"id\":\"1\"}"[..]
         );
         let binary = headers(&[
             ("content-type", "application/json"),
@@ -516,7 +516,7 @@ mod tests {
     fn what_cannot_be_read_is_kept_with_the_reason() {
         let binary = headers(&[("ce_id", "1")]);
         let event = decode(7, &binary, b"\xff\xfe", None);
-        assert_eq!(event.payload, b"\xff\xfe");
+        assert_eq!(event.payload, b"\xff\xfe"[..]);
         let problem = event.problem.unwrap();
         assert!(problem.reason.starts_with("the value is not JSON"));
         assert_eq!(problem.headers.as_deref(), Some(r#"{"ce_id":"1"}"#));

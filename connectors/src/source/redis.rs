@@ -16,6 +16,7 @@ use super::{
 };
 use crate::secret::{Secret, SecretRef};
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::DateTime;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError};
@@ -238,7 +239,7 @@ impl RedisSource {
             (None, Some(data)) => kafka::decode(position, &headers, &data, None),
             (None, None) => RawEvent {
                 position,
-                payload: Vec::new(),
+                payload: Bytes::new(),
                 problem: Some(Problem {
                     reason: format!(
                         "the entry has neither a field `{}` nor `data`",

@@ -130,7 +130,7 @@ fn decide(
     now: chrono::DateTime<chrono::Utc>,
     part: &mut IntakePart,
 ) {
-    let unreadable = |raw: Vec<u8>, reason: String, headers| Unreadable {
+    let unreadable = |raw, reason, headers| Unreadable {
         raw,
         headers,
         reason,

@@ -3,6 +3,7 @@
 //! writes, for whom all others wait, looks a name up once per part and otherwise adds and copies numbers.
 
 use crate::index::Index;
+use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::{
     Currency, Decision, Deferral, Dimensions, EntryKind, EventKey, FiscalPeriod, Hash, Line,
@@ -48,14 +49,14 @@ pub struct ReadEvent {
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
     /// The bytes as received.
-    pub payload: Vec<u8>,
+    pub payload: Bytes,
 }
 
 /// Bytes that are no event, kept whole.
 #[derive(Clone, Debug)]
 pub struct Unreadable {
     /// The bytes.
-    pub raw: Vec<u8>,
+    pub raw: Bytes,
     /// What came with them: a message's headers as a JSON object.
     pub headers: Option<String>,
     /// Why.

@@ -238,7 +238,7 @@ fn add(part: &mut IntakePart, position: i64, input: Input) {
                 origin: part.origin("suite"),
                 event_type: part.event_type("sale.v1"),
                 occurred_at: "2026-01-15T10:00:00Z".parse().unwrap(),
-                payload: content.into_bytes(),
+                payload: content.into_bytes().into(),
             };
             part.event(position, read, decision);
         }
@@ -282,7 +282,7 @@ async fn a_batch_is_taken_once_with_its_checkpoint(store: Store) {
             },
         ),
         Input::Unreadable(Unreadable {
-            raw: b"\xff".to_vec(),
+            raw: b"\xff".to_vec().into(),
             headers: None,
             reason: "not JSON".into(),
         }),
