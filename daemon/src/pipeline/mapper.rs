@@ -78,7 +78,10 @@ impl Mapper {
         for _ in 0..cores.saturating_sub(1).max(1) {
             let (queue, clock) = (Arc::clone(&queue), Arc::clone(clock));
             let (program, context) = (Arc::clone(program), Arc::clone(context));
-            let work = move || work(&queue, &program, &context, clock.as_ref());
+            let work = move || {
+                give_way();
+                work(&queue, &program, &context, clock.as_ref());
+            };
             // Without any, whoever hands out work is told so.
             let _started = std::thread::Builder::new()
                 .name("mapper".into())
@@ -99,6 +102,15 @@ impl Mapper {
             let _gone = self.jobs.send(Job { events, answer });
         }
         Answers(answers)
+    }
+}
+
+/// All wait for the one who writes, and a core that maps what is not needed yet keeps it and the database
+/// waiting. On Linux a priority is a thread's own.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, 5) {
+        tracing::debug!(%error, "mapping has the priority of all else");
     }
 }
 
