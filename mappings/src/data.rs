@@ -293,7 +293,10 @@ mod tests {
                 }
                 (Err(_), Err(_)) => {}
                 // The number that no decimal holds was replaced by a later member of its name.
-                (Err(_), Ok(there)) => prop_assert_eq!(in_place(&value.to_string()).unwrap(), there),
+                (Err(_), Ok(there)) => {
+                    let once = value.to_string();
+                    prop_assert_eq!(in_place(&once).unwrap(), there);
+                }
                 (Ok(here), Err(unheld)) => prop_assert!(false, "{here:?}, but {unheld:?}"),
             }
         }
