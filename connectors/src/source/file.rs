@@ -117,7 +117,7 @@ impl FileSource {
         let mut events = Vec::new();
         let mut bytes = 0;
         while events.len() < self.limit.events && bytes < self.limit.bytes {
-            let Some(mut line) = self.lines.next()? else {
+            let Some(mut line) = self.lines.next() else {
                 break;
             };
             let position = self.position;
@@ -145,7 +145,7 @@ impl FileSource {
             });
         }
         if self.position == from {
-            return Ok(None);
+            return self.lines.broken.take().map_or(Ok(None), Err);
         }
         let partition = self.partition.clone();
         Ok(Some(EventBatch {
@@ -199,39 +199,49 @@ const BLOCK: usize = 256 << 10;
 struct Lines {
     reader: Box<dyn Read + Send>,
     block: Bytes,
+    /// Why reading ended before the end: told after the whole lines that came before it.
+    broken: Option<io::Error>,
 }
 
 impl Lines {
     fn of(reader: Box<dyn Read + Send>) -> Self {
-        let block = Bytes::new();
-        Self { reader, block }
+        Self {
+            reader,
+            block: Bytes::new(),
+            broken: None,
+        }
     }
 
     /// The next line with its end, if there is one; one beyond [`MAX_LINE_BYTES`] comes in pieces.
-    fn next(&mut self) -> io::Result<Option<Bytes>> {
+    fn next(&mut self) -> Option<Bytes> {
         let mut searched = 0;
         loop {
             let rest = self.block.get(searched..).unwrap_or_default();
             if let Some(end) = memchr::memchr(b'\n', rest) {
-                return Ok(Some(self.block.split_to(searched + end + 1)));
+                return Some(self.block.split_to(searched + end + 1));
             }
             searched = self.block.len();
-            if searched >= MAX_LINE_BYTES || !self.read_on()? {
+            if searched >= MAX_LINE_BYTES || !self.read_on() {
                 let last = std::mem::take(&mut self.block);
-                return Ok(Some(last).filter(|line| !line.is_empty()));
+                return Some(last).filter(|line| !line.is_empty() && self.broken.is_none());
             }
         }
     }
 
     /// Puts another block behind what is left of the last; false at the end.
-    fn read_on(&mut self) -> io::Result<bool> {
+    fn read_on(&mut self) -> bool {
+        if self.broken.is_some() {
+            return false;
+        }
         let more = BLOCK.max(self.block.len());
         let mut bytes = Vec::with_capacity(self.block.len() + more);
         bytes.extend_from_slice(&self.block);
         let limit = u64::try_from(more).unwrap_or(u64::MAX);
-        let read = (&mut self.reader).take(limit).read_to_end(&mut bytes)?;
+        let read = (&mut self.reader).take(limit).read_to_end(&mut bytes);
+        let longer = bytes.len() > self.block.len();
+        self.broken = read.err();
         self.block = Bytes::from(bytes);
-        Ok(read > 0)
+        longer
     }
 }
 
@@ -335,6 +345,38 @@ mod tests {
         }
     }
 
+    /// Some text, and then an error.
+    struct Broken(&'static [u8]);
+
+    impl Read for Broken {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(to)? {
+                0 => Err(io::Error::other("torn")),
+                read => Ok(read),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn whole_lines_before_a_break_are_events_and_half_a_line_is_none() {
+        let lines = Lines::of(Box::new(Broken(b"{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n{\"d\"")));
+        let mut source = FileSource::from_reader(io::empty(), LIMIT).unwrap();
+        source.lines = lines;
+        let mut found = Vec::new();
+        let error = loop {
+            match source.poll(&At(0)).await {
+                Ok(batches) => found.extend(batches.into_iter().flat_map(|batch| batch.events)),
+                Err(error) => break error,
+            }
+        };
+        let found: Vec<i64> = found.iter().map(|event| event.position).collect();
+        assert_eq!(found, [0, 8, 16]);
+        let SourceError::Unavailable { source, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(source.to_string(), "torn");
+    }
+
     #[test]
     fn lines_end_where_they_end_however_blocks_are_cut() {
         // Longer than one block, and than two.
@@ -346,10 +388,11 @@ mod tests {
         }
         text.extend_from_slice(b"no end");
         let text: &'static [u8] = text.leak();
-        for reader in [Box::new(text) as Box<dyn Read + Send>, Box::new(Sip(text))] {
+        let readers: [Box<dyn Read + Send>; 2] = [Box::new(text), Box::new(Sip(text))];
+        for reader in readers {
             let mut lines = Lines::of(reader);
             let mut found = Vec::new();
-            while let Some(line) = lines.next().unwrap() {
+            while let Some(line) = lines.next() {
                 found.push(line);
             }
             let wanted: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();

@@ -121,14 +121,15 @@ impl<'b> Looking<'b, '_> {
                         reason: &bytes.reason,
                     });
                 }
-                IntakeContent::Event(event, decision) => match self.seen.get(&event.key).copied() {
-                    Some(first) => self.repetition(event, partition_id, position, first),
-                    None => {
+                IntakeContent::Event(event, decision) => {
+                    if let Some(first) = self.seen.get(&event.key).copied() {
+                        self.repetition(event, partition_id, position, first);
+                    } else {
                         let place = (partition_id, position);
                         let id = self.event(event, place, prepared, &mut ids);
                         decisions.push((id, decision));
                     }
-                },
+                }
             }
         }
         self.arrivals.new.push(NewOfPart {

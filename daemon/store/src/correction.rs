@@ -2,7 +2,7 @@
 
 use crate::books::Names;
 use crate::intake::Stamp;
-use crate::prepare::Prepared;
+use crate::prepare::{Local, Prepared};
 use crate::sort::Found;
 use crate::{Store, StoreError, Tx};
 use chrono::NaiveDate;
@@ -132,15 +132,7 @@ impl Tx {
                 found,
             });
         }
-        let mut prepared = Prepared::default();
-        let mut rules = Vec::with_capacity(events.len());
-        for event in events {
-            for correction in &event.corrections {
-                prepared.entry(correction.posting.clone());
-            }
-            let rule = event.posted_by.clone();
-            rules.push(rule.map(|rule| prepared.rule(event.mapping, rule)));
-        }
+        let (prepared, rules) = prepare(events);
         let counters = self.counters().await?;
         let mut names = Names {
             closed: self.closed_periods().await?,
@@ -194,4 +186,18 @@ impl Tx {
         }
         Ok(newest)
     }
+}
+
+/// The entries of all corrections in their order, and per event the rule that posts it now, if it was ignored.
+fn prepare(events: &[EventCorrections]) -> (Prepared, Vec<Option<Local>>) {
+    let mut prepared = Prepared::default();
+    let mut rules = Vec::with_capacity(events.len());
+    for event in events {
+        for correction in &event.corrections {
+            prepared.entry(correction.posting.clone());
+        }
+        let rule = event.posted_by.clone();
+        rules.push(rule.map(|rule| prepared.rule(event.mapping, rule)));
+    }
+    (prepared, rules)
 }
