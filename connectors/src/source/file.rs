@@ -13,8 +13,9 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 
 /// The longest line that is kept whole: 64 MiB.
 const MAX_LINE_BYTES: usize = 64 << 20;
@@ -252,19 +253,28 @@ fn unavailable(path: &Path, source: io::Error) -> SourceError {
     }
 }
 
+/// Nothing of a file can be taken before its hash is known, so one thread reads it while another hashes.
 fn hash_of(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
-    loop {
-        let chunk = file.fill_buf()?;
-        if chunk.is_empty() {
-            break;
+    let mut file = File::open(path)?;
+    std::thread::scope(|scope| {
+        let (read, blocks) = sync_channel::<Vec<u8>>(4);
+        let hashing = scope.spawn(move || {
+            let mut hasher = Sha256::new();
+            blocks.iter().for_each(|block| hasher.update(&block));
+            short_hash(&hasher.finalize())
+        });
+        let limit = u64::try_from(BLOCK).unwrap_or(u64::MAX);
+        loop {
+            let mut block = Vec::with_capacity(BLOCK);
+            let length = (&mut file).take(limit).read_to_end(&mut block)?;
+            if length == 0 || read.send(block).is_err() {
+                break;
+            }
         }
-        hasher.update(chunk);
-        let length = chunk.len();
-        file.consume(length);
-    }
-    Ok(short_hash(&hasher.finalize()))
+        drop(read);
+        let broke_off = |_panic| io::Error::other("hashing broke off");
+        hashing.join().map_err(broke_off)
+    })
 }
 
 fn short_hash(hash: &[u8]) -> String {
