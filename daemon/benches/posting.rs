@@ -192,31 +192,15 @@ impl Bench<'_> {
     /// A starter company with its books in this database.
     fn company(&self, name: &str, more: &str) -> PathBuf {
         let dir = self.base.join(name);
-        let made = Command::new(env!("CARGO_BIN_EXE_tieout"))
-            .args(["init", dir.to_str().unwrap()])
-            .output()
-            .unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        tieout(&["init", dir.to_str().unwrap()]);
         let url = self.url(name);
         let text = format!(
             "company: Bench\nstore: {{ url: \"{url}\" }}\nmapping: mappings/billing\nentities:\n{ENTITIES}{more}"
         );
         std::fs::write(dir.join("tieout.yaml"), text).unwrap();
         // The books are made once, and what is measured is posting.
-        let made = Command::new(env!("CARGO_BIN_EXE_tieout"))
-            .args(["-c", dir.join("tieout.yaml").to_str().unwrap()])
-            .args(["period", "list"])
-            .output()
-            .unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        let config = dir.join("tieout.yaml");
+        tieout(&["-c", config.to_str().unwrap(), "period", "list"]);
         dir
     }
 
@@ -304,9 +288,7 @@ impl Bench<'_> {
                 .runtime
                 .block_on(bare_sqlite(books, &self.base, events)),
             Some(base) => {
-                let (server, _) = base.rsplit_once('/').unwrap();
-                let name = books.file_name().unwrap().to_string_lossy();
-                let from = format!("{server}/bench_{name}");
+                let from = books_url(base, books);
                 let to = self.url("a");
                 let copied = self.runtime.block_on(copied_rows(&from, events));
                 self.settle();
@@ -369,11 +351,9 @@ impl Bench<'_> {
 
     /// One connection for all looks, so that looking costs little.
     fn watch(&self, dir: &Path) -> Watch {
-        let name = dir.file_name().unwrap().to_string_lossy().into_owned();
         self.runtime.block_on(async {
             if let Some(base) = &self.postgres {
-                let (server, _) = base.rsplit_once('/').unwrap();
-                let url = format!("{server}/bench_{name}");
+                let url = books_url(base, dir);
                 return Watch::Postgres(PgConnection::connect(&url).await.unwrap());
             }
             let options = SqliteConnectOptions::new()
@@ -562,6 +542,26 @@ fn source(cluster: &MockCluster<'static, DefaultProducerContext>) -> String {
         "sources:\n  stream:\n    kafka:\n      brokers: {}\n      topic: billing\n      group: books\n",
         cluster.bootstrap_servers()
     )
+}
+
+/// A command that is not measured, and must work.
+fn tieout(arguments: &[&str]) {
+    let done = Command::new(env!("CARGO_BIN_EXE_tieout"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+/// The books of a company on the server.
+fn books_url(base: &str, dir: &Path) -> String {
+    let (server, _) = base.rsplit_once('/').unwrap();
+    let name = dir.file_name().unwrap().to_string_lossy();
+    format!("{server}/bench_{name}")
 }
 
 fn daemon(dir: &Path) -> Child {

@@ -195,11 +195,7 @@ impl Reader {
             match self.source.poll(&self.checkpoints).await {
                 Err(error @ SourceError::Checkpoint(_)) if self.until.is_patient(rest) => {
                     metric::failure(&self.name, error.class());
-                    let error = anyhow::Error::from(error);
-                    tracing::warn!(source = %self.name, class = Class::Retry.name(), error = %format!("{error:#}"),
-                        "the books do not answer; tried again");
-                    tokio::time::sleep(rest).await;
-                    rest = (rest * 2).min(REST[1]);
+                    rest_after(&self.name, Class::Retry, &error.into(), &mut rest).await;
                 }
                 other => return other,
             }
@@ -296,12 +292,17 @@ impl Writing<'_> {
             if !matches!(class, Class::Retry | Class::Ambiguous) || !self.until.is_patient(rest) {
                 return Err(error);
             }
-            tracing::warn!(source = %self.from.name, class = class.name(), error = %format!("{error:#}"),
-                "the books do not answer; tried again");
-            tokio::time::sleep(rest).await;
-            rest = (rest * 2).min(REST[1]);
+            rest_after(&self.from.name, class, &error, &mut rest).await;
         }
     }
+}
+
+/// Says what failed and rests before it is tried again, the next time for longer.
+async fn rest_after(source: &str, class: Class, error: &anyhow::Error, rest: &mut Duration) {
+    tracing::warn!(source = %source, class = class.name(), error = %format!("{error:#}"),
+        "the books do not answer; tried again");
+    tokio::time::sleep(*rest).await;
+    *rest = (*rest * 2).min(REST[1]);
 }
 
 fn intake(from: &SourceName, batch: EventBatch, parts: Vec<IntakePart>) -> IntakeBatch {

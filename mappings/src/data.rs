@@ -36,11 +36,24 @@ pub enum Data<'b> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Members<'b>(Vec<(Cow<'b, str>, Data<'b>)>);
 
-/// A number that no decimal holds, and where it stands.
+/// A number that no decimal holds, and where it stands: the parts of its path, the last one first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unheld {
-    pub(crate) path: String,
     pub(crate) number: String,
+    path: Vec<String>,
+}
+
+impl Unheld {
+    fn below(mut self, part: String) -> Self {
+        self.path.push(part);
+        self
+    }
+
+    /// The whole path, beginning with the name of the root.
+    pub(crate) fn path(&self, root: &str) -> String {
+        let parts = self.path.iter().rev().map(String::as_str);
+        std::iter::once(root).chain(parts).collect()
+    }
 }
 
 /// Under this name `serde_json` hands over a number's digits as an object of one member, so that none is
@@ -68,17 +81,12 @@ impl<'b> Members<'b> {
     }
 
     /// How many there are.
-    pub const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// All, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Data<'b>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Data<'b>)> {
         self.0.iter().map(|(name, data)| (name.as_ref(), data))
     }
 }
@@ -109,33 +117,41 @@ impl<'b> Data<'b> {
         }
     }
 
-    /// Takes a value that was read already; `path` says where it stands.
-    pub(crate) fn from_value(value: Value, path: &str) -> Result<Self, Unheld> {
+    /// Takes a value that was read already. Where an unheld number stands is only worked out when there is one.
+    pub(crate) fn from_value(value: Value) -> Result<Self, Unheld> {
         Ok(match value {
             Value::Null => Self::Null,
             Value::Bool(flag) => Self::Flag(flag),
             Value::Number(number) => {
-                let digits = number.as_str().to_owned();
-                Self::number(digits.into()).map_err(|number| Unheld {
-                    path: path.to_owned(),
+                let unheld = |number| Unheld {
                     number,
-                })?
+                    path: Vec::new(),
+                };
+                Self::number(number.as_str().to_owned().into()).map_err(unheld)?
             }
             Value::String(text) => Self::Text(text.into()),
             Value::Array(items) => {
-                let items = items.into_iter().enumerate();
-                let items =
-                    items.map(|(at, item)| Self::from_value(item, &format!("{path}[{at}]")));
+                let items = items.into_iter().enumerate().map(|(at, item)| {
+                    Self::from_value(item).map_err(|unheld| unheld.below(format!("[{at}]")))
+                });
                 Self::List(items.collect::<Result<_, _>>()?)
             }
             Value::Object(map) => {
                 let members = map.into_iter().map(|(name, item)| {
-                    let data = Self::from_value(item, &format!("{path}.{name}"))?;
+                    let data = Self::from_value(item);
+                    let data = data.map_err(|unheld| unheld.below(format!(".{name}")))?;
                     Ok((name.into(), data))
                 });
                 Self::Object(Members::new(members.collect::<Result<_, _>>()?))
             }
         })
+    }
+
+    fn whole(number: impl Into<Decimal> + fmt::Display) -> Self {
+        Self::Number {
+            digits: number.to_string().into(),
+            value: number.into(),
+        }
     }
 
     /// A number, or its digits back when no decimal holds them.
@@ -172,17 +188,11 @@ impl<'de> Visitor<'de> for InPlace {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Data::Number {
-            digits: number.to_string().into(),
-            value: number.into(),
-        })
+        Ok(Data::whole(number))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Data::Number {
-            digits: number.to_string().into(),
-            value: number.into(),
-        })
+        Ok(Data::whole(number))
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
@@ -286,7 +296,7 @@ mod tests {
         #[test]
         fn both_ways_read_the_same(text in document()) {
             let value: Value = serde_json::from_str(&text).unwrap();
-            match (in_place(&text), Data::from_value(value.clone(), "data")) {
+            match (in_place(&text), Data::from_value(value.clone())) {
                 (Ok(here), Ok(there)) => {
                     prop_assert_eq!(&here, &there);
                     prop_assert_eq!(here.variable(), Variable::from(&value));

@@ -1,6 +1,6 @@
 //! CloudEvents 1.0, as far as rules and the ledger need them.
 
-use crate::data::{Data, Text, Unheld};
+use crate::data::{Data, Text};
 use chrono::{DateTime, Utc};
 use ledger::encode::Encoder;
 use ledger::{EventKey, Hash};
@@ -172,7 +172,11 @@ impl<'b> Event<'b> {
         if map.contains_key("data_base64") {
             return Err(EventError::Binary);
         }
-        let data = Data::from_value(map.remove("data").unwrap_or(Value::Null), "data");
+        let data = Data::from_value(map.remove("data").unwrap_or(Value::Null));
+        let data = data.map_err(|unheld| EventError::Number {
+            path: unheld.path("data"),
+            number: unheld.number,
+        })?;
         Ok(Self {
             key: EventKey::new(&source, &id),
             id: id.into(),
@@ -180,7 +184,7 @@ impl<'b> Event<'b> {
             kind: kind.into(),
             subject: subject.map(Cow::Owned),
             time,
-            data: data.map_err(|Unheld { path, number }| EventError::Number { path, number })?,
+            data,
         })
     }
 
@@ -273,6 +277,15 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn an_unheld_number_is_found_by_its_whole_path() {
+        let text = SOUND.replace("1.10", r#"{"b":[0,{"c d":1e99}],"z":1e99}"#);
+        assert_eq!(
+            Event::parse(text.as_bytes()).unwrap_err().to_string(),
+            "`data.a.b[1].c d` is 1e+99: more than 28 digits cannot be held exactly"
+        );
     }
 
     #[test]

@@ -234,7 +234,8 @@ impl Lines {
         if self.broken.is_some() {
             return false;
         }
-        let more = BLOCK.max(self.block.len());
+        let rest = MAX_LINE_BYTES.saturating_sub(self.block.len());
+        let more = BLOCK.max(self.block.len()).min(rest);
         let mut bytes = Vec::with_capacity(self.block.len() + more);
         bytes.extend_from_slice(&self.block);
         let limit = u64::try_from(more).unwrap_or(u64::MAX);
@@ -353,6 +354,15 @@ mod tests {
             let most = to.len().min(7);
             to.get_mut(..most).map_or(Ok(0), |to| self.0.read(to))
         }
+    }
+
+    #[test]
+    fn no_line_is_longer_than_is_kept_whole() {
+        let text = [vec![b'a'; MAX_LINE_BYTES + 10], b"\nb\n".to_vec()].concat();
+        let mut lines = Lines::of(Box::new(io::Cursor::new(text)));
+        let lengths: Vec<usize> =
+            std::iter::from_fn(|| lines.next().map(|line| line.len())).collect();
+        assert_eq!(lengths, [MAX_LINE_BYTES, 11, 2]);
     }
 
     /// Some text, and then an error.

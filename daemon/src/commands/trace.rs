@@ -77,7 +77,7 @@ async fn find(company: &Company, id: &str, reached: &mut Reached) -> anyhow::Res
         .unwrap_or_default();
     if let Ok(number) = number.parse::<i64>()
         && number > 0
-        && !store.entries(number - 1, number).await?.is_empty()
+        && store.entry(number).await?.is_some()
     {
         reached.entries.insert(number);
     }
@@ -157,7 +157,7 @@ async fn follow(company: &Company, lines: &[LineRow], reached: &mut Reached) -> 
         reached.entries.extend(store.entries_of_event(event).await?);
     }
     for entry in reached.entries.clone() {
-        for stored in store.entries(entry - 1, entry).await? {
+        if let Some(stored) = store.entry(entry).await? {
             reached.events.insert(stored.event_id);
             let count = stored.entry.as_ref().map_or(0, |entry| entry.lines().len());
             for line_no in 1..=count {
@@ -228,7 +228,7 @@ async fn tell_event(company: &Company, id: i64, reached: &mut Reached) -> anyhow
 }
 
 async fn tell_entry(company: &Company, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
-    for stored in company.store.entries(id - 1, id).await? {
+    if let Some(stored) = company.store.entry(id).await? {
         let details = match &stored.entry {
             Ok(entry) => format!(
                 "{}mapping {}\nhash {}",

@@ -142,21 +142,17 @@ fn decide(
     now: chrono::DateTime<chrono::Utc>,
     part: &mut IntakePart,
 ) {
-    let unreadable = |raw, reason, headers| Unreadable {
-        raw,
+    let unreadable = |reason, headers| Unreadable {
+        raw: raw.payload.clone(),
         headers,
         reason,
     };
     if let Some(problem) = raw.problem {
-        let bytes = unreadable(raw.payload, problem.reason, problem.headers);
-        return part.unreadable(raw.position, bytes);
+        return part.unreadable(raw.position, unreadable(problem.reason, problem.headers));
     }
     let event = match Event::parse(&raw.payload) {
         Ok(event) => event,
-        Err(error) => {
-            let reason = error.to_string();
-            return part.unreadable(raw.position, unreadable(raw.payload, reason, None));
-        }
+        Err(error) => return part.unreadable(raw.position, unreadable(error.to_string(), None)),
     };
     let decision = evaluator.decide(&event);
     let read = ReadEvent {

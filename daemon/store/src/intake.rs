@@ -3,8 +3,8 @@
 //!
 //! [`IntakeBatch`]es are what comes in. [`crate::writer::Writer`] writes them: it decides how, and
 //! settles what a lost answer left open. `prepare.rs` makes rows of decisions, on the threads that decide;
-//! `sort.rs` gives every item its one outcome without asking anybody; `take.rs` is the transaction,
-//! statement by statement.
+//! `arrivals.rs` tells what is new from what is known, `sort.rs` gives each new event its one outcome, both
+//! without asking anybody; `take.rs` is the transaction, statement by statement.
 
 use crate::StoreError;
 pub use crate::prepare::{IntakePart, Local, ReadEvent, Unreadable};

@@ -151,7 +151,7 @@ impl<'b> Sorting<'b, '_> {
         let rule_id = rule.map(|rule| self.rule(rule, found));
         if let (1, PreparedDecision::Posted { entries, .. }) = (kind, decision) {
             for at in entries.clone() {
-                self.entry(event_id, rule_id.unwrap_or(0), at, found)?;
+                self.entry(event_id, at, found)?;
             }
         }
         match kind {
@@ -189,13 +189,8 @@ impl<'b> Sorting<'b, '_> {
         })
     }
 
-    fn entry(
-        &mut self,
-        event_id: i64,
-        rule_id: i64,
-        at: usize,
-        found: &mut Found<'b>,
-    ) -> Result<(), StoreError> {
+    /// The rows of an entry, under the rule that it names itself.
+    fn entry(&mut self, event_id: i64, at: usize, found: &mut Found<'b>) -> Result<(), StoreError> {
         let prepared = &found.prepared.entries[at];
         self.sorted.last.entry += 1;
         let id = self.sorted.last.entry;
@@ -221,14 +216,14 @@ impl<'b> Sorting<'b, '_> {
             event_id,
             entity_id,
             period_id,
-            rule_id,
+            rule_id: found.rule(prepared.rule, names, missing),
             description: found.prepared.descriptions.get(prepared.description),
             prepared,
         });
         Ok(())
     }
 
-    /// An entry under the rule that it names itself; its period must be open.
+    /// An entry whose period must be open.
     pub(crate) fn correction(
         &mut self,
         event_id: i64,
@@ -240,8 +235,7 @@ impl<'b> Sorting<'b, '_> {
                 "a correction falls into a closed period: {reason}"
             )));
         }
-        let rule_id = self.rule(found.prepared.entries[at].rule, found);
-        self.entry(event_id, rule_id, at, found)
+        self.entry(event_id, at, found)
     }
 
     /// Adds what the lines of a part add to balances.
