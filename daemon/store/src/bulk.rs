@@ -283,7 +283,7 @@ async fn arrays_postgres<'v, const N: usize>(
 async fn copy_postgres<'v, const N: usize>(
     connection: &mut PgConnection,
     table: Table<N>,
-    rows: impl ExactSizeIterator<Item = [Field<'v>; N]> + Send,
+    mut rows: impl ExactSizeIterator<Item = [Field<'v>; N]> + Send,
 ) -> Result<(), StoreError> {
     let wanted = rows.len();
     let statement = format!(
@@ -292,17 +292,21 @@ async fn copy_postgres<'v, const N: usize>(
         table.names()
     );
     let mut copy = connection.copy_in_raw(&statement).await?;
-    let mut buffer = Vec::with_capacity(COPY_BYTES + (64 << 10));
+    let mut buffer = Vec::with_capacity(2 * COPY_BYTES + (64 << 10));
     buffer.extend_from_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
     let fields = i16::try_from(N).unwrap_or(0).to_be_bytes();
-    for row in rows {
+    let mut unsent = 0;
+    while let Some(row) = rows.next() {
         buffer.extend_from_slice(&fields);
         for field in row {
             encode(&mut buffer, field);
         }
-        if buffer.len() >= COPY_BYTES {
+        unsent += 1;
+        // What goes last is no less than this much: it is acknowledged at once, and the end goes out.
+        if buffer.len() >= COPY_BYTES && rows.len() >= unsent {
             copy.send(buffer.as_slice()).await?;
             buffer.clear();
+            unsent = 0;
         }
     }
     buffer.extend_from_slice(&(-1i16).to_be_bytes());
