@@ -168,7 +168,7 @@ async fn take(
     server: &Server,
     payloads: Vec<Vec<u8>>,
 ) -> anyhow::Result<store::intake::IntakeSummary> {
-    let mut writer = server.writer.lock().await;
+    let writer = server.writer.lock().await;
     let company = &server.company;
     let name = SourceName {
         name: SOURCE.to_owned(),
@@ -189,7 +189,7 @@ async fn take(
             events,
             oldest: None,
         };
-        match pipeline::take_one(company, &name, batch, &mut writer).await {
+        match pipeline::take_one(company, &name, batch, &writer).await {
             Err(error) if turn < TURNS && pipeline::class(&error) == Class::Refuse => {}
             other => return other,
         }

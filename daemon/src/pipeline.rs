@@ -1,8 +1,8 @@
 //! From a source into the books: read, then parse and map on all other cores, then write in order.
 //!
-//! Three stages run at once with a bounded queue between them. While a batch is written the next
-//! one is mapped and the one after it is read; when the books are slow the queue is full and the
-//! source waits, so memory does not depend on how much there is to come. A source hands over what it
+//! Three stages run at once with a bounded queue between them. While a batch is written the next one
+//! begins to be, others are mapped and read; when the books are slow the queue is full and the source
+//! waits, so memory does not depend on how much there is to come. A source hands over what it
 //! has when it is asked: full batches under load, a lone event at once.
 //!
 //! What fails for a while is tried again in place, from the same batch, for nothing of it was written;
@@ -17,6 +17,8 @@ use crate::metric;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use connectors::source::{Checkpoints, EventBatch, EventSource, SourceError};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
 use indicatif::ProgressBar;
 use ledger::Class;
 use std::time::Duration;
@@ -24,11 +26,15 @@ use store::Store;
 use store::StoreError;
 use store::intake::{IntakeBatch, IntakePart, IntakeSummary};
 use store::take::Taken;
+use store::turn::{Turn, Turns};
 use store::writer::{Writer, Written};
 use tokio::sync::{mpsc, watch};
 
 /// Batches that wait between two stages.
 const QUEUE: usize = 1;
+
+/// Batches that are being written: one, and one that goes ahead.
+const UNDERWAY: usize = 2;
 
 /// The first and the longest rest before something is tried again.
 const REST: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
@@ -117,25 +123,33 @@ pub(crate) async fn run(
     let reading = tokio::spawn(reader.run(work, news));
     // After a failure the reader may still wait for its source; nothing wants what it would bring.
     let ending = reading.abort_handle();
-    let mut writing = Writing {
+    let writing = Writing {
         company,
         from,
         until,
         writer: Writer::new(&company.store),
         tell,
     };
+    let (mut turns, mut underway) = (Turns::default(), FuturesOrdered::new());
     let outcome = loop {
-        let Some(mapped) = queue.recv().await else {
-            break Ok(());
-        };
-        match writing.write(mapped).await {
-            Ok(summary) => {
+        tokio::select! {
+            biased;
+            Some(written) = underway.next() => {
+                let summary: IntakeSummary = match written {
+                    Ok(summary) => summary,
+                    Err(error) => break Err(error),
+                };
                 bar.inc(u64::try_from(summary.received).unwrap_or(0));
                 total.add(&summary);
             }
-            Err(error) => break Err(error),
+            Some(mapped) = queue.recv(), if underway.len() < UNDERWAY => {
+                underway.push_back(writing.write(mapped, turns.give()));
+            }
+            else => break Ok(()),
         }
     };
+    // What had begun behind one that failed never was.
+    drop(underway);
     if outcome.is_err() {
         ending.abort();
     }
@@ -229,7 +243,7 @@ struct Writing<'c> {
 }
 
 impl Writing<'_> {
-    async fn write(&mut self, mapped: Mapped) -> anyhow::Result<IntakeSummary> {
+    async fn write(&self, mapped: Mapped, mut turn: Turn) -> anyhow::Result<IntakeSummary> {
         let oldest = mapped.batches.iter().filter_map(|batch| batch.oldest).min();
         let mut batches = Vec::with_capacity(mapped.batches.len());
         let mut homes = Vec::with_capacity(mapped.batches.len());
@@ -238,7 +252,7 @@ impl Writing<'_> {
             batches.push(intake(self.from, batch, parts));
             homes.push(home);
         }
-        let written = self.persist(&batches).await?;
+        let written = self.persist(&mut turn, &batches).await?;
         if let Some(oldest) = oldest {
             metric::latency(
                 &self.from.name,
@@ -271,17 +285,18 @@ impl Writing<'_> {
     }
 
     /// Writes until it is written, or must not be.
-    async fn persist(&mut self, batches: &[IntakeBatch]) -> anyhow::Result<Written> {
+    async fn persist(&self, turn: &mut Turn, batches: &[IntakeBatch]) -> anyhow::Result<Written> {
         let mut rest = REST[0];
         loop {
-            let error = match self.writer.write(batches, &self.company.stamp()).await {
+            let stamp = self.company.stamp();
+            let error = match self.writer.write_in_turn(turn, batches, &stamp).await {
                 Ok(written) => {
                     metric::intake(&self.from.name, &written.summary);
                     if written.read_back {
                         tracing::warn!(source = %self.from.name, "a commit's answer was lost; the books say that it happened");
                     }
                     tracing::debug!(source = %self.from.name, received = written.summary.received,
-                        entries = written.summary.entries, "a batch is in the books");
+                        entries = written.summary.entries, ahead = written.ahead, "a batch is in the books");
                     return Ok(written);
                 }
                 Err(error) => error,
@@ -321,7 +336,7 @@ pub(crate) async fn take_one(
     company: &Company,
     from: &SourceName,
     mut batch: EventBatch,
-    writer: &mut Writer,
+    writer: &Writer,
 ) -> anyhow::Result<IntakeSummary> {
     let answers = company.mapper().map(std::mem::take(&mut batch.events));
     let (parts, _home) = answers.collect().await?;

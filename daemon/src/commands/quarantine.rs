@@ -167,7 +167,7 @@ async fn replay(company: &Company, id: Option<i64>, output: Output) -> anyhow::R
         None => company.store.quarantine(None).await?,
     };
     let started = company.stamp();
-    let mut writer = Writer::new(&company.store);
+    let writer = Writer::new(&company.store);
     let (mut taken, mut left) = (Vec::new(), Vec::new());
     for item in items {
         if let (Some(_), Some(id)) = (item.decision, id) {
@@ -177,7 +177,7 @@ async fn replay(company: &Company, id: Option<i64>, output: Output) -> anyhow::R
         if item.decision.is_some() {
             continue;
         }
-        match replay_one(company, &item, &mut writer).await? {
+        match replay_one(company, &item, &writer).await? {
             Ok(()) => taken.push(item.id),
             Err(reason) => left.push(format!("{}: {reason}", item.id)),
         }
@@ -199,7 +199,7 @@ async fn replay(company: &Company, id: Option<i64>, output: Output) -> anyhow::R
 async fn replay_one(
     company: &Company,
     item: &QuarantineItem,
-    writer: &mut Writer,
+    writer: &Writer,
 ) -> anyhow::Result<Result<(), String>> {
     let raw = read_again(company, item)?;
     if let Some(problem) = &raw.problem {

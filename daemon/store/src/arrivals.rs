@@ -7,6 +7,7 @@ use crate::intake::{IntakeBatch, IntakeSummary};
 use crate::prepare::{IntakeContent, IntakePart, Local, Prepared, PreparedDecision, ReadEvent};
 use crate::sort::{Counters, UNKNOWN, count, found, known};
 use ledger::{EventKey, Hash};
+use std::sync::Arc;
 
 pub(crate) struct EventRow<'b> {
     pub(crate) id: i64,
@@ -49,14 +50,20 @@ pub(crate) struct Arrivals<'b> {
     pub(crate) quarantine: Vec<QuarantineRow<'b>>,
     pub(crate) new: Vec<NewOfPart<'b>>,
     pub(crate) summary: IntakeSummary,
+    pub(crate) seen: Arc<Seen>,
 }
+
+/// Events with their contents, by key.
+pub(crate) type Seen = Index<EventKey, (i64, Hash)>;
 
 /// Batches while they are looked through.
 struct Looking<'b, 'n> {
     names: &'n Names,
     missing: Missing<'b>,
     /// Events of the books that these batches bring again, and those of these batches so far.
-    seen: Index<EventKey, (i64, Hash)>,
+    seen: Seen,
+    /// The same of the batches before these, which may not be in the books yet.
+    before: &'n Seen,
     arrivals: Arrivals<'b>,
 }
 
@@ -65,7 +72,7 @@ impl<'b> Arrivals<'b> {
     pub(crate) fn look(
         batches: &[(&'b IntakeBatch, i64)],
         names: &Names,
-        seen: &Index<EventKey, (i64, Hash)>,
+        (seen, before): (&Seen, &Seen),
         last: &Counters,
     ) -> Result<Self, Missing<'b>> {
         let inputs = batches.iter().map(|(batch, _)| batch.inputs()).sum();
@@ -73,6 +80,7 @@ impl<'b> Arrivals<'b> {
             names,
             missing: Missing::default(),
             seen: seen.clone(),
+            before,
             arrivals: Self {
                 last: last.clone(),
                 events: Vec::with_capacity(inputs),
@@ -80,6 +88,7 @@ impl<'b> Arrivals<'b> {
                 quarantine: Vec::new(),
                 new: Vec::new(),
                 summary: IntakeSummary::default(),
+                seen: Arc::default(),
             },
         };
         looking.seen.reserve(inputs);
@@ -89,6 +98,7 @@ impl<'b> Arrivals<'b> {
             }
         }
         if looking.missing.is_empty() {
+            looking.arrivals.seen = Arc::new(looking.seen);
             Ok(looking.arrivals)
         } else {
             Err(looking.missing)
@@ -122,7 +132,8 @@ impl<'b> Looking<'b, '_> {
                     });
                 }
                 IntakeContent::Event(event, decision) => {
-                    if let Some(first) = self.seen.get(&event.key).copied() {
+                    let seen = self.seen.get(&event.key);
+                    if let Some(first) = seen.or_else(|| self.before.get(&event.key)).copied() {
                         self.repetition(event, partition_id, position, first);
                     } else {
                         let place = (partition_id, position);

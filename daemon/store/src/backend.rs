@@ -1,13 +1,13 @@
 //! The two databases and the few lines that let one body serve both.
 
 use crate::keys::SharedKeys;
-use futures_util::lock::Mutex;
+use futures_util::lock::{Mutex, OwnedMutexGuard};
 use ledger::Class;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::str::FromStr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// How long one who writes may do nothing, when the configuration does not say.
@@ -36,6 +36,9 @@ pub enum Store {
         keys: SharedKeys,
         /// How long one who writes may do nothing.
         stall: Duration,
+        /// Who writes ahead of its turn: one of this process at a time, so that those whose turn it is always
+        /// find a connection.
+        ahead: Arc<Mutex<()>>,
     },
 }
 
@@ -248,6 +251,19 @@ async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Begins a transaction that the server ends when it does nothing for so long.
+async fn begin_within(pool: &PgPool, stall: Duration) -> Result<Tx, StoreError> {
+    let mut tx = pool.begin().await?;
+    let (idle, statement) = (stall.as_millis(), (stall * STATEMENT_STALLS).as_millis());
+    let limits = format!(
+        "SET LOCAL idle_in_transaction_session_timeout = {idle}; SET LOCAL statement_timeout = {statement}"
+    );
+    sqlx::raw_sql(AssertSqlSafe(limits))
+        .execute(&mut *tx)
+        .await?;
+    Ok(Tx::Postgres(tx))
+}
+
 impl Store {
     /// Opens `sqlite:FILE` (made when it is not there) or `postgres://…`, and brings the schema up
     /// to date. `password` goes to PostgreSQL, so that no URL has to hold one.
@@ -283,6 +299,7 @@ impl Store {
                     .await?,
                 keys: SharedKeys::default(),
                 stall,
+                ahead: Arc::default(),
             }
         } else {
             return Err(StoreError::Url(url.to_owned()));
@@ -355,17 +372,29 @@ impl Store {
         let Self::Postgres { pool, stall, .. } = self else {
             return self.begin().await;
         };
-        let mut tx = pool.begin().await?;
-        let (idle, statement) = (stall.as_millis(), (*stall * STATEMENT_STALLS).as_millis());
-        let limits = format!(
-            "SET LOCAL idle_in_transaction_session_timeout = {idle}; SET LOCAL statement_timeout = {statement}"
-        );
-        sqlx::raw_sql(AssertSqlSafe(limits))
-            .execute(&mut *tx)
-            .await?;
-        let mut tx = Tx::Postgres(tx);
+        let mut tx = begin_within(pool, *stall).await?;
         tx.wait_in_line().await?;
         Ok(tx)
+    }
+
+    /// The same without waiting in line yet, for the one of this process who goes ahead; nobody where another
+    /// does, nor on SQLite, which has one writer.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub(crate) async fn begin_ahead(
+        &self,
+    ) -> Result<Option<(Tx, OwnedMutexGuard<()>)>, StoreError> {
+        let Self::Postgres {
+            pool, stall, ahead, ..
+        } = self
+        else {
+            return Ok(None);
+        };
+        let Some(alone) = Arc::clone(ahead).try_lock_owned() else {
+            return Ok(None);
+        };
+        Ok(Some((begin_within(pool, *stall).await?, alone)))
     }
 
     /// A trivial read: whether the database answers.
@@ -404,9 +433,18 @@ impl Store {
 }
 
 impl Tx {
-    async fn wait_in_line(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn wait_in_line(&mut self) -> Result<(), StoreError> {
         on_tx!(self, db => sqlx::query(sql!("writer")).execute(db).await?.rows_affected());
         Ok(())
+    }
+
+    /// Takes all of it back, and waits for that: others stand in line.
+    pub(crate) async fn roll_back(self) {
+        // Where that fails the connection is gone, and the server takes it back.
+        let _gone = match self {
+            Self::Sqlite(tx) => tx.rollback().await,
+            Self::Postgres(tx) => tx.rollback().await,
+        };
     }
 
     /// Makes it so.

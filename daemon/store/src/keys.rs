@@ -8,11 +8,11 @@
 //! runs at once. It may say "perhaps", and then the index is asked; it never overlooks a key.
 //!
 //! What makes that a guarantee: the filters are read and written under the writer's row, after being
-//! brought up to the last event that the row counts. A full run's filter is stored in the transaction
+//! brought up to the last event that the row counts; or before it is taken, and then the row must turn out to
+//! count what was presumed. A full run's filter is stored in the transaction
 //! that fills the run. Two bytes per event in memory: 128 MiB for sixty-seven million events.
 
-use crate::arrivals::EventRow;
-use crate::index::Index;
+use crate::arrivals::{EventRow, Seen};
 use crate::sort::Counters;
 use crate::take::KnownRow;
 use crate::{StoreError, Tx};
@@ -38,7 +38,6 @@ const GROUP: i64 = 64;
 pub struct SharedKeys(Arc<Mutex<Keys>>);
 
 impl SharedKeys {
-    /// For the time of a transaction that holds the writer's row.
     pub(crate) async fn lock(&self) -> OwnedMutexGuard<Keys> {
         Arc::clone(&self.0).lock_owned().await
     }
@@ -147,9 +146,20 @@ impl Keys {
         Ok(())
     }
 
-    /// Says that everything up to here is in: the transaction that wrote it was committed.
+    /// The runs in which some keys may be, with each key in hexadecimal.
+    pub(crate) fn perhaps(&self, wanted: impl Iterator<Item = EventKey>) -> Vec<(i64, String)> {
+        wanted
+            .flat_map(|key| {
+                self.runs(key)
+                    .map(move |run| (run, ledger::hash::hex(key.as_bytes())))
+            })
+            .collect()
+    }
+
+    /// Says that everything up to here is in: the transaction that wrote it was committed. Another may have
+    /// been since.
     pub(crate) fn reached(&mut self, event: i64) {
-        self.through = event;
+        self.through = self.through.max(event);
     }
 }
 
@@ -209,19 +219,9 @@ impl Tx {
     }
 
     /// Those of some keys that are in the books, with their events and contents.
-    pub(crate) async fn known(
-        &mut self,
-        keys: &Keys,
-        wanted: impl Iterator<Item = EventKey>,
-    ) -> Result<Index<EventKey, (i64, Hash)>, StoreError> {
-        let perhaps: Vec<(i64, String)> = wanted
-            .flat_map(|key| {
-                keys.runs(key)
-                    .map(move |run| (run, ledger::hash::hex(key.as_bytes())))
-            })
-            .collect();
+    pub(crate) async fn known(&mut self, perhaps: Vec<(i64, String)>) -> Result<Seen, StoreError> {
         if perhaps.is_empty() {
-            return Ok(Index::default());
+            return Ok(Seen::default());
         }
         let perhaps = crate::books::json(&perhaps)?;
         let statement = sql_of!(&*self, "keys/known");

@@ -1,10 +1,12 @@
 //! Everything SQL. Two databases, one text.
 //!
-//! [`Store`] reads, [`Tx`] writes. A transaction takes the writer's row first: writers stand in
-//! line, so that ids stay dense and the hash chain stays one. Data and checkpoint share it.
+//! [`Store`] reads, [`Tx`] writes. A transaction takes the writer's row before it asks where the books
+//! stand: writers stand in line, so that ids stay dense and the hash chain stays one. Data and checkpoint
+//! share it.
 //! Statements live in `sql/**/*.sql` and serve both databases; where the dialects differ there are
 //! two files, `name.sqlite.sql` and `name.postgres.sql`.
 
+mod ahead;
 mod arrivals;
 #[macro_use]
 mod backend;
@@ -26,6 +28,7 @@ pub mod runs;
 pub mod settlement;
 mod sort;
 pub mod take;
+pub mod turn;
 pub mod writer;
 
 pub use backend::{STALL, Store, StoreError, Tx};

@@ -1,20 +1,24 @@
 //! The transaction: (1) every checkpoint must stand where its batch begins; (2) items get their
 //! outcomes, known events as repetitions; (3) rows go in, in bulk; (4) balances move by the sums of the batch; (5) the chain gets
-//! its next link; (6) checkpoints and counters move. What must always hold is checked on the way.
+//! its next link; (6) checkpoints and counters move. What must always hold is checked on the way. `ahead.rs`
+//! begins it before its turn.
 
-use crate::arrivals::{Arrivals, EventRow, QuarantineRow, RepetitionRow};
+use crate::ahead::{Outlook, Tell};
+use crate::arrivals::{Arrivals, EventRow, QuarantineRow, RepetitionRow, Seen};
 use crate::books::Names;
 use crate::bulk::Kind::{Bytes, Day, Int, Moment, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::{IntakeBatch, IntakeSummary, Stamp};
-use crate::keys::Keys;
+use crate::keys::SharedKeys;
 use crate::prepare::{IntakePart, Prepared, PreparedDecision};
 use crate::sort::{Counters, EntryRow, Found, JournalRows, OutcomeRow, Sorted, Sorting, count};
 use crate::{StoreError, Tx};
 use futures_util::future::join;
+use futures_util::lock::Mutex;
 use ledger::chain::{Link, merkle_root};
 use ledger::{Decision, EventKey, Hash};
 use sqlx::FromRow;
+use std::collections::BTreeSet;
 
 /// What became of a partition's batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +39,31 @@ pub(crate) struct KnownRow {
     pub(crate) content_hash: Vec<u8>,
 }
 
+/// Where the books stand for some batches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ground {
+    pub(crate) counters: Counters,
+    pub(crate) closed: BTreeSet<i64>,
+    /// Per batch the number of its partition and where the checkpoint stands.
+    pub(crate) places: Vec<(i64, i64)>,
+}
+
+/// The rows of some batches, numbered from where the books stand.
+pub(crate) struct Plan<'b> {
+    pub(crate) ground: Ground,
+    /// Those whose checkpoint stands where they begin, with the numbers of their partitions.
+    pub(crate) mine: Vec<(&'b IntakeBatch, i64)>,
+    pub(crate) arrivals: Arrivals<'b>,
+    pub(crate) sorted: Sorted<'b>,
+}
+
 /// What a transaction over several partitions would write, once it is committed.
 #[derive(Debug)]
 pub(crate) struct TakenAll {
     pub(crate) summary: IntakeSummary,
     pub(crate) taken: Vec<Taken>,
-    pub(crate) last_event: i64,
+    /// The counters after it.
+    pub(crate) last: Counters,
 }
 
 #[derive(Debug, FromRow)]
@@ -50,50 +73,128 @@ struct LastRows {
     head: Option<Vec<u8>>,
 }
 
+impl Ground {
+    /// The batches that begin where their checkpoint stands.
+    pub(crate) fn mine<'b>(&self, batches: &'b [IntakeBatch]) -> Vec<(&'b IntakeBatch, i64)> {
+        let places = batches.iter().zip(&self.places);
+        places
+            .filter(|(batch, (_, found))| batch.from == *found)
+            .map(|(batch, (partition_id, _))| (batch, *partition_id))
+            .collect()
+    }
+
+    fn taken(&self, batches: &[IntakeBatch]) -> Vec<Taken> {
+        let taken = |(batch, (_, found)): (&IntakeBatch, &(i64, i64))| {
+            if batch.from == *found {
+                Taken::Done
+            } else {
+                Taken::Fenced { found: *found }
+            }
+        };
+        batches.iter().zip(&self.places).map(taken).collect()
+    }
+}
+
+impl Plan<'_> {
+    /// Every input has its one outcome.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let (came, decided) = (&self.arrivals.summary, &self.sorted.summary);
+        let outcomes = decided.posted
+            + decided.ignored
+            + decided.suspended
+            + came.duplicates
+            + came.conflicts
+            + came.quarantined;
+        if outcomes == came.received && self.arrivals.events.len() == self.sorted.outcomes.len() {
+            return Ok(());
+        }
+        Err(StoreError::Invariant(format!(
+            "{} inputs have {outcomes} outcomes",
+            came.received
+        )))
+    }
+}
+
 impl Tx {
     /// Takes the batches of several partitions; those whose checkpoint stands elsewhere are left out
-    /// and told.
+    /// and told. `tell` is told where the books will stand, as soon as that is known.
     pub(crate) async fn take_all(
         &mut self,
         batches: &[IntakeBatch],
-        names: &mut Names,
-        keys: &mut Keys,
+        names: &Mutex<Names>,
+        keys: &SharedKeys,
+        tell: &mut Option<Tell>,
         stamp: &Stamp,
     ) -> Result<TakenAll, StoreError> {
-        let mut taken = Vec::with_capacity(batches.len());
-        let mut mine = Vec::with_capacity(batches.len());
-        for batch in batches {
-            let (partition_id, found) = self.position(batch).await?;
-            if found == batch.from {
-                mine.push((batch, partition_id));
-                taken.push(Taken::Done);
-            } else {
-                taken.push(Taken::Fenced { found });
-            }
-        }
-        let counters = self.counters().await?;
-        self.catch_up(keys, counters.event).await?;
-        let seen = self.known(keys, event_keys(&mine)).await?;
-        names.closed = self.closed_periods().await?;
+        let ground = self.ground(batches).await?;
+        let mine = ground.mine(batches);
+        let perhaps = {
+            let mut keys = keys.lock().await;
+            self.catch_up(&mut keys, ground.counters.event).await?;
+            keys.perhaps(event_keys(&mine))
+        };
+        let seen = self.known(perhaps).await?;
+        let mut names = names.lock().await;
+        names.closed.clone_from(&ground.closed);
         let arrivals = loop {
-            match Arrivals::look(&mine, names, &seen, &counters) {
+            let seen = (&seen, &Seen::default());
+            match Arrivals::look(&mine, &names, seen, &ground.counters) {
                 Ok(arrivals) => break arrivals,
-                Err(missing) => self.learn(names, &missing).await?,
+                Err(missing) => self.learn(&mut names, &missing).await?,
             }
         };
-        let sorted = self.insert_arrivals(&arrivals, names, stamp).await?;
-        self.write(&arrivals, &sorted, &counters, stamp).await?;
-        self.add_keys(keys, &arrivals.events, &counters, &sorted.last)
+        let sorted = self.insert_arrivals(&arrivals, &mut names, stamp).await?;
+        drop(names);
+        let plan = Plan {
+            ground,
+            mine,
+            arrivals,
+            sorted,
+        };
+        plan.check()?;
+        Outlook::tell(tell, &plan);
+        self.insert_unkeyed(&plan.sorted, stamp).await?;
+        self.finish(batches, &plan, keys, stamp).await
+    }
+
+    /// Where the books stand for some batches, under the writer's row.
+    pub(crate) async fn ground(&mut self, batches: &[IntakeBatch]) -> Result<Ground, StoreError> {
+        let mut places = Vec::with_capacity(batches.len());
+        for batch in batches {
+            places.push(self.place(batch).await?);
+        }
+        Ok(Ground {
+            counters: self.counters().await?,
+            closed: self.closed_periods().await?,
+            places,
+        })
+    }
+
+    /// Everything of a plan that comes after its events, outcomes and lines.
+    pub(crate) async fn finish(
+        &mut self,
+        batches: &[IntakeBatch],
+        plan: &Plan<'_>,
+        keys: &SharedKeys,
+        stamp: &Stamp,
+    ) -> Result<TakenAll, StoreError> {
+        let (before, sorted) = (&plan.ground.counters, &plan.sorted);
+        let last = self
+            .post(&sorted.journal, before, sorted.last.clone(), stamp)
             .await?;
-        for (batch, partition_id) in &mine {
+        let mut keys = keys.lock().await;
+        self.add_keys(&mut keys, &plan.arrivals.events, before, &last)
+            .await?;
+        drop(keys);
+        for (batch, partition_id) in &plan.mine {
             self.advance(*partition_id, batch).await?;
         }
         let mut summary = sorted.summary;
-        summary.add(&arrivals.summary);
+        summary.add(&plan.arrivals.summary);
         Ok(TakenAll {
             summary,
-            taken,
-            last_event: sorted.last.event,
+            taken: plan.ground.taken(batches),
+            last,
         })
     }
 
@@ -173,29 +274,54 @@ impl Tx {
         stamp: &Stamp,
     ) -> Result<Sorted<'b>, StoreError> {
         let sort = |sorting: &mut Sorting<'b, '_>| sorting.arrivals(arrivals);
-        let inserting = self.insert_events(&arrivals.events, stamp);
+        let inserting = self.insert_came(arrivals, stamp);
         let sorting = async { Sorted::by(sort, names, &arrivals.last) };
         let (inserted, sorted) = join(inserting, sorting).await;
         inserted?;
-        let sorted = match sorted? {
-            Ok(sorted) => sorted,
+        match sorted? {
+            Ok(sorted) => Ok(sorted),
             Err(missing) => {
                 self.learn(names, &missing).await?;
-                self.sorted(sort, names, &arrivals.last).await?
+                self.sorted(sort, names, &arrivals.last).await
             }
-        };
-        self.insert_repetitions(&arrivals.repetitions, stamp)
-            .await?;
-        self.insert_quarantine(&arrivals.quarantine, stamp).await?;
-        Ok(sorted)
+        }
     }
 
-    /// The number of a partition and where its checkpoint stands; a new one is made known.
-    async fn position(&mut self, batch: &IntakeBatch) -> Result<(i64, i64), StoreError> {
-        let found: Option<(i64, i64)> = on_tx!(&mut *self, db =>
+    /// Events, repetitions, and bytes that are no event.
+    pub(crate) async fn insert_came(
+        &mut self,
+        arrivals: &Arrivals<'_>,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        self.insert_events(&arrivals.events, stamp).await?;
+        self.insert_repetitions(&arrivals.repetitions, stamp)
+            .await?;
+        self.insert_quarantine(&arrivals.quarantine, stamp).await
+    }
+
+    /// What has no unique key, so that whoever writes it waits for nobody: outcomes, lines, schedules.
+    pub(crate) async fn insert_unkeyed(
+        &mut self,
+        sorted: &Sorted<'_>,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        self.insert_outcomes(&sorted.outcomes, stamp).await?;
+        self.insert_lines(&sorted.journal).await
+    }
+
+    /// The number of a partition and where its checkpoint stands.
+    pub(crate) async fn known_place(
+        &mut self,
+        batch: &IntakeBatch,
+    ) -> Result<Option<(i64, i64)>, StoreError> {
+        Ok(on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("intake/partition"))
-                .bind(&batch.source).bind(&batch.partition).fetch_optional(db).await?);
-        if let Some(found) = found {
+                .bind(&batch.source).bind(&batch.partition).fetch_optional(db).await?))
+    }
+
+    /// The same; a new one is made known.
+    async fn place(&mut self, batch: &IntakeBatch) -> Result<(i64, i64), StoreError> {
+        if let Some(found) = self.known_place(batch).await? {
             return Ok(found);
         }
         on_tx!(&mut *self, db => sqlx::query(sql!("intake/upsert_source"))
@@ -232,32 +358,6 @@ impl Tx {
             )));
         }
         Ok(counters)
-    }
-
-    /// Outcomes and the journal, if every input has its one outcome.
-    async fn write(
-        &mut self,
-        arrivals: &Arrivals<'_>,
-        sorted: &Sorted<'_>,
-        counters: &Counters,
-        stamp: &Stamp,
-    ) -> Result<(), StoreError> {
-        let (came, decided) = (&arrivals.summary, &sorted.summary);
-        let outcomes = decided.posted
-            + decided.ignored
-            + decided.suspended
-            + came.duplicates
-            + came.conflicts
-            + came.quarantined;
-        if outcomes != came.received || arrivals.events.len() != sorted.outcomes.len() {
-            return Err(StoreError::Invariant(format!(
-                "{} inputs have {outcomes} outcomes",
-                came.received
-            )));
-        }
-        self.insert_outcomes(&sorted.outcomes, stamp).await?;
-        self.write_journal(&sorted.journal, counters, sorted.last.clone(), stamp)
-            .await
     }
 
     async fn insert_events(
@@ -393,14 +493,28 @@ impl Tx {
         self.insert(QUARANTINE, rows).await
     }
 
-    /// Entries, lines, schedules, balances, the next link; then the counters.
+    /// Lines and schedules, then all that [`Tx::post`] writes.
     pub(crate) async fn write_journal(
+        &mut self,
+        journal: &JournalRows<'_>,
+        before: &Counters,
+        after: Counters,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        self.insert_lines(journal).await?;
+        self.post(journal, before, after, stamp).await?;
+        Ok(())
+    }
+
+    /// Entries, balances, the next link; then the counters, which are told.
+    async fn post(
         &mut self,
         journal: &JournalRows<'_>,
         before: &Counters,
         mut after: Counters,
         stamp: &Stamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Counters, StoreError> {
+        (after.batch, after.head) = (before.batch, before.head.clone());
         if !journal.entries.is_empty() {
             if let Some(imbalance) = journal.imbalance() {
                 return Err(StoreError::Invariant(imbalance));
@@ -409,7 +523,6 @@ impl Tx {
             let root = async { root(&journal.entries) };
             let (inserted, root) = join(self.insert_entries(&journal.entries), root).await;
             inserted?;
-            self.insert_lines(journal).await?;
             self.add_balances(journal).await?;
             let link = self
                 .append_link(&journal.entries, root, before, stamp)
@@ -420,7 +533,7 @@ impl Tx {
         on_tx!(&mut *self, db => sqlx::query(sql!("intake/count"))
             .bind(after.event).bind(after.entry).bind(after.repetition).bind(after.quarantine)
             .bind(after.batch).bind(&after.head).execute(db).await?.rows_affected());
-        Ok(())
+        Ok(after)
     }
 
     async fn insert_entries(&mut self, rows: &[EntryRow<'_>]) -> Result<(), StoreError> {
@@ -572,7 +685,7 @@ fn root(entries: &[EntryRow<'_>]) -> Hash {
     merkle_root(&leaves)
 }
 
-fn event_keys(batches: &[(&IntakeBatch, i64)]) -> impl Iterator<Item = EventKey> {
+pub(crate) fn event_keys(batches: &[(&IntakeBatch, i64)]) -> impl Iterator<Item = EventKey> {
     let parts = batches.iter().flat_map(|(batch, _)| &batch.parts);
     parts.flat_map(IntakePart::keys)
 }

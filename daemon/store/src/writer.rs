@@ -2,19 +2,27 @@
 //!
 //! A commit whose answer is lost is read back: the checkpoint says whether it happened. While nobody
 //! answers that either, the writer stays in doubt, and settles it before it writes the same batches again.
+//!
+//! Those who write one after the other take a [`Turn`] each, so that one can begin while the one before it
+//! still writes (`ahead.rs`). They are in the books in the order of their turns.
 
+use crate::ahead::{Ahead, Tell};
 use crate::books::Names;
 use crate::intake::{IntakeBatch, IntakeSummary, Stamp};
+use crate::sort::Counters;
 use crate::take::{Taken, TakenAll};
-use crate::{Store, StoreError};
+use crate::turn::{Before, Rest, Turn};
+use crate::{Store, StoreError, Tx};
+use futures_util::lock::Mutex;
 
 /// Writes batches, one transaction each.
 #[derive(Debug)]
 pub struct Writer {
     store: Store,
-    names: Names,
+    names: Mutex<Names>,
     /// A commit of which nobody knows yet whether it happened.
-    doubt: Option<Doubt>,
+    doubt: Mutex<Option<Doubt>>,
+    rest: Rest,
 }
 
 #[derive(Debug)]
@@ -33,6 +41,8 @@ pub struct Written {
     pub taken: Vec<Taken>,
     /// Whether the commit's answer was lost and the books were asked instead.
     pub read_back: bool,
+    /// Whether the first rows were written while the batches of the turn before still were.
+    pub ahead: bool,
 }
 
 impl Writer {
@@ -40,8 +50,9 @@ impl Writer {
     pub fn new(store: &Store) -> Self {
         Self {
             store: store.clone(),
-            names: Names::default(),
-            doubt: None,
+            names: Mutex::default(),
+            doubt: Mutex::default(),
+            rest: Rest::default(),
         }
     }
 
@@ -52,42 +63,116 @@ impl Writer {
     /// [`StoreError::CommitUnknown`]: then nobody knows, and the same batches, given again, are first
     /// looked for.
     pub async fn write(
-        &mut self,
+        &self,
         batches: &[IntakeBatch],
         stamp: &Stamp,
     ) -> Result<Written, StoreError> {
-        let doubt = self.doubt.take();
-        if let Some(doubt) = doubt.filter(|doubt| doubt.batches == described(batches)) {
-            return self.settle(batches, doubt, stamp).await;
-        }
-        let outcome = self.attempt(batches, stamp).await;
-        if outcome.is_err() {
-            // What the transaction learnt may have gone with it.
-            self.names = Names::default();
-        }
-        outcome
+        self.write_in_turn(&mut Turn::default(), batches, stamp)
+            .await
     }
 
-    async fn attempt(
-        &mut self,
+    /// The same when its turn comes, which is when the batches of the turn before are in the books; it
+    /// never comes when that turn was dropped. After an error the turn is still this one's.
+    ///
+    /// # Errors
+    /// As [`Writer::write`].
+    pub async fn write_in_turn(
+        &self,
+        turn: &mut Turn,
         batches: &[IntakeBatch],
         stamp: &Stamp,
     ) -> Result<Written, StoreError> {
+        let ahead = match &mut turn.before {
+            Some(before) => self.wait(before, batches, stamp).await,
+            None => None,
+        };
+        turn.before = None;
+        let outcome = self.write_now(ahead, &mut turn.tell, batches, stamp).await;
+        turn.ended(match &outcome {
+            Ok((_, left)) => Ok(left.clone()),
+            Err(_) => Err(()),
+        });
+        if outcome.is_err() {
+            // What the transaction learnt may have gone with it.
+            *self.names.lock().await = Names::default();
+        }
+        outcome.map(|(written, _)| written)
+    }
+
+    /// Waits for the turn, and goes ahead of it if there is still somebody to go ahead of.
+    async fn wait<'b>(
+        &self,
+        before: &mut Before,
+        batches: &'b [IntakeBatch],
+        stamp: &Stamp,
+    ) -> Option<(Ahead<'b>, Counters)> {
+        let mut ahead = None;
+        let outlook = (&mut before.outlook).await;
+        if let Ok(Some(_left)) = before.done.try_recv() {
+            return None;
+        }
+        if let Ok(outlook) = outlook
+            && self.rest.is_over()
+        {
+            let begun = Ahead::begin(&self.store, batches, &outlook, &self.names, stamp).await;
+            // What fails here is tried again in turn, and is told then.
+            ahead = begun.unwrap_or_default();
+            if ahead.is_none() {
+                self.rest.after(true);
+            }
+        }
+        match (&mut before.done).await {
+            Ok(left) => ahead.zip(left),
+            Err(_dropped) => std::future::pending().await,
+        }
+    }
+
+    async fn write_now(
+        &self,
+        ahead: Option<(Ahead<'_>, Counters)>,
+        tell: &mut Option<Tell>,
+        batches: &[IntakeBatch],
+        stamp: &Stamp,
+    ) -> Result<(Written, Option<Counters>), StoreError> {
+        let doubt = self.doubt.lock().await.take();
+        if let Some(doubt) = doubt.filter(|doubt| doubt.batches == described(batches))
+            && let Some(written) = self.settle(batches, doubt).await?
+        {
+            return Ok((written, None));
+        }
+        if let Some((ahead, before)) = ahead {
+            let keys = self.store.keys();
+            let gone = ahead.go_on(batches, before, keys, tell, stamp).await?;
+            self.rest.after(gone.is_none());
+            if let Some((tx, all)) = gone {
+                return self.commit(tx, batches, (all, true)).await;
+            }
+        }
         let mut tx = self.store.begin_briefly().await?;
-        // Only after the writer's row, so that whoever holds these can go on.
-        let mut keys = self.store.keys().lock().await;
-        let all = tx
-            .take_all(batches, &mut self.names, &mut keys, stamp)
-            .await?;
+        let keys = self.store.keys();
+        let all = tx.take_all(batches, &self.names, keys, tell, stamp).await?;
+        self.commit(tx, batches, (all, false)).await
+    }
+
+    async fn commit(
+        &self,
+        tx: Tx,
+        batches: &[IntakeBatch],
+        (all, ahead): (TakenAll, bool),
+    ) -> Result<(Written, Option<Counters>), StoreError> {
         match tx.commit().await {
             Ok(()) => {
-                keys.reached(all.last_event);
-                Ok(Written::new(all, false))
+                self.store.keys().lock().await.reached(all.last.event);
+                let last = all.last.clone();
+                let written = Written {
+                    ahead,
+                    ..Written::new(all, false)
+                };
+                Ok((written, Some(last)))
             }
             Err(StoreError::CommitUnknown(error)) => {
-                drop(keys);
-                self.names = Names::default();
-                self.read_back(batches, all, error).await
+                *self.names.lock().await = Names::default();
+                Ok((self.read_back(batches, all, error).await?, None))
             }
             Err(error) => Err(error),
         }
@@ -95,7 +180,7 @@ impl Writer {
 
     /// Finds out whether a lost commit happened; while that cannot be found out, it stays in doubt.
     async fn read_back(
-        &mut self,
+        &self,
         batches: &[IntakeBatch],
         all: TakenAll,
         lost: sqlx::Error,
@@ -104,7 +189,7 @@ impl Writer {
             Ok(true) => Ok(Written::new(all, true)),
             Ok(false) => Err(not_written(lost)),
             Err(error) => {
-                self.doubt = Some(Doubt {
+                *self.doubt.lock().await = Some(Doubt {
                     batches: described(batches),
                     all,
                 });
@@ -113,17 +198,17 @@ impl Writer {
         }
     }
 
+    /// What became of a commit in doubt; `None` if it never was.
     async fn settle(
-        &mut self,
+        &self,
         batches: &[IntakeBatch],
         doubt: Doubt,
-        stamp: &Stamp,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<Option<Written>, StoreError> {
         match self.is_written(batches, &doubt.all.taken).await {
-            Ok(true) => Ok(Written::new(doubt.all, true)),
-            Ok(false) => self.attempt(batches, stamp).await,
+            Ok(true) => Ok(Some(Written::new(doubt.all, true))),
+            Ok(false) => Ok(None),
             Err(error) => {
-                self.doubt = Some(doubt);
+                *self.doubt.lock().await = Some(doubt);
                 Err(unsettled(error))
             }
         }
@@ -157,6 +242,7 @@ impl Written {
             summary: all.summary,
             taken: all.taken,
             read_back,
+            ahead: false,
         }
     }
 }

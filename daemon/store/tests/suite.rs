@@ -11,6 +11,7 @@
 )]
 
 use chrono::{DateTime, Utc};
+use futures_util::future;
 use ledger::{
     Account, AccountType, Calendar, Currency, Decision, Deferral, Dimensions, Entity, EntryHeader,
     EntryKind, EventKey, Hash, JournalEntry, Line, Money, Posting, RuleRef, Side,
@@ -20,11 +21,15 @@ use sqlx::{
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use store::export::{DeliveryKind, NewBatch};
 use store::intake::{IntakeBatch, IntakePart, ReadEvent, Stamp, Unreadable};
 use store::settlement::{NewFile, NewLine, NewStatement};
 use store::take::Taken;
+use store::turn::Turns;
 use store::writer::Writer;
 use store::{SharedKeys, Store, StoreError};
 
@@ -89,6 +94,9 @@ suite!(
     entries_come_back_as_they_went_in,
     views_show_names_and_decimals,
     a_known_event_is_found_in_whichever_run_it_came,
+    a_batch_goes_ahead_of_the_one_before_it,
+    what_went_ahead_gives_way_to_whoever_came_between,
+    what_went_ahead_waits_while_the_one_before_fails,
 );
 
 fn stamp() -> Stamp {
@@ -358,6 +366,177 @@ async fn a_known_event_is_found_in_whichever_run_it_came(store: Store) {
     assert_eq!(twice, 0);
 }
 
+/// Books that know the names which sales use, so that a batch of sales may go ahead.
+async fn books_in_use(store: &Store) -> Writer {
+    books(store).await;
+    let writer = Writer::new(store);
+    let first = [batch(0, vec![sale("0", 100, "EUR")])];
+    writer.write(&first, &stamp()).await.unwrap();
+    writer
+}
+
+fn sales(numbers: std::ops::RangeInclusive<i64>) -> Vec<Input> {
+    numbers
+        .map(|number| sale(&number.to_string(), number, "EUR"))
+        .collect()
+}
+
+/// What must hold whoever went ahead of whom.
+async fn is_whole(store: &Store, events: i64) {
+    let control = store.intake_control().await.unwrap();
+    assert_eq!(control[0].difference(), 0);
+    assert_eq!(store.stray_events().await.unwrap(), (vec![], vec![]));
+    let ends: i64 = one(store, "SELECT MAX(id) FROM event").await;
+    let outcomes: i64 = one(store, "SELECT COUNT(DISTINCT event_id) FROM outcome").await;
+    let rows: i64 = one(store, "SELECT COUNT(*) FROM outcome").await;
+    assert_eq!((ends, outcomes, rows), (events, events, events));
+    let (last, entries) = store.journal_extent().await.unwrap();
+    for stored in store.entries(0, last).await.unwrap() {
+        assert_eq!(stored.entry.unwrap().hash(), stored.stored_hash);
+    }
+    let mut previous = Hash::ZERO;
+    let mut linked = 0;
+    for link in store.links().await.unwrap() {
+        assert_eq!(link.link.previous, previous);
+        assert_eq!(link.link.first_entry, linked + 1);
+        (previous, linked) = (link.hash, linked + link.link.entries);
+    }
+    assert_eq!((last, linked), (entries, entries));
+    let sums = store.line_sums().await.unwrap();
+    let kept = store.balances().await.unwrap();
+    let amounts = |row: &store::journal::BalanceRow| (row.account.clone(), row.debit, row.credit);
+    assert_eq!(
+        sums.iter().map(amounts).collect::<Vec<_>>(),
+        kept.iter().map(amounts).collect::<Vec<_>>()
+    );
+}
+
+/// The second batch brings events of the first again before anybody else can see them.
+async fn a_batch_goes_ahead_of_the_one_before_it(store: Store) {
+    let writer = books_in_use(&store).await;
+    let mut turns = Turns::default();
+    let [one, two, three] = &mut [turns.give(), turns.give(), turns.give()];
+    let mut second = sales(40..=60);
+    second.push(sale("7", 999, "EUR"));
+    second.push(Input::Unreadable(Unreadable {
+        raw: b"\xff".to_vec().into(),
+        headers: None,
+        reason: "not JSON".into(),
+    }));
+    let batches = [
+        [batch(1, sales(1..=50))],
+        [batch(51, second)],
+        [batch(74, sales(55..=70))],
+    ];
+    let stamp = stamp();
+    let first = pin!(writer.write_in_turn(one, &batches[0], &stamp));
+    let second = pin!(writer.write_in_turn(two, &batches[1], &stamp));
+    let third = pin!(writer.write_in_turn(three, &batches[2], &stamp));
+    let (first, second, third) = future::join3(first, second, third).await;
+    let (first, second, third) = (first.unwrap(), second.unwrap(), third.unwrap());
+    assert_eq!(first.summary.posted, 50);
+    let told = second.summary;
+    assert_eq!(
+        (
+            told.posted,
+            told.duplicates,
+            told.conflicts,
+            told.quarantined
+        ),
+        (10, 11, 1, 1)
+    );
+    assert_eq!((third.summary.posted, third.summary.duplicates), (10, 6));
+    let server = matches!(store, Store::Postgres { .. });
+    assert_eq!(
+        [first.ahead, second.ahead, third.ahead],
+        [false, server, server]
+    );
+    is_whole(&store, 71).await;
+}
+
+/// Another instance takes the same events, or a period is closed, just before a batch that went ahead has its
+/// turn.
+async fn what_went_ahead_gives_way_to_whoever_came_between(store: Store) {
+    let writer = books_in_use(&store).await;
+    let other = again(&store);
+    let stamp = stamp();
+    let mut turns = Turns::default();
+    let [one, two, three] = &mut [turns.give(), turns.give(), turns.give()];
+    let batches = [
+        [batch(1, sales(1..=50))],
+        [batch(51, sales(51..=80))],
+        [batch(81, sales(81..=90))],
+    ];
+
+    let first = pin!(writer.write_in_turn(one, &batches[0], &stamp));
+    let second = pin!(writer.write_in_turn(two, &batches[1], &stamp));
+    let future::Either::Left((first, second)) = future::select(first, second).await else {
+        panic!("the second came first");
+    };
+    assert_eq!(first.unwrap().summary.posted, 50);
+    let mut between = batch(0, sales(60..=70));
+    between.partition = "q".into();
+    take(&other, &between).await.unwrap();
+
+    let third = pin!(writer.write_in_turn(three, &batches[2], &stamp));
+    let future::Either::Left((second, third)) = future::select(second, third).await else {
+        panic!("the third came first");
+    };
+    let second = second.unwrap();
+    assert!(!second.ahead, "it had to begin again");
+    assert_eq!((second.summary.posted, second.summary.duplicates), (19, 11));
+    let mut tx = store.begin().await.unwrap();
+    assert!(tx.set_period_state("eu", "2026-01", true).await.unwrap());
+    tx.commit().await.unwrap();
+
+    let third = third.await.unwrap();
+    assert!(!third.ahead);
+    assert_eq!((third.summary.posted, third.summary.suspended), (0, 10));
+    is_whole(&store, 91).await;
+}
+
+/// What the first told came to nothing: it fails after it was told, and what is written in its turn then is
+/// something else.
+async fn what_went_ahead_waits_while_the_one_before_fails(store: Store) {
+    let writer = books_in_use(&store).await;
+    let stamp = stamp();
+    let mut turns = Turns::default();
+    let (mut one, mut two) = (turns.give(), turns.give());
+    let moved = batch(1, sales(1..=50));
+    let second = [batch(51, sales(51..=60))];
+    // Twice, it would move the checkpoint twice, which is refused at the very end.
+    let failing = [moved.clone(), moved.clone()];
+    let moved = [moved];
+    let second = pin!(writer.write_in_turn(&mut two, &second, &stamp));
+    let failed = Box::pin(writer.write_in_turn(&mut one, &failing, &stamp));
+    let future::Either::Left((failed, second)) = future::select(failed, second).await else {
+        panic!("the second came first");
+    };
+    let failed = failed.unwrap_err();
+    assert!(
+        matches!(failed, StoreError::CheckpointMoved { .. }),
+        "{failed}"
+    );
+    let first = writer.write_in_turn(&mut one, &moved, &stamp);
+    let (first, second) = future::join(first, second).await;
+    assert_eq!(first.unwrap().summary.posted, 50);
+    let second = second.unwrap();
+    assert_eq!((second.summary.posted, second.ahead), (10, false));
+    is_whole(&store, 61).await;
+
+    // Who was given up takes those behind along.
+    let (gone, mut behind) = (turns.give(), turns.give());
+    drop(gone);
+    let batches = [batch(61, sales(61..=62))];
+    let waiting = pin!(writer.write_in_turn(&mut behind, &batches, &stamp));
+    let patience = pin!(tokio::time::sleep(Duration::from_millis(100)));
+    assert!(matches!(
+        future::select(waiting, patience).await,
+        future::Either::Right(_)
+    ));
+    is_whole(&store, 61).await;
+}
+
 /// The same books for one who remembers nothing of them.
 fn again(store: &Store) -> Store {
     match store.clone() {
@@ -370,6 +549,7 @@ fn again(store: &Store) -> Store {
             pool,
             stall,
             keys: SharedKeys::default(),
+            ahead: Arc::default(),
         },
     }
 }
