@@ -7,6 +7,7 @@ use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use zen_expression::variable::Variable;
 
@@ -60,15 +61,24 @@ impl Unheld {
 /// rounded (its feature `arbitrary_precision`).
 const NUMBER: &str = "$serde_json::private::Number";
 
+/// So many members are faster looked through than searched.
+const FEW: usize = 24;
+
+/// The order of names: that of their bytes, of which the first mostly tells.
+fn by_name(one: &str, other: &str) -> Ordering {
+    let first = |name: &str| name.as_bytes().first().copied();
+    first(one).cmp(&first(other)).then_with(|| one.cmp(other))
+}
+
 impl<'b> Members<'b> {
     fn new(mut members: Vec<(Cow<'b, str>, Data<'b>)>) -> Self {
         let rising = |pair: &[(Cow<'b, str>, Data<'b>)]| match pair {
-            [one, other] => one.0 < other.0,
+            [one, other] => by_name(&one.0, &other.0).is_lt(),
             _ => true,
         };
         if !members.windows(2).all(rising) {
             members.reverse();
-            members.sort_by(|one, other| one.0.cmp(&other.0));
+            members.sort_by(|one, other| by_name(&one.0, &other.0));
             members.dedup_by(|later, kept| later.0 == kept.0);
         }
         Self(members)
@@ -76,8 +86,14 @@ impl<'b> Members<'b> {
 
     /// The member of a name.
     pub fn get(&self, name: &str) -> Option<&Data<'b>> {
-        let at = self.0.binary_search_by(|(own, _)| own.as_ref().cmp(name));
-        at.ok().and_then(|at| self.0.get(at)).map(|(_, data)| data)
+        let found = if self.0.len() <= FEW {
+            // Two names are seldom of one length.
+            self.0.iter().find(|(own, _)| own.as_ref() == name)
+        } else {
+            let at = self.0.binary_search_by(|(own, _)| by_name(own, name));
+            at.ok().and_then(|at| self.0.get(at))
+        };
+        found.map(|(_, data)| data)
     }
 
     /// How many there are.
@@ -323,5 +339,25 @@ mod tests {
         ));
         assert_eq!(members.get("a"), Some(&Data::Text("a".into())));
         assert_eq!(members.get("c"), None);
+    }
+
+    #[test]
+    fn each_of_few_members_and_of_many_is_found_by_its_name() {
+        for count in [0, 1, FEW, FEW + 1, 3 * FEW] {
+            let names = (0..count).map(|number| format!("{:x}{number}", number * 7_919 % 251));
+            let all: Vec<String> = names.map(|name| format!("\"{name}\":\"{name}\"")).collect();
+            let text = format!("{{{}}}", all.join(","));
+            let Data::Object(members) = in_place(&text).unwrap() else {
+                panic!("an object was written");
+            };
+            assert_eq!(members.len(), count);
+            for (name, data) in members.iter() {
+                assert_eq!(members.get(name), Some(data));
+                assert_eq!(*data, Data::Text(name.into()));
+            }
+            assert_eq!(members.get("none"), None);
+            let order: Vec<&str> = members.iter().map(|(name, _)| name).collect();
+            assert!(order.is_sorted());
+        }
     }
 }
