@@ -272,6 +272,18 @@ impl Bench<'_> {
         }
     }
 
+    /// Does now what rows that were just written leave to the server's housekeeping, which it would else do
+    /// beside whoever comes next.
+    fn clean_up(&self, books: &Path) {
+        if let Some(base) = &self.postgres {
+            let url = books_url(base, books);
+            self.runtime.block_on(async {
+                let mut connection = PgConnection::connect(&url).await.unwrap();
+                connection.execute("VACUUM ANALYZE").await.unwrap();
+            });
+        }
+    }
+
     /// CPU seconds of ended children, and of the database server.
     fn clocks(&self) -> (f64, f64) {
         let children = stat("self").map_or(0.0, |stat| stat.children);
@@ -412,6 +424,7 @@ impl Bench<'_> {
             .port();
         let http = format!("{}http:\n  listen: 127.0.0.1:{port}\n", source(&cluster));
         let dir = self.company("latency", &http);
+        self.settle();
         let mut watch = self.watch(&dir);
         let mut child = daemon(&dir);
         let mut number = 10_000_000;
@@ -456,41 +469,35 @@ impl Bench<'_> {
         }
         let probe = 200_000.min(large / 5);
         let small = 100_000.min(large / 10);
-        let dir = self.company("growth", "");
         let file = self.base.join("growth.ndjson");
-        let mut from = 0;
-        let mut step = |events: usize, peak: &mut u64| {
-            write_events(&file, from..from + events);
-            from += events;
-            self.ingest(&dir, &file, events, peak)
+        let mut grow = |dir: &Path, numbers: std::ops::Range<usize>| {
+            write_events(&file, numbers.clone());
+            self.ingest(dir, &file, numbers.len(), peak)
         };
-        step(small, peak);
-        let early = step(probe, peak);
-        early.tell(&format!("   with {small} events in the books"));
-        while from_of(&file) + probe < large {
-            step((large - probe - from_of(&file)).clamp(1, 1_000_000), peak);
+        let books = self.company("large", "");
+        let mut from = 0;
+        while from < large {
+            let next = (from + 1_000_000).min(large);
+            grow(&books, from..next);
+            from = next;
         }
-        let late = step(probe, peak);
-        late.tell(&format!("   with {large} events in the books"));
-        ratios.push((
-            format!("{database}.cpu.large/small"),
-            late.cpu() / early.cpu(),
-        ));
-        ratios.push((
-            format!("{database}.time.large/small"),
-            (late.wall / late.events as f64) / (early.wall / early.events as f64),
-        ));
+        self.clean_up(&books);
+        let (mut cpu, mut time) = (Vec::new(), Vec::new());
+        for _round in 0..ROUNDS {
+            let few = self.company("small", "");
+            grow(&few, 0..small);
+            let early = grow(&few, small..small + probe);
+            early.tell(&format!("   with {small} events in the books"));
+            std::fs::remove_dir_all(few).unwrap();
+            let late = grow(&books, from..from + probe);
+            late.tell(&format!("   with {from} events in the books"));
+            from += probe;
+            cpu.push(late.cpu() / early.cpu());
+            time.push(early.rate() / late.rate());
+        }
+        ratios.push((format!("{database}.cpu.large/small"), middle(cpu)));
+        ratios.push((format!("{database}.time.large/small"), middle(time)));
     }
-}
-
-/// How many events were written so far: the number of the file's last event and one.
-fn from_of(file: &Path) -> usize {
-    let text = std::fs::read(file).unwrap();
-    let tail = String::from_utf8_lossy(&text[text.len().saturating_sub(2_000)..]).into_owned();
-    let last = tail.lines().last().unwrap();
-    let value: serde_json::Value = serde_json::from_str(last).unwrap();
-    let id = value["id"].as_str().unwrap();
-    id.rsplit('-').next().unwrap().parse::<usize>().unwrap() + 1
 }
 
 /// A credit note: three lines, three sets of dimensions, a promise and a condition.
