@@ -26,7 +26,7 @@ corpus: test-tools
 soak: test-tools
 	TIEOUT_SOAK_SECONDS=$(SECONDS) .ci/with-services $(CARGO) test --package tieout --test faults -- --nocapture after_any_fault
 
-# How fast posting is, beside the bare operation and the obvious way: half an hour and more, most of it
+# How fast posting is, beside the bare operation and the obvious way: a quarter of an hour, most of it
 # filling a large ledger. EVENTS, LARGE and DATABASES make it smaller.
 bench-posting: test-tools
 	.ci/with-services $(CARGO) bench --package tieout --bench posting
