@@ -131,6 +131,9 @@ const ARRAY_ROWS: usize = 2_000;
 /// How much of a `COPY` is sent at once.
 const COPY_BYTES: usize = 256 << 10;
 
+/// The most that is held back, so that the last of it is not little.
+const MOST_BYTES: usize = 4 * COPY_BYTES;
+
 impl Tx {
     /// Inserts all rows, or fails.
     pub(crate) async fn insert<'v, const N: usize>(
@@ -302,8 +305,10 @@ async fn copy_postgres<'v, const N: usize>(
             encode(&mut buffer, field);
         }
         unsent += 1;
-        // What goes last is no less than this much: it is acknowledged at once, and the end goes out.
-        if buffer.len() >= COPY_BYTES && rows.len() >= unsent {
+        // What goes last is no less than this much: it is acknowledged at once, and the end goes out. Rows of
+        // very different sizes are not held back for that.
+        let more = rows.len() >= unsent || buffer.len() >= MOST_BYTES;
+        if buffer.len() >= COPY_BYTES && more {
             copy.send(buffer.as_slice()).await?;
             buffer.clear();
             unsent = 0;

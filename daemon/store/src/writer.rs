@@ -88,14 +88,14 @@ impl Writer {
         };
         turn.before = None;
         let outcome = self.write_now(ahead, &mut turn.tell, batches, stamp).await;
+        if !matches!(outcome, Ok((_, Some(_)))) {
+            // What the transaction learnt may have gone with it.
+            *self.names.lock().await = Names::default();
+        }
         turn.ended(match &outcome {
             Ok((_, left)) => Ok(left.clone()),
             Err(_) => Err(()),
         });
-        if outcome.is_err() {
-            // What the transaction learnt may have gone with it.
-            *self.names.lock().await = Names::default();
-        }
         outcome.map(|(written, _)| written)
     }
 
@@ -171,7 +171,6 @@ impl Writer {
                 Ok((written, Some(last)))
             }
             Err(StoreError::CommitUnknown(error)) => {
-                *self.names.lock().await = Names::default();
                 Ok((self.read_back(batches, all, error).await?, None))
             }
             Err(error) => Err(error),
@@ -225,9 +224,7 @@ impl Writer {
         let mut written = true;
         for (batch, taken) in batches.iter().zip(taken) {
             if *taken == Taken::Done {
-                let found: Option<(i64, i64)> = on_tx!(&mut tx, db =>
-                    sqlx::query_as(sql!("intake/partition"))
-                        .bind(&batch.source).bind(&batch.partition).fetch_optional(db).await?);
+                let found = tx.known_place(batch).await?;
                 // At or beyond its end: it happened, whoever went on from there.
                 written &= found.is_some_and(|(_, position)| position >= batch.through);
             }
