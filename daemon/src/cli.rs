@@ -1,22 +1,30 @@
 //! The command line: one sub-command per stage, the same options everywhere.
 
-use crate::commands::{
-    breaks, check, connectors as connector_commands, evidence, init, mappings as mapping_commands,
-    period, quarantine, reprocess, trace, verify,
-};
-use crate::company::Company;
-use crate::jobs::intake::COMMAND_LINE;
-use crate::jobs::{self, export, intake, post, reconcile, report, settle};
-use crate::output::{self, Output, TextTable};
-use crate::pipeline::{self, SourceName, Until};
+mod breaks;
+mod check;
+mod connectors;
+mod evidence;
+mod export;
+mod init;
+mod intake;
+mod mappings;
+mod period;
+mod quarantine;
+mod reconcile;
+mod report;
+mod reprocess;
+mod settle;
+mod trace;
+mod verify;
+
+use crate::clock::{RandomIds, SystemClock};
+use crate::output::{self, Output};
 use crate::{demo, run};
-use ::connectors::settlement::SettlementKind;
-use ::connectors::source::file::FileSource;
 use clap::{Parser, Subcommand};
-use indicatif::ProgressBar;
+use office::{Call, Company};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use store::intake::IntakeSummary;
+use std::sync::Arc;
 
 /// Billing events into a general ledger that ties out.
 #[derive(Debug, Parser)]
@@ -102,12 +110,12 @@ enum Command {
     /// The mapping: check, test.
     Mappings {
         #[command(subcommand)]
-        command: mapping_commands::Command,
+        command: mappings::Command,
     },
     /// ERP connectors: list, describe, test.
     Connectors {
         #[command(subcommand)]
-        command: connector_commands::Command,
+        command: connectors::Command,
     },
     /// A report; all of them, into the configured folder, when none is named.
     Report {
@@ -179,236 +187,57 @@ async fn dispatch(arguments: &Arguments) -> anyhow::Result<bool> {
         Command::Demo(demo) => demo::run(demo, output).await,
         Command::Init { dir } => init::run(dir, output),
         Command::Check => check::run(config, output),
-        Command::Mappings { command } => mapping_commands::run(config, command, output),
+        Command::Mappings { command } => mappings::run(config, command, output),
         Command::Evidence { command } if command.stands_alone() => {
             evidence::run_alone(command, output)
         }
-        Command::Run => run::run(Company::open(config).await?).await.map(|()| true),
+        Command::Run => run::run(open(config).await?).await.map(|()| true),
         other => on_company(other, config, output).await,
     }
 }
 
 async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow::Result<bool> {
-    let company = Company::open(config).await?;
+    let call = &open(config).await?;
     let done = match command {
-        Command::Ingest { files } => ingest(&company, files, output).await,
-        Command::Post => recorded_post(&company, output).await,
-        Command::Reprocess(arguments) => reprocess::run(&company, arguments, output).await,
-        Command::Export { target } => exported(&company, target.as_deref(), output).await,
+        Command::Ingest { files } => intake::ingest(call, files, output).await,
+        Command::Post => intake::post_again(call, output).await,
+        Command::Reprocess(arguments) => reprocess::run(call, arguments, output).await,
+        Command::Export { target } => export::run(call, target.as_deref(), output).await,
         Command::Settle { files, format } => {
-            settled(&company, files, format.as_deref(), output).await
+            settle::run(call, files, format.as_deref(), output).await
         }
-        Command::Reconcile { name } => reconciled(&company, name.as_deref(), output).await,
-        Command::Breaks { command } => breaks::run(&company, command, output).await,
-        Command::Period { command } => period::run(&company, command, output).await,
-        Command::Evidence { command } => evidence::run(&company, command, output).await,
-        Command::Quarantine { command } => quarantine::run(&company, command, output).await,
-        Command::Connectors { command } => connector_commands::run(&company, command, output).await,
+        Command::Reconcile { name } => reconcile::run(call, name.as_deref(), output).await,
+        Command::Breaks { command } => breaks::run(call, command, output).await,
+        Command::Period { command } => period::run(call, command, output).await,
+        Command::Evidence { command } => evidence::run(call, command, output).await,
+        Command::Quarantine { command } => quarantine::run(call, command, output).await,
+        Command::Connectors { command } => connectors::run(call, command, output).await,
         Command::Report {
             name,
             format,
             output: file,
-        } => reported(&company, name.as_deref(), format, file.as_deref(), output).await,
-        Command::Trace { id } => trace::run(&company, id, output).await,
-        Command::Verify => verify::run(&company, output).await,
+        } => report::run(call, name.as_deref(), format, file.as_deref(), output).await,
+        Command::Trace { id } => trace::run(call, id, output).await,
+        Command::Verify => verify::run(call, output).await,
         Command::Demo(_)
         | Command::Init { .. }
         | Command::Check
         | Command::Mappings { .. }
         | Command::Run => Ok(true),
     };
-    company.store.close().await;
+    call.store.close().await;
     done
 }
 
-async fn ingest(company: &Company, files: &[PathBuf], output: Output) -> anyhow::Result<bool> {
-    post::after_a_change(company).await?;
-    let started = company.stamp();
-    let bar = output::progress(None, "events");
-    let outcome = if files.is_empty() {
-        intake::ingest_folders(company).await
-    } else {
-        Ok(named_files(company, files, &bar).await)
-    };
-    bar.finish_and_clear();
-    company.record("ingest", &started, &outcome).await?;
-    let summary = outcome?;
-    let mut text = intake_text(&summary.counts);
-    for refused in &summary.refused {
-        text.push_str(&format!("\nleft before its end: {refused}"));
-    }
-    output.result(&summary, &text)?;
-    Ok(summary.refused.is_empty())
+/// Opens the company for whoever is at the keyboard.
+async fn open(config: &Path) -> anyhow::Result<Call> {
+    let actor = actor();
+    let company = Company::open(config, Arc::new(SystemClock), Arc::new(RandomIds), &actor).await?;
+    Ok(Call::new(company, actor))
 }
 
-async fn named_files(company: &Company, files: &[PathBuf], bar: &ProgressBar) -> intake::Ingested {
-    let mut total = intake::Ingested::default();
-    let from = SourceName {
-        name: COMMAND_LINE.to_owned(),
-        kind: "file",
-    };
-    for file in files {
-        let counts = &mut total.counts;
-        let outcome = if file.as_os_str() == "-" {
-            match FileSource::from_reader(std::io::stdin(), company.config.batch()) {
-                Ok(source) => {
-                    let source = Box::new(source);
-                    pipeline::run(company, &from, source, Until::Empty, bar, counts).await
-                }
-                Err(error) => Err(error.into()),
-            }
-        } else {
-            intake::ingest_file(company, &from, file, None, bar, counts).await
-        };
-        if let Err(error) = outcome {
-            total.refuse(file, &error);
-        }
-    }
-    total
-}
-
-/// The outcomes of an intake as a sentence of counts.
-pub(crate) fn intake_text(summary: &IntakeSummary) -> String {
-    format!(
-        "received {}: posted {} ({} entries), ignored {}, suspended {}, duplicates {}, conflicts {}, quarantined {}",
-        summary.received,
-        summary.posted,
-        summary.entries,
-        summary.ignored,
-        summary.suspended,
-        summary.duplicates,
-        summary.conflicts,
-        summary.quarantined
-    )
-}
-
-async fn recorded_post(company: &Company, output: Output) -> anyhow::Result<bool> {
-    let started = company.stamp();
-    let outcome = post::run(company).await;
-    company.record("post", &started, &outcome).await?;
-    let summary = outcome?;
-    let text = format!(
-        "decided again {}: posted {} ({} entries), ignored {}, still suspended {}",
-        summary.received, summary.posted, summary.entries, summary.ignored, summary.suspended
-    );
-    output.result(&summary, &text)?;
-    Ok(true)
-}
-
-async fn exported(company: &Company, target: Option<&str>, output: Output) -> anyhow::Result<bool> {
-    let started = company.stamp();
-    let outcome = export::run(company, target).await;
-    company.record("export", &started, &outcome).await?;
-    let summaries = outcome?;
-    let mut table = TextTable::new(&[
-        "target",
-        "new batches",
-        "entries",
-        "delivered",
-        "rejected",
-        "unknown",
-        "problem",
-    ]);
-    for summary in &summaries {
-        table.row(vec![
-            summary.target.clone(),
-            summary.batches.to_string(),
-            summary.entries.to_string(),
-            summary.delivered.to_string(),
-            summary.rejected.to_string(),
-            summary.unknown.to_string(),
-            summary.problem.clone().unwrap_or_default(),
-        ]);
-    }
-    output.result(&summaries, &table.to_string())?;
-    Ok(summaries
-        .iter()
-        .all(|s| s.problem.is_none() && s.rejected == 0 && s.unknown == 0))
-}
-
-async fn settled(
-    company: &Company,
-    files: &[PathBuf],
-    format: Option<&str>,
-    output: Output,
-) -> anyhow::Result<bool> {
-    let kind = match format {
-        None => None,
-        Some(id) => Some(SettlementKind::find(id).ok_or_else(|| {
-            let known: Vec<&str> = ::connectors::settlement::KINDS
-                .iter()
-                .map(|kind| kind.id)
-                .collect();
-            anyhow::anyhow!("there is no format `{id}`; there are {}", known.join(", "))
-        })?),
-    };
-    let started = company.stamp();
-    let outcome = if files.is_empty() {
-        settle::run(company).await
-    } else {
-        settle::take_files(company, files, kind).await
-    };
-    company.record("settle", &started, &outcome).await?;
-    let summary = outcome?;
-    let counts = &summary.counts;
-    let mut text = format!(
-        "files {} ({} seen before), lines {} ({} counted already), statements that do not close {}",
-        counts.files,
-        counts.repeated_files,
-        counts.lines,
-        counts.repeated_lines,
-        counts.open_statements
-    );
-    for refused in &summary.refused {
-        text.push_str(&format!("\nrefused: {refused}"));
-    }
-    output.result(&summary, &text)?;
-    Ok(summary.refused.is_empty() && counts.open_statements == 0)
-}
-
-async fn reconciled(company: &Company, name: Option<&str>, output: Output) -> anyhow::Result<bool> {
-    let started = company.stamp();
-    let outcome = reconcile::run(company, name).await;
-    company.record("reconcile", &started, &outcome).await?;
-    let summaries = outcome?;
-    let mut table = TextTable::new(&["reconciliation", "new matches", "breaks"]);
-    for summary in &summaries {
-        table.row(vec![
-            summary.reconciliation.clone(),
-            summary.matches.to_string(),
-            summary.breaks.to_string(),
-        ]);
-    }
-    output.result(&summaries, &table.to_string())?;
-    Ok(true)
-}
-
-async fn reported(
-    company: &Company,
-    name: Option<&str>,
-    format: &str,
-    file: Option<&Path>,
-    output: Output,
-) -> anyhow::Result<bool> {
-    let Some(name) = name else {
-        let written = jobs::run(company, "report").await?;
-        let text = written
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|path| path.as_str());
-        output.result(&written, &text.collect::<Vec<_>>().join("\n"))?;
-        return Ok(true);
-    };
-    let Some(format) = reports::Format::from_name(format) else {
-        anyhow::bail!("there is no format `{format}`; there are html, xlsx, csv, json");
-    };
-    let control = report::control(company).await?;
-    let built = reports::build(name, &company.store, &report::subject(company), &control).await?;
-    let bytes = format.render(&built)?;
-    match file {
-        Some(path) => std::fs::write(path, bytes)?,
-        None => output.bytes(&bytes)?,
-    }
-    Ok(true)
+fn actor() -> String {
+    std::env::var("USER")
+        .or_else(|_unset| std::env::var("LOGNAME"))
+        .unwrap_or_else(|_unset| "tieout".to_owned())
 }

@@ -7,22 +7,21 @@
 mod bank;
 mod month;
 mod processor;
-pub(crate) mod starter;
 mod stream;
 mod truth;
 
-use crate::cli::intake_text;
-use crate::commands::breaks;
-use crate::commands::evidence::write_key;
-use crate::company::Company;
-use crate::jobs::intake::event_files;
-use crate::jobs::{export, intake, reconcile, report, settle};
 use crate::output::{self, Output, TextTable};
-use crate::pipeline::SourceName;
+use crate::starter;
+use crate::wording::{breaks_table, intake_text};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clap::Args;
 use ledger::{FixedClock, SequentialIds};
+use office::evidence::seal::write_key;
+use office::jobs::intake::event_files;
+use office::jobs::{export, intake, reconcile, report, settle};
+use office::pipeline::SourceName;
+use office::{Call, Company};
 use reports::Control;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -32,6 +31,9 @@ use truth::Verdicts;
 
 /// The moment at which the demo's clock stands: the morning after the month.
 const NOW: &str = "2026-02-02T06:00:00Z";
+
+/// Who did it all.
+const ACTOR: &str = "demo";
 
 /// What the demo is asked for.
 #[derive(Args, Debug)]
@@ -65,18 +67,19 @@ pub(crate) async fn run(arguments: &Arguments, output: Output) -> anyhow::Result
     }
     let truth = make(dir, arguments)?;
     let now: DateTime<Utc> = NOW.parse()?;
-    let company = Company::open_with(
+    let company = Company::open(
         &dir.join("tieout.yaml"),
         Arc::new(FixedClock(now)),
         Arc::new(SequentialIds::new(arguments.seed)),
-        "demo".to_owned(),
+        ACTOR,
     )
     .await?;
-    let story = chain(&company, arguments.events).await?;
-    let found = truth::found(&company).await?;
+    let call = Call::new(company, ACTOR);
+    let story = chain(&call, arguments.events).await?;
+    let found = truth::found(&call).await?;
     let verdicts = truth::compare(&truth, &found);
-    let control = report::control(&company).await?;
-    company.store.close().await;
+    let control = report::control(&call).await?;
+    call.store.close().await;
     tell(dir, &story, &verdicts, &control, output)?;
     Ok(verdicts.all_right() && control.failures().is_empty())
 }
@@ -135,32 +138,34 @@ struct Story {
 }
 
 /// The real jobs, in the order of the day.
-async fn chain(company: &Company, events: usize) -> anyhow::Result<Story> {
-    let started = company.stamp();
-    let bar = output::progress(u64::try_from(events).ok(), "events");
+async fn chain(call: &Call, events: usize) -> anyhow::Result<Story> {
+    let started = call.stamp();
+    let call = &call
+        .clone()
+        .watched(output::progress(u64::try_from(events).ok(), "events"));
     let mut total = IntakeSummary::default();
-    for path in event_files(&company.path(Path::new("inbox")))? {
+    for path in event_files(&call.path(Path::new("inbox")))? {
         let from = SourceName {
             name: "billing".to_owned(),
             kind: "file",
         };
-        intake::ingest_file(company, &from, &path, None, &bar, &mut total).await?;
+        intake::ingest_file(call, &from, &path, None, &mut total).await?;
     }
-    bar.finish_and_clear();
-    company.record("ingest", &started, &Ok(total)).await?;
+    call.progress.end();
+    call.record("ingest", &started, &Ok(total)).await?;
     output::note(&format!("events       {}", intake_text(&total)));
-    let settle = recorded(company, "settle", settle::run(company)).await?;
+    let settle = recorded(call, "settle", settle::run(call)).await?;
     output::note(&format!(
         "settlement   {} files, {} lines ({} repeated lines counted once)",
         settle.counts.files, settle.counts.lines, settle.counts.repeated_lines
     ));
-    for found in recorded(company, "reconcile", reconcile::run(company, None)).await? {
+    for found in recorded(call, "reconcile", reconcile::run(call, None)).await? {
         output::note(&format!(
             "reconciled   {}: {} matches, {} breaks",
             found.reconciliation, found.matches, found.breaks
         ));
     }
-    let exports = recorded(company, "export", export::run(company, None)).await?;
+    let exports = recorded(call, "export", export::run(call, None)).await?;
     for summary in &exports {
         if let Some(problem) = &summary.problem {
             anyhow::bail!("target `{}`: {problem}", summary.target);
@@ -170,7 +175,7 @@ async fn chain(company: &Company, events: usize) -> anyhow::Result<Story> {
             summary.entries, summary.target, summary.batches, summary.delivered
         ));
     }
-    let reports = report::run(company).await?;
+    let reports = report::run(call).await?;
     Ok(Story {
         intake: total,
         settle,
@@ -181,13 +186,13 @@ async fn chain(company: &Company, events: usize) -> anyhow::Result<Story> {
 
 /// Runs a job and leaves its row, as the schedule does.
 async fn recorded<T: serde::Serialize>(
-    company: &Company,
+    call: &Call,
     job: &str,
     run: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {
-    let started = company.stamp();
+    let started = call.stamp();
     let outcome = run.await;
-    company.record(job, &started, &outcome).await?;
+    call.record(job, &started, &outcome).await?;
     outcome
 }
 
@@ -200,7 +205,7 @@ fn tell(
 ) -> anyhow::Result<()> {
     let (verdict, because) = control.verdict();
     let mut text = String::from("\nBreaks\n");
-    text.push_str(&breaks::table(&control.breaks).to_string());
+    text.push_str(&breaks_table(&control.breaks).to_string());
     text.push_str("\nPlanted and found\n");
     text.push_str(&verdicts.table().to_string());
     text.push_str("\nControl equation\n");

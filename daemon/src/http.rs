@@ -5,8 +5,6 @@
 //! the commit and says what became of each; a body that is no JSON is answered and not stored. An
 //! element that is no event is kept in quarantine.
 
-use crate::company::Company;
-use crate::pipeline::{self, SourceName};
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Bytes;
@@ -18,6 +16,8 @@ use connectors::secret::Secret;
 use connectors::source::{EventBatch, RawEvent};
 use ledger::Class;
 use metrics_exporter_prometheus::PrometheusHandle;
+use office::pipeline::{self, SourceName};
+use office::{Call, class};
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ const PARTITION: &str = "v1/events";
 /// What the handlers share.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
-    pub(crate) company: Company,
+    pub(crate) call: Call,
     pub(crate) token: Option<Secret>,
     pub(crate) metrics: PrometheusHandle,
     /// False once the daemon stops: load balancers look elsewhere.
@@ -61,7 +61,7 @@ async fn ready(State(server): State<Server>) -> Response {
     if !server.ready.load(Ordering::Relaxed) {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    match server.company.store.ping().await {
+    match server.call.store.ping().await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!(%error, "the books do not answer");
@@ -169,7 +169,7 @@ async fn take(
     payloads: Vec<Vec<u8>>,
 ) -> anyhow::Result<store::intake::IntakeSummary> {
     let writer = server.writer.lock().await;
-    let company = &server.company;
+    let call = &server.call;
     let name = SourceName {
         name: SOURCE.to_owned(),
         kind: "http",
@@ -177,7 +177,7 @@ async fn take(
     let mut turn = 0;
     loop {
         turn += 1;
-        let from = company.store.checkpoint(SOURCE, PARTITION).await?;
+        let from = call.store.checkpoint(SOURCE, PARTITION).await?;
         let events: Vec<RawEvent> = (from..)
             .zip(&payloads)
             .map(|(position, payload)| RawEvent::new(position, payload.clone()))
@@ -189,8 +189,8 @@ async fn take(
             events,
             oldest: None,
         };
-        match pipeline::take_one(company, &name, batch, &writer).await {
-            Err(error) if turn < TURNS && pipeline::class(&error) == Class::Refuse => {}
+        match pipeline::take_one(call, &name, batch, &writer).await {
+            Err(error) if turn < TURNS && class(&error) == Class::Refuse => {}
             other => return other,
         }
     }

@@ -6,17 +6,12 @@
 
 mod cli;
 mod clock;
-mod commands;
-mod company;
-mod config;
 mod demo;
-mod evidence;
 mod http;
-mod jobs;
-mod metric;
 mod output;
-mod pipeline;
 mod run;
+mod starter;
+mod wording;
 
 use std::process::ExitCode;
 

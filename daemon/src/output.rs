@@ -1,8 +1,11 @@
 //! What people and machines see: results on standard output, everything else on standard error.
 
+use indicatif::{ProgressBar, ProgressStyle};
+use office::{Progress, Unwatched};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// How a command answers.
 #[derive(Clone, Copy, Debug)]
@@ -46,25 +49,43 @@ pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// A progress bar on a terminal; nothing elsewhere.
-pub(crate) fn progress(length: Option<u64>, what: &str) -> indicatif::ProgressBar {
+/// A bar for a terminal.
+#[derive(Debug)]
+struct Bar(ProgressBar);
+
+impl Progress for Bar {
+    fn begin(&self, length: Option<u64>, what: &str) {
+        if let Some(length) = length {
+            self.0.set_length(length);
+        }
+        let template = if length.is_some() {
+            "{msg:18} {bar:32} {human_pos}/{human_len} {eta}"
+        } else {
+            "{msg:18} {spinner} {human_pos}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style);
+        }
+        self.0.set_message(what.to_owned());
+    }
+
+    fn advance(&self, by: u64) {
+        self.0.inc(by);
+    }
+
+    fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A progress bar on a terminal; nobody watches elsewhere.
+pub(crate) fn progress(length: Option<u64>, what: &str) -> Arc<dyn Progress> {
     if !std::io::stderr().is_terminal() {
-        return indicatif::ProgressBar::hidden();
+        return Arc::new(Unwatched);
     }
-    let bar = match length {
-        Some(length) => indicatif::ProgressBar::new(length),
-        None => indicatif::ProgressBar::new_spinner(),
-    };
-    let template = if length.is_some() {
-        "{msg:18} {bar:32} {human_pos}/{human_len} {eta}"
-    } else {
-        "{msg:18} {spinner} {human_pos}"
-    };
-    if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.set_message(what.to_owned());
-    bar
+    let bar = Bar(ProgressBar::new_spinner());
+    bar.begin(length, what);
+    Arc::new(bar)
 }
 
 /// A table with aligned columns; numbers are set flush right.

@@ -4,18 +4,16 @@
 //! at a time. On SIGTERM or SIGINT nothing new begins, what runs is finished, and the books are
 //! closed.
 
-use crate::company::Company;
-use crate::config::SourceConfig;
 use crate::http::{self, Server};
-use crate::jobs;
-use crate::metric;
-use crate::pipeline::{self, SourceName, Until};
 use anyhow::Context as _;
 use connectors::secret::SecretRef;
 use connectors::source::EventSource;
 use connectors::source::kafka::{KafkaSource, Patience};
 use connectors::source::redis::RedisSource;
-use indicatif::ProgressBar;
+use office::config::SourceConfig;
+use office::jobs;
+use office::pipeline::{self, SourceName, Until};
+use office::{Call, class, metric};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -28,19 +26,19 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 /// How long a source that failed rests before it is tried again.
 const REST: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(company: Company) -> anyhow::Result<()> {
+pub(crate) async fn run(call: Call) -> anyhow::Result<()> {
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new()
         .install_recorder()
         .context("metrics cannot be recorded")?;
-    jobs::post::after_a_change(&company).await?;
+    jobs::post::after_a_change(&call).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let ready = Arc::new(AtomicBool::new(true));
-    if let Some(config) = &company.config.http {
+    if let Some(config) = &call.config.http {
         let token = config.token.as_ref().map(SecretRef::read).transpose()?;
-        let writer = Arc::new(Mutex::new(Writer::new(&company.store)));
+        let writer = Arc::new(Mutex::new(Writer::new(&call.store)));
         let server = Server {
-            company: company.clone(),
+            call: call.clone(),
             token,
             metrics,
             ready: Arc::clone(&ready),
@@ -48,16 +46,16 @@ pub(crate) async fn run(company: Company) -> anyhow::Result<()> {
         };
         tasks.spawn(http::serve(server, config.listen, stopped.clone()));
     }
-    for (name, source) in &company.config.sources {
+    for (name, source) in &call.config.sources {
         if matches!(source, SourceConfig::File(_)) {
             continue;
         }
-        let (company, name, source) = (company.clone(), name.clone(), source.clone());
-        tasks.spawn(consume(company, name, source, stopped.clone()));
+        let (call, name, source) = (call.clone(), name.clone(), source.clone());
+        tasks.spawn(consume(call, name, source, stopped.clone()));
     }
     let running = Arc::new(Mutex::new(()));
-    let mut scheduler = schedule(&company, &running, &stopped).await?;
-    tracing::info!(company = %company.config.company, books = company.store.backend(), "running");
+    let mut scheduler = schedule(&call, &running, &stopped).await?;
+    tracing::info!(company = %call.config.company, books = call.store.backend(), "running");
     let outcome = tokio::select! {
         signal = signal() => signal,
         Some(ended) = tasks.join_next() => ended.map_err(anyhow::Error::from).and_then(|outcome| outcome),
@@ -74,7 +72,7 @@ pub(crate) async fn run(company: Company) -> anyhow::Result<()> {
     }
     // A job that still runs holds this; once it is free, nothing writes any more.
     let _quiet = running.lock().await;
-    company.store.close().await;
+    call.store.close().await;
     tracing::info!("stopped");
     outcome
 }
@@ -92,19 +90,19 @@ async fn signal() -> anyhow::Result<()> {
 /// Starts the schedule. A job that still runs, or another that does, lets this one wait its turn:
 /// SQLite has one writer, and jobs build on each other's results.
 async fn schedule(
-    company: &Company,
+    call: &Call,
     running: &Arc<Mutex<()>>,
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new()
         .await
         .context("the schedule cannot be started")?;
-    for (name, cron) in &company.config.schedule {
-        let (company, name) = (company.clone(), name.clone());
+    for (name, cron) in &call.config.schedule {
+        let (call, name) = (call.clone(), name.clone());
         let (running, stopped) = (Arc::clone(running), stopped.clone());
         let queued = Arc::new(AtomicBool::new(false));
         let job = Job::new_async(cron.as_str(), move |_id, _scheduler| {
-            let (company, name) = (company.clone(), name.clone());
+            let (call, name) = (call.clone(), name.clone());
             let (running, stopped, queued) =
                 (Arc::clone(&running), stopped.clone(), Arc::clone(&queued));
             Box::pin(async move {
@@ -114,7 +112,7 @@ async fn schedule(
                 }
                 let turn = running.lock().await;
                 if !*stopped.borrow() {
-                    match jobs::run(&company, &name).await {
+                    match jobs::run(&call, &name).await {
                         Ok(summary) => tracing::info!(job = %name, %summary, "done"),
                         Err(error) => {
                             tracing::error!(job = %name, error = %format!("{error:#}"), "failed");
@@ -143,8 +141,8 @@ async fn schedule(
 const WAIT: Duration = Duration::from_millis(500);
 
 /// Joins a stream where the ledger's checkpoint stands.
-async fn open(company: &Company, source: &SourceConfig) -> anyhow::Result<Box<dyn EventSource>> {
-    let limit = company.config.batch();
+async fn open(call: &Call, source: &SourceConfig) -> anyhow::Result<Box<dyn EventSource>> {
+    let limit = call.config.batch();
     let secret = |place: &Option<SecretRef>| place.as_ref().map(SecretRef::read).transpose();
     Ok(match source {
         SourceConfig::File(_) => anyhow::bail!("a folder is no stream; a job takes it"),
@@ -168,7 +166,7 @@ async fn open(company: &Company, source: &SourceConfig) -> anyhow::Result<Box<dy
 /// Takes batches of a stream until it is told to stop. What fails rests and begins again from the
 /// ledger's checkpoint, so that a failure never skips a message.
 async fn consume(
-    company: Company,
+    call: Call,
     name: String,
     config: SourceConfig,
     mut stopped: watch::Receiver<bool>,
@@ -178,16 +176,16 @@ async fn consume(
         kind: config.kind(),
     };
     while !*stopped.borrow() {
-        let outcome = match open(&company, &config).await {
+        let outcome = match open(&call, &config).await {
             Ok(source) => {
                 let until = Until::Stopped(stopped.clone());
-                let (bar, mut total) = (ProgressBar::hidden(), IntakeSummary::default());
-                pipeline::run(&company, &from, source, until, &bar, &mut total).await
+                let mut total = IntakeSummary::default();
+                pipeline::run(&call, &from, source, until, &mut total).await
             }
             Err(error) => Err(error),
         };
         if let Err(error) = outcome {
-            let class = pipeline::class(&error);
+            let class = class(&error);
             metric::failure(&name, class);
             if !class.may_try_again() {
                 return Err(error.context(format!(

@@ -1,7 +1,7 @@
 //! What was planted, what was found, and whether they are the same.
 
-use crate::company::Company;
 use crate::output::TextTable;
+use office::Call;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,8 +25,8 @@ impl Planted {
 }
 
 /// Everything out of the ordinary that the books know.
-pub(crate) async fn found(company: &Company) -> anyhow::Result<Vec<Planted>> {
-    let store = &company.store;
+pub(crate) async fn found(call: &Call) -> anyhow::Result<Vec<Planted>> {
+    let store = &call.store;
     let mut found = Vec::new();
     for row in store.repetitions().await? {
         let kind = if row.kind == 1 {

@@ -1,0 +1,177 @@
+//! A company, opened: configuration, compiled mapping, books, clock. What every command works on.
+
+use crate::config::Config;
+use crate::evidence::seal::Signer;
+use crate::mapper::Mapper;
+use anyhow::Context as _;
+use connectors::secret::SecretRef;
+use ledger::{Clock, IdGen};
+use mappings::{Context, Pack, Program};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, SystemTime};
+use store::Store;
+
+/// The largest file of a pack: 16 MiB.
+const MAX_PACK_FILE: u64 = 16 << 20;
+
+/// An opened company.
+#[derive(Clone, Debug)]
+pub struct Company {
+    pub config: Arc<Config>,
+    /// The folder of `tieout.yaml`.
+    pub base: PathBuf,
+    pub program: Arc<Program>,
+    pub context: Arc<Context>,
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn IdGen>,
+    /// Files that this process has taken to their end, by size and time of change: a schedule that
+    /// looks every few seconds need not read them all again.
+    pub taken: Arc<Mutex<BTreeMap<PathBuf, (u64, SystemTime)>>>,
+    /// Started when the first event comes.
+    mapper: Arc<OnceLock<Mapper>>,
+}
+
+impl Company {
+    /// Opens the company of a configuration file, with the clock and the ids that it is handed.
+    ///
+    /// # Errors
+    /// When the configuration, the mapping or the books cannot be read.
+    pub async fn open(
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGen>,
+        actor: &str,
+    ) -> anyhow::Result<Self> {
+        let config = Config::read(path)?;
+        let base = path.parent().unwrap_or(Path::new("")).to_owned();
+        let (_, program) = compile(&base.join(&config.mapping))?;
+        let entities = config.entities()?;
+        let password = config
+            .store
+            .password
+            .as_ref()
+            .map(SecretRef::read)
+            .transpose()?;
+        let url = store_url(&config.store.url, &base);
+        let stall = config
+            .store
+            .stall_seconds
+            .map_or(store::STALL, |seconds| Duration::from_secs(seconds.into()));
+        let store = Store::open_with(
+            &url,
+            password.as_ref().map(connectors::secret::Secret::reveal),
+            stall,
+        )
+        .await
+        .with_context(|| format!("the books at `{}` cannot be opened", config.store.url))?;
+        let now = clock.now();
+        let mut tx = store.begin().await?;
+        tx.set_up(&entities, program.chart.accounts()).await?;
+        if tx
+            .activate_mapping(&program.pack, program.version, now, actor)
+            .await?
+        {
+            tracing::info!(mapping.version = %program.version, "a new mapping version is in force");
+        }
+        tx.commit().await?;
+        let context = Context {
+            entities: entities.into_iter().map(|e| (e.code.clone(), e)).collect(),
+        };
+        Ok(Self {
+            config: Arc::new(config),
+            base,
+            program: Arc::new(program),
+            context: Arc::new(context),
+            store,
+            clock,
+            ids,
+            taken: Arc::default(),
+            mapper: Arc::default(),
+        })
+    }
+
+    /// The workers that parse and map.
+    pub fn mapper(&self) -> &Mapper {
+        self.mapper
+            .get_or_init(|| Mapper::start(&self.program, &self.context, &self.clock))
+    }
+
+    /// The key that seals periods.
+    pub fn signer(&self) -> anyhow::Result<Signer> {
+        let Some(config) = &self.config.seal else {
+            anyhow::bail!(
+                "no key is configured to seal with; `tieout evidence key seal-key.pem` makes one, and `seal: {{ key: {{ file: seal-key.pem }} }}` in tieout.yaml names it"
+            );
+        };
+        let place = match &config.key {
+            SecretRef::File(path) => SecretRef::File(self.base.join(path)),
+            variable @ SecretRef::Env(_) => variable.clone(),
+        };
+        Signer::from_pem(place.read()?.reveal()).context("seal.key")
+    }
+
+    /// A path of the configuration.
+    pub fn path(&self, relative: &Path) -> PathBuf {
+        self.base.join(relative)
+    }
+}
+
+/// `sqlite:FILE` with its file taken from the configuration's folder.
+fn store_url(url: &str, base: &Path) -> String {
+    match url.strip_prefix("sqlite:") {
+        Some(file) if !file.starts_with('/') && !file.starts_with(':') => {
+            format!("sqlite:{}", base.join(file).display())
+        }
+        _ => url.to_owned(),
+    }
+}
+
+/// Reads and compiles a pack.
+pub fn compile(folder: &Path) -> anyhow::Result<(Pack, Program)> {
+    let pack = read_pack(folder)?;
+    let program = mappings::compile(&pack).map_err(|found| {
+        anyhow::anyhow!(
+            "the mapping `{}` does not compile\n\n{found}",
+            folder.display()
+        )
+    })?;
+    Ok((pack, program))
+}
+
+/// Reads the files of a pack.
+pub fn read_pack(folder: &Path) -> anyhow::Result<Pack> {
+    let mut files = BTreeMap::new();
+    walk(folder, folder, &mut files)
+        .with_context(|| format!("the mapping `{}` cannot be read", folder.display()))?;
+    let name = folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Ok(Pack { name, files })
+}
+
+fn walk(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> anyhow::Result<()> {
+    for item in std::fs::read_dir(folder)? {
+        let path = item?.path();
+        let metadata = std::fs::metadata(&path)?;
+        if metadata.is_dir() {
+            walk(root, &path, files)?;
+        } else {
+            anyhow::ensure!(
+                metadata.len() <= MAX_PACK_FILE,
+                "`{}` is larger than 16 MiB",
+                path.display()
+            );
+            let name = path
+                .strip_prefix(root)?
+                .to_string_lossy()
+                .replace('\\', "/");
+            files.insert(name, std::fs::read(&path)?);
+        }
+    }
+    Ok(())
+}

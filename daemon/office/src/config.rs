@@ -1,0 +1,277 @@
+//! `tieout.yaml`. The structs are its documentation: unknown keys are refused, relative paths are
+//! taken from the file's folder, and no secret stands in it (`{ env: NAME }` or `{ file: PATH }`).
+
+use anyhow::{Context as _, bail};
+use chrono::Weekday;
+use connectors::secret::SecretRef;
+use connectors::source::envelope::Envelope;
+use connectors::source::{BatchLimit, kafka, redis};
+use connectors::transport::DropConfig;
+use ledger::{Calendar, Currency, Entity};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The company's name, on every report.
+    pub company: String,
+    /// Where the books are.
+    pub store: StoreConfig,
+    /// The mapping pack's folder.
+    pub mapping: PathBuf,
+    /// The legal entities.
+    pub entities: Vec<EntityConfig>,
+    /// Event sources by name.
+    #[serde(default)]
+    pub sources: BTreeMap<String, SourceConfig>,
+    /// Export targets by name.
+    #[serde(default)]
+    pub targets: BTreeMap<String, TargetConfig>,
+    /// Where settlement files lie.
+    pub settlement: Option<FolderConfig>,
+    /// What is compared with what.
+    #[serde(default)]
+    pub reconciliations: Vec<reconcile::Plan>,
+    /// Where reports go.
+    pub reports: Option<FolderConfig>,
+    /// When jobs run, in cron's six fields (seconds first), UTC.
+    #[serde(default)]
+    pub schedule: BTreeMap<String, String>,
+    /// The HTTP server.
+    pub http: Option<HttpConfig>,
+    /// What a period's close signs with.
+    pub seal: Option<SealConfig>,
+    /// The most events of one transaction.
+    #[serde(default = "default_intake")]
+    pub intake_events: usize,
+}
+
+/// `{ url: sqlite:tieout.db }` or `{ url: postgres://user@host/db, password: { env: NAME } }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    pub url: String,
+    pub password: Option<SecretRef>,
+    /// How long a writer may stand still in a transaction before PostgreSQL ends it for the others.
+    pub stall_seconds: Option<u32>,
+}
+
+/// A folder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FolderConfig {
+    pub folder: PathBuf,
+}
+
+/// A legal entity.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntityConfig {
+    pub entity: String,
+    pub name: String,
+    pub functional: String,
+    pub zone: String,
+    pub calendar: CalendarConfig,
+}
+
+/// `{ monthly: { first_month: 1 } }` or `{ 4-4-5: { last_month: 12, weekday: sat } }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum CalendarConfig {
+    #[serde(rename = "monthly")]
+    Monthly { first_month: u32 },
+    #[serde(rename = "4-4-5")]
+    FourFourFive { last_month: u32, weekday: String },
+}
+
+/// `{ key: { file: seal-key.pem } }`: an Ed25519 key in PKCS #8; `tieout evidence key` makes one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealConfig {
+    pub key: SecretRef,
+}
+
+/// A folder of NDJSON files.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileConfig {
+    pub folder: PathBuf,
+    /// Where the attributes of plain JSON lines stand; without it lines are CloudEvents.
+    pub envelope: Option<Envelope>,
+}
+
+/// Where events come from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub enum SourceConfig {
+    /// A folder of NDJSON files.
+    File(FileConfig),
+    /// A topic.
+    Kafka(kafka::Config),
+    /// Streams of a Redis server.
+    Redis(redis::Config),
+}
+
+impl SourceConfig {
+    /// The word in the books.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::File(_) => "file",
+            Self::Kafka(_) => "kafka",
+            Self::Redis(_) => "redis",
+        }
+    }
+}
+
+/// An export target.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetConfig {
+    /// The kind of connector: `tieout connectors list`.
+    pub kind: String,
+    /// The kind's own options.
+    #[serde(default = "no_options")]
+    pub options: serde_json::Value,
+    /// Where its files go.
+    pub drop: DropConfig,
+    /// The most entries in one batch.
+    #[serde(default = "default_batch")]
+    pub batch_entries: i64,
+}
+
+fn default_intake() -> usize {
+    BatchLimit::default().events
+}
+
+fn no_options() -> serde_json::Value {
+    serde_json::Value::Object(serde_json::Map::new())
+}
+
+const fn default_batch() -> i64 {
+    5_000
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpConfig {
+    pub listen: SocketAddr,
+    /// What senders of events must show as their bearer token; without one, no events are taken.
+    pub token: Option<SecretRef>,
+}
+
+/// The jobs that a schedule can name.
+pub const JOBS: [&str; 6] = ["ingest", "post", "settle", "reconcile", "export", "report"];
+
+impl Config {
+    /// Reads a file.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!(
+                "`{}` cannot be read; `tieout init` makes a first one",
+                path.display()
+            )
+        })?;
+        let config: Self = serde_saphyr::from_str(&text)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        config.check().with_context(|| path.display().to_string())?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        for job in self.schedule.keys() {
+            if !JOBS.contains(&job.as_str()) {
+                bail!(
+                    "schedule: there is no job `{job}`; there are {}",
+                    JOBS.join(", ")
+                );
+            }
+        }
+        if !(1..=100_000).contains(&self.intake_events) {
+            bail!("intake_events takes 1 to 100000");
+        }
+        for (name, target) in &self.targets {
+            if connectors::erp::ErpKind::find(&target.kind).is_none() {
+                let known: Vec<&str> = connectors::erp::KINDS.iter().map(|kind| kind.id).collect();
+                bail!(
+                    "target `{name}`: there is no kind `{}`; there are {}",
+                    target.kind,
+                    known.join(", ")
+                );
+            }
+            if target.batch_entries < 1 {
+                bail!("target `{name}`: batch_entries must be at least 1");
+            }
+        }
+        if self.store.url.contains('@')
+            && self
+                .store
+                .url
+                .split('@')
+                .next()
+                .is_some_and(|user| user.matches(':').count() > 1)
+        {
+            bail!("store: the URL holds a password; name it under `password: {{ env: NAME }}`");
+        }
+        self.entities().map(|_| ())
+    }
+
+    /// The most that a source brings at once.
+    pub fn batch(&self) -> BatchLimit {
+        BatchLimit {
+            events: self.intake_events,
+            ..BatchLimit::default()
+        }
+    }
+
+    /// The entities as the ledger knows them.
+    pub fn entities(&self) -> anyhow::Result<Vec<Entity>> {
+        let mut entities: Vec<Entity> = Vec::new();
+        for raw in &self.entities {
+            let at = || format!("entity `{}`", raw.entity);
+            if entities.iter().any(|known| known.code == raw.entity) {
+                bail!("{} stands twice", at());
+            }
+            entities.push(Entity {
+                code: raw.entity.clone(),
+                name: raw.name.clone(),
+                functional: Currency::from_code(&raw.functional).with_context(at)?,
+                zone: raw.zone.parse().map_err(|error| {
+                    anyhow::anyhow!("{}: `{}` is no time zone: {error}", at(), raw.zone)
+                })?,
+                calendar: raw.calendar.resolve().with_context(at)?,
+            });
+        }
+        Ok(entities)
+    }
+}
+
+impl CalendarConfig {
+    fn resolve(&self) -> anyhow::Result<Calendar> {
+        let month = |month: u32| {
+            if (1..=12).contains(&month) {
+                Ok(month)
+            } else {
+                bail!("{month} is no month")
+            }
+        };
+        Ok(match self {
+            Self::Monthly { first_month } => Calendar::Monthly {
+                first_month: month(*first_month)?,
+            },
+            Self::FourFourFive {
+                last_month,
+                weekday,
+            } => Calendar::FourFourFive {
+                last_month: month(*last_month)?,
+                weekday: weekday
+                    .parse::<Weekday>()
+                    .map_err(|_bad| anyhow::anyhow!("`{weekday}` is no day of the week"))?,
+            },
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! A period's close: number what has no number yet, and sign what stands there.
+//!
+//! One transaction: the period is closed, its documents are numbered, and the seal is kept. As a writer
+//! it holds the books still, so that head, balances and control equation belong together.
+
+use crate::call::Call;
+use crate::evidence::seal::{Balance, Chain, Control, FORMAT, Statement, verified};
+use anyhow::{Context as _, ensure};
+use chrono::SecondsFormat;
+use ledger::chain::merkle_root;
+use ledger::{Currency, Hash};
+use store::evidence::NewSeal;
+
+/// What a close did.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Closed {
+    pub entity: String,
+    pub period: String,
+    pub changed: bool,
+    pub entries: i64,
+    pub numbered: i64,
+    pub batches: i64,
+}
+
+/// Closes and seals a period; nothing changes when it is closed already.
+pub async fn close(call: &Call, entity: &str, period: &str) -> anyhow::Result<Closed> {
+    let signer = call.signer()?;
+    let stamp = call.stamp();
+    let mut tx = call.store.begin().await?;
+    let changed = tx.set_period_state(entity, period, true).await?;
+    let mut closed = Closed {
+        entity: entity.to_owned(),
+        period: period.to_owned(),
+        changed,
+        entries: 0,
+        numbered: 0,
+        batches: 0,
+    };
+    if !changed {
+        return Ok(closed);
+    }
+    closed.numbered = tx.number_period(entity, period).await?;
+    let statement = statement(call, entity, period, &stamp).await?;
+    closed.entries = statement.entries;
+    closed.batches = statement.chain.batches;
+    let text = serde_json::to_string(&statement)?;
+    let seal = NewSeal {
+        entity: entity.to_owned(),
+        period: period.to_owned(),
+        batch: statement.chain.batches,
+        signature: signer.sign(&text),
+        public_key: signer.public_key(),
+        statement: text,
+    };
+    verified(&seal.statement, &seal.signature, &seal.public_key)
+        .context("the new seal does not verify; nothing is closed")?;
+    tx.insert_seal(&seal, &stamp).await?;
+    tx.commit().await?;
+    Ok(closed)
+}
+
+async fn statement(
+    call: &Call,
+    entity: &str,
+    period: &str,
+    stamp: &store::intake::Stamp,
+) -> anyhow::Result<Statement> {
+    let store = &call.store;
+    let links: Vec<Hash> = store
+        .links()
+        .await?
+        .iter()
+        .map(|stored| stored.hash)
+        .collect();
+    let seals = store.seals().await?;
+    let balances = balances(call, entity, period).await?;
+    let control: Vec<Control> = store
+        .intake_control()
+        .await?
+        .into_iter()
+        .map(|row| Control {
+            source: row.source,
+            received: row.received,
+            posted: row.posted,
+            ignored: row.ignored,
+            suspended: row.suspended,
+            duplicates: row.duplicates,
+            conflicts: row.conflicts,
+            quarantined: row.quarantined,
+        })
+        .collect();
+    if let Some(open) = control.iter().find(|row| row.difference() != 0) {
+        anyhow::bail!(
+            "the control equation of source `{}` does not close; run `tieout verify` before the period is closed",
+            open.source
+        );
+    }
+    Ok(Statement {
+        format: FORMAT.to_owned(),
+        company: call.config.company.clone(),
+        entity: entity.to_owned(),
+        period: period.to_owned(),
+        sealed_at: stamp.now.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        sealed_by: stamp.actor.clone(),
+        chain: Chain {
+            batches: i64::try_from(links.len())?,
+            head: links.last().copied().unwrap_or(Hash::ZERO).to_string(),
+            root: merkle_root(&links).to_string(),
+        },
+        entries: store.entries_of_period(entity, period).await?,
+        balances,
+        control,
+        previous_seal: seals
+            .last()
+            .map_or(Hash::ZERO, |seal| Hash::of(seal.statement.as_bytes()))
+            .to_string(),
+    })
+}
+
+/// What the period's accounts stand at; their sum is zero, or nothing is sealed.
+async fn balances(call: &Call, entity: &str, period: &str) -> anyhow::Result<Vec<Balance>> {
+    let all = call.store.balances().await?;
+    let mut own = Vec::new();
+    for row in all
+        .iter()
+        .filter(|row| row.entity == entity && row.period == period)
+    {
+        own.push(Balance {
+            account: row.account.clone(),
+            currency: Currency::from_numeric(row.currency_id)?.code().to_owned(),
+            debit: row.debit,
+            credit: row.credit,
+            functional_currency: Currency::from_numeric(row.functional_id)?.code().to_owned(),
+            functional_debit: row.functional_debit,
+            functional_credit: row.functional_credit,
+        });
+    }
+    own.sort();
+    let difference: i64 = own
+        .iter()
+        .map(|row| row.functional_debit - row.functional_credit)
+        .sum();
+    ensure!(
+        difference == 0,
+        "the balances of {period} do not sum to zero; run `tieout verify`"
+    );
+    Ok(own)
+}

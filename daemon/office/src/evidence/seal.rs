@@ -1,0 +1,191 @@
+//! What a close signs, and the key that signs it: Ed25519 over the statement's very bytes.
+
+use anyhow::{Context as _, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ledger::hash::{hex, unhex};
+use ring::rand::SystemRandom;
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What a seal says. Serialised in this order, and signed as that text.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    pub format: String,
+    pub company: String,
+    pub entity: String,
+    pub period: String,
+    pub sealed_at: String,
+    pub sealed_by: String,
+    pub chain: Chain,
+    /// Entries of the period.
+    pub entries: i64,
+    pub balances: Vec<Balance>,
+    pub control: Vec<Control>,
+    /// The hash of the statement sealed before this one, or zeros.
+    pub previous_seal: String,
+}
+
+/// The name of the format, and its version.
+pub const FORMAT: &str = "tieout.seal.v1";
+
+/// The chain as it stood.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chain {
+    /// Posting batches.
+    pub batches: i64,
+    /// The hash of the last link.
+    pub head: String,
+    /// The Merkle root over the hashes of all links.
+    pub root: String,
+}
+
+/// What an account moved by in the period, in minor units.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Balance {
+    pub account: String,
+    pub currency: String,
+    pub debit: i64,
+    pub credit: i64,
+    pub functional_currency: String,
+    pub functional_debit: i64,
+    pub functional_credit: i64,
+}
+
+/// What became of everything that a source brought, in the whole ledger.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Control {
+    pub source: String,
+    pub received: i64,
+    pub posted: i64,
+    pub ignored: i64,
+    pub suspended: i64,
+    pub duplicates: i64,
+    pub conflicts: i64,
+    pub quarantined: i64,
+}
+
+impl Control {
+    /// Received less all outcomes.
+    pub const fn difference(&self) -> i64 {
+        self.received
+            - self.posted
+            - self.ignored
+            - self.suspended
+            - self.duplicates
+            - self.conflicts
+            - self.quarantined
+    }
+}
+
+/// A private key.
+pub struct Signer(Ed25519KeyPair);
+
+impl Signer {
+    /// Reads PKCS #8 in PEM, as `openssl genpkey -algorithm ed25519` and `tieout evidence key` write it.
+    pub fn from_pem(text: &str) -> anyhow::Result<Self> {
+        let body: String = text
+            .lines()
+            .filter(|line| !line.starts_with("-----"))
+            .map(str::trim)
+            .collect();
+        let der = STANDARD
+            .decode(&body)
+            .context("the key is no PEM: its text is not base64")?;
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der)
+            .map(Self)
+            .map_err(|_rejected| {
+                anyhow::anyhow!(
+                    "the key is no Ed25519 key in PKCS #8; `tieout evidence key FILE` makes one"
+                )
+            })
+    }
+
+    /// A new key, as PEM.
+    pub fn new_pem() -> anyhow::Result<String> {
+        let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+            .map_err(|_unspecified| anyhow::anyhow!("this machine gives no randomness"))?;
+        let body = STANDARD.encode(der.as_ref());
+        let lines: Vec<&str> = (0..body.len())
+            .step_by(64)
+            .filter_map(|at| body.get(at..(at + 64).min(body.len())))
+            .collect();
+        Ok(format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            lines.join("\n")
+        ))
+    }
+
+    /// The key that checks what this one signs.
+    pub fn public_key(&self) -> Vec<u8> {
+        self.0.public_key().as_ref().to_vec()
+    }
+
+    pub fn sign(&self, statement: &str) -> Vec<u8> {
+        self.0.sign(statement.as_bytes()).as_ref().to_vec()
+    }
+}
+
+/// Writes a new private key and gives its public key.
+pub fn write_key(file: &Path) -> anyhow::Result<String> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let pem = Signer::new_pem()?;
+    let mut out = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+        .with_context(|| format!("`{}` cannot be made", file.display()))?;
+    out.write_all(pem.as_bytes())?;
+    Ok(hex(&Signer::from_pem(&pem)?.public_key()))
+}
+
+/// Checks a signature, and reads the statement under it.
+pub fn verified(statement: &str, signature: &[u8], public_key: &[u8]) -> anyhow::Result<Statement> {
+    UnparsedPublicKey::new(&ED25519, public_key)
+        .verify(statement.as_bytes(), signature)
+        .map_err(|_wrong| {
+            anyhow::anyhow!(
+                "the seal's signature does not fit its statement and key {}",
+                hex(public_key)
+            )
+        })?;
+    let read: Statement =
+        serde_json::from_str(statement).context("the statement cannot be read")?;
+    ensure!(
+        read.format == FORMAT,
+        "`{}` is no format of a seal that is known here",
+        read.format
+    );
+    Ok(read)
+}
+
+/// Reads a key that somebody trusts: 64 hexadecimal digits.
+pub fn trusted(text: &str) -> anyhow::Result<Vec<u8>> {
+    match unhex(text.trim()) {
+        Some(key) if key.len() == 32 => Ok(key),
+        _ => bail!("a public key is 64 hexadecimal digits"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_survives_its_pem_and_only_its_own_signature_fits() {
+        let pem = Signer::new_pem().unwrap();
+        let signer = Signer::from_pem(&pem).unwrap();
+        let signature = signer.sign("statement");
+        let key = UnparsedPublicKey::new(&ED25519, signer.public_key());
+        assert!(key.verify(b"statement", &signature).is_ok());
+        assert!(key.verify(b"statements", &signature).is_err());
+        assert!(Signer::from_pem("-----BEGIN X-----\nAAAA\n-----END X-----").is_err());
+    }
+}

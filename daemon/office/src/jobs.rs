@@ -1,0 +1,35 @@
+//! One file per job. A job takes no input, looks at what is there, does what is missing, and may
+//! run twice.
+
+pub mod export;
+pub mod intake;
+pub mod items;
+pub mod post;
+pub mod reconcile;
+pub mod report;
+pub mod settle;
+
+use crate::call::Call;
+use crate::metric;
+use serde_json::Value;
+
+/// Runs a job by its name, records the run, and says what it did.
+pub async fn run(call: &Call, job: &str) -> anyhow::Result<Value> {
+    let started = call.stamp();
+    let outcome = dispatch(call, job).await;
+    metric::run(job, outcome.is_ok());
+    call.record(job, &started, &outcome).await?;
+    outcome
+}
+
+async fn dispatch(call: &Call, job: &str) -> anyhow::Result<Value> {
+    Ok(match job {
+        "ingest" => serde_json::to_value(intake::ingest_folders(call).await?)?,
+        "post" => serde_json::to_value(post::run(call).await?)?,
+        "settle" => serde_json::to_value(settle::run(call).await?)?,
+        "reconcile" => serde_json::to_value(reconcile::run(call, None).await?)?,
+        "export" => serde_json::to_value(export::run(call, None).await?)?,
+        "report" => serde_json::to_value(report::run(call).await?)?,
+        other => anyhow::bail!("there is no job `{other}`"),
+    })
+}

@@ -1,0 +1,67 @@
+//! Posting what waits: suspended events are decided again with the mapping in force, by command, by
+//! schedule, and by itself when intake begins with another version of the mapping or its tables.
+
+use crate::call::Call;
+use crate::jobs;
+use ledger::Decision;
+use mappings::{Evaluator, Event};
+use store::intake::{IntakeSummary, SuspendedEvent};
+
+const PAGE: i64 = 1_000;
+
+/// Decides every suspended event again if the mapping or one of its tables is another than the last time.
+pub async fn after_a_change(call: &Call) -> anyhow::Result<()> {
+    if call.store.retried().await? == Some(call.program.version) {
+        return Ok(());
+    }
+    if call.store.suspended_after(0, 1).await?.is_empty() {
+        return note(call).await;
+    }
+    let summary = jobs::run(call, "post").await?;
+    tracing::info!(mapping.version = %call.program.version, %summary,
+        "the mapping changed; suspended events were decided again");
+    Ok(())
+}
+
+async fn note(call: &Call) -> anyhow::Result<()> {
+    let mut tx = call.store.begin().await?;
+    tx.set_retried(call.program.version).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Decides every suspended event again.
+pub async fn run(call: &Call) -> anyhow::Result<IntakeSummary> {
+    let mut total = IntakeSummary::default();
+    let mut after = 0;
+    loop {
+        let page = call.store.suspended_after(after, PAGE).await?;
+        let Some(last) = page.last() else {
+            note(call).await?;
+            return Ok(total);
+        };
+        after = last.id;
+        let decisions = decide_again(call, &page);
+        let mut tx = call.store.begin().await?;
+        let summary = tx
+            .redecide(decisions, call.program.version, &call.stamp())
+            .await?;
+        tx.commit().await?;
+        total.add(&summary);
+    }
+}
+
+fn decide_again(call: &Call, page: &[SuspendedEvent]) -> Vec<(i64, Decision)> {
+    let mut evaluator = Evaluator::new(&call.program, &call.context);
+    page.iter()
+        .map(|suspended| {
+            let decision = match Event::parse(&suspended.payload) {
+                Ok(event) => evaluator.decide(&event),
+                Err(error) => Decision::Suspended {
+                    rule: None,
+                    reason: error.to_string(),
+                },
+            };
+            (suspended.id, decision)
+        })
+        .collect()
+}

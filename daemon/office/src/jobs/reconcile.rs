@@ -1,0 +1,266 @@
+//! Reconciliation: load both sides, run the plan, write matches, breaks and totals together.
+//!
+//! [`examine`] does the same without writing, and puts the results into the terms of the control
+//! equation: `tieout verify` trusts no total that it did not compute itself.
+
+use crate::call::Call;
+use crate::jobs::items;
+use ledger::Currency;
+use reconcile::{Findings, Input, Plan, Source};
+use reports::{CashRow, ClearingRow};
+use std::collections::BTreeMap;
+use store::reconciliation::{BreakRow, NewMatch, StateRow};
+
+/// What a run found.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Summary {
+    pub reconciliation: String,
+    pub matches: usize,
+    pub breaks: usize,
+}
+
+/// Runs all reconciliations, or one.
+pub async fn run(call: &Call, only: Option<&str>) -> anyhow::Result<Vec<Summary>> {
+    let plans = &call.config.reconciliations;
+    if let Some(name) = only
+        && !plans.iter().any(|plan| plan.reconciliation == name)
+    {
+        let known: Vec<&str> = plans
+            .iter()
+            .map(|plan| plan.reconciliation.as_str())
+            .collect();
+        anyhow::bail!(
+            "there is no reconciliation `{name}`; there are {}",
+            known.join(", ")
+        );
+    }
+    let mut all = Vec::new();
+    for plan in plans
+        .iter()
+        .filter(|plan| only.is_none_or(|only| plan.reconciliation == only))
+    {
+        let input = items::load(call, plan).await?;
+        let findings = tokio::task::block_in_place(|| reconcile::reconcile(plan, &input));
+        write(call, plan, &findings).await?;
+        all.push(Summary {
+            reconciliation: plan.reconciliation.clone(),
+            matches: findings.matches.len(),
+            breaks: findings.breaks.len(),
+        });
+    }
+    Ok(all)
+}
+
+async fn write(call: &Call, plan: &Plan, findings: &Findings) -> anyhow::Result<()> {
+    let matches: Vec<NewMatch> = findings
+        .matches
+        .iter()
+        .map(|found| NewMatch {
+            pass: found.pass.clone(),
+            currency_id: i64::from(found.currency.numeric()),
+            left: found.left.clone(),
+            right: found.right.clone(),
+            explanation: found.explanation.clone(),
+        })
+        .collect();
+    let breaks: Vec<BreakRow> = findings
+        .breaks
+        .iter()
+        .map(|found| break_row(plan, found))
+        .collect();
+    let states = state_rows(plan, findings);
+    let mut tx = call.store.begin().await?;
+    tx.write_findings(
+        &plan.reconciliation,
+        &matches,
+        &breaks,
+        &states,
+        &call.stamp(),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn break_row(plan: &Plan, found: &reconcile::Break) -> BreakRow {
+    BreakRow {
+        id: found.id.clone(),
+        reconciliation: plan.reconciliation.clone(),
+        kind: found.kind.clone(),
+        status: found.status.name().to_owned(),
+        reference: found.reference.clone(),
+        account: found.account.clone(),
+        currency_id: i64::from(found.currency.numeric()),
+        amount: found.amount,
+        since_on: found.since,
+        age_days: found.age_days,
+        items: found.items.join(" "),
+        detail: found.detail.clone(),
+        lasting: found.lasting,
+    }
+}
+
+fn state_rows(plan: &Plan, findings: &Findings) -> Vec<StateRow> {
+    let Some(as_of_on) = findings.as_of else {
+        return Vec::new();
+    };
+    findings
+        .totals
+        .iter()
+        .map(|(currency, totals)| StateRow {
+            reconciliation: plan.reconciliation.clone(),
+            account: plan.right.name().to_owned(),
+            currency_id: i64::from(currency.numeric()),
+            left_total: totals.left,
+            right_total: totals.right,
+            left_matched: totals.left_matched,
+            right_matched: totals.right_matched,
+            left_pending: totals.left_pending,
+            right_pending: totals.right_pending,
+            breaks: totals.breaks,
+            as_of_on,
+        })
+        .collect()
+}
+
+/// What reconciliation contributes to the control equation, computed now from the rows.
+#[derive(Clone, Debug, Default)]
+pub struct Examination {
+    pub cash: Vec<CashRow>,
+    pub clearing: Vec<ClearingRow>,
+    /// Reconciliations that have not seen the newest items.
+    pub stale: Vec<String>,
+}
+
+/// Computes totals and clearing accounts without writing anything.
+pub async fn examine(call: &Call) -> anyhow::Result<Examination> {
+    let mut found = Examination::default();
+    let stored = call.store.breaks().await?;
+    for plan in &call.config.reconciliations {
+        let input = items::load(call, plan).await?;
+        let findings = tokio::task::block_in_place(|| reconcile::reconcile(plan, &input));
+        let known = |id: &str| stored.iter().any(|row| row.id == id);
+        if !findings.matches.is_empty() || findings.breaks.iter().any(|b| !known(&b.id)) {
+            found.stale.push(plan.reconciliation.clone());
+        }
+        found.cash.extend(cash_rows(plan, &input, &findings));
+        if let Source::Ledger { account, .. } = &plan.left {
+            found
+                .clearing
+                .extend(clearing_rows(call, plan, account).await?);
+        }
+    }
+    Ok(found)
+}
+
+fn cash_rows(plan: &Plan, input: &Input, findings: &Findings) -> Vec<CashRow> {
+    let mut fees = BTreeMap::<Currency, i64>::new();
+    for item in &input.right {
+        *fees.entry(item.currency).or_default() += item.fee;
+    }
+    let (mut refunds, mut disputes) = (BTreeMap::new(), BTreeMap::new());
+    for item in &input.left {
+        let back: &mut BTreeMap<Currency, i64> = match item.text.as_str() {
+            kind if kind.contains("refund") => &mut refunds,
+            kind if kind.contains("chargeback") => &mut disputes,
+            _ => continue,
+        };
+        *back.entry(item.currency).or_default() -= item.amount;
+    }
+    findings
+        .totals
+        .iter()
+        .map(|(currency, totals)| {
+            let fees = fees.get(currency).copied().unwrap_or(0);
+            let refunds = refunds.get(currency).copied().unwrap_or(0);
+            let disputes = disputes.get(currency).copied().unwrap_or(0);
+            CashRow {
+                reconciliation: plan.reconciliation.clone(),
+                currency_id: i64::from(currency.numeric()),
+                expected: totals.left + refunds + disputes,
+                net: totals.right - fees,
+                fees,
+                refunds,
+                disputes,
+                open: totals.left_pending - totals.right_pending,
+                breaks: totals.breaks,
+            }
+        })
+        .collect()
+}
+
+/// A clearing account's balance against its open items: lines that one payout brought together
+/// close each other, and what is left of each group is open.
+async fn clearing_rows(
+    call: &Call,
+    plan: &Plan,
+    account: &str,
+) -> anyhow::Result<Vec<ClearingRow>> {
+    let payouts = payout_of_items(call, &plan.reconciliation).await?;
+    let mut groups = BTreeMap::<(String, i64), BTreeMap<String, i64>>::new();
+    for line in call.store.account_items(account).await? {
+        let item = format!("entry:{}/{}", line.entry_id, line.line_no);
+        let group = payouts.get(&item).cloned().unwrap_or(line.reference);
+        let amount = if line.side == ledger::Side::Credit.number() {
+            -line.amount
+        } else {
+            line.amount
+        };
+        *groups
+            .entry((line.entity, line.currency_id))
+            .or_default()
+            .entry(group)
+            .or_default() += amount;
+    }
+    let mut balances = BTreeMap::<(String, i64), i64>::new();
+    for row in call
+        .store
+        .balances()
+        .await?
+        .into_iter()
+        .filter(|row| row.account == account)
+    {
+        *balances.entry((row.entity, row.currency_id)).or_default() += row.debit - row.credit;
+    }
+    Ok(groups
+        .into_iter()
+        .map(|(key, groups)| {
+            let open: Vec<i64> = groups.into_values().filter(|amount| *amount != 0).collect();
+            ClearingRow {
+                account: account.to_owned(),
+                balance: balances.get(&key).copied().unwrap_or(0),
+                open_items: open.iter().sum(),
+                count: i64::try_from(open.len()).unwrap_or(0),
+                entity: key.0,
+                currency_id: key.1,
+            }
+        })
+        .collect())
+}
+
+/// The payout of every ledger line that was matched with a settlement line.
+async fn payout_of_items(
+    call: &Call,
+    reconciliation: &str,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let lines: BTreeMap<String, String> = call
+        .store
+        .settlement_lines("processor")
+        .await?
+        .into_iter()
+        .filter(|line| !line.payout.is_empty())
+        .map(|line| (format!("settlement:{}", line.id), line.payout))
+        .collect();
+    let items = call.store.match_items(reconciliation).await?;
+    let mut by_match = BTreeMap::<i64, String>::new();
+    for item in items.iter().filter(|item| item.side == "right") {
+        if let Some(payout) = lines.get(&item.item) {
+            by_match.insert(item.match_id, payout.clone());
+        }
+    }
+    Ok(items
+        .into_iter()
+        .filter(|item| item.side == "left")
+        .filter_map(|item| Some((item.item, by_match.get(&item.match_id)?.clone())))
+        .collect())
+}

@@ -1,0 +1,136 @@
+//! Settlement: files of processors and banks into statements and lines.
+
+use crate::call::Call;
+use anyhow::Context as _;
+use connectors::settlement::{KINDS, MAX_FILE_BYTES, SettlementKind, SettlementLine, Statement};
+use std::path::{Path, PathBuf};
+use store::settlement::{NewFile, NewLine, NewStatement, SettleSummary};
+
+/// What became of all files, and the ones that could not be read.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Summary {
+    #[serde(flatten)]
+    pub counts: SettleSummary,
+    /// Files that could not be read, with the reason.
+    pub refused: Vec<String>,
+}
+
+/// Takes every file of the configured folder.
+pub async fn run(call: &Call) -> anyhow::Result<Summary> {
+    let Some(folder) = &call.config.settlement else {
+        return Ok(Summary::default());
+    };
+    let folder = call.path(&folder.folder);
+    let mut files = Vec::new();
+    if folder.is_dir() {
+        for item in std::fs::read_dir(&folder)? {
+            let path = item?.path();
+            let hidden = path
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            if path.is_file() && !hidden {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    take_files(call, &files, None).await
+}
+
+/// Takes files; one that cannot be read does not stop the others.
+pub async fn take_files(
+    call: &Call,
+    files: &[PathBuf],
+    format: Option<&SettlementKind>,
+) -> anyhow::Result<Summary> {
+    let mut summary = Summary::default();
+    for path in files {
+        match read(path, format) {
+            Ok(file) => {
+                let mut tx = call.store.begin().await?;
+                let counts = tx.take_file(&file, &call.stamp()).await?;
+                tx.commit().await?;
+                let total = &mut summary.counts;
+                total.files += counts.files;
+                total.repeated_files += counts.repeated_files;
+                total.lines += counts.lines;
+                total.repeated_lines += counts.repeated_lines;
+                total.open_statements += counts.open_statements;
+            }
+            Err(error) => {
+                tracing::error!(file = %path.display(), error = %format!("{error:#}"), "refused");
+                summary.refused.push(format!("{error:#}"));
+            }
+        }
+    }
+    Ok(summary)
+}
+
+fn read(path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile> {
+    let at = || path.display().to_string();
+    let length = std::fs::metadata(path).with_context(at)?.len();
+    anyhow::ensure!(
+        usize::try_from(length).is_ok_and(|length| length <= MAX_FILE_BYTES),
+        "{}: {length} bytes are more than the {MAX_FILE_BYTES} that are read",
+        at()
+    );
+    let raw = std::fs::read(path).with_context(at)?;
+    let kind = format
+        .or_else(|| SettlementKind::recognise(&raw))
+        .with_context(|| {
+            let known: Vec<&str> = KINDS.iter().map(|kind| kind.id).collect();
+            format!(
+                "{}: no format recognises it; name one with --format: {}",
+                at(),
+                known.join(", ")
+            )
+        })?;
+    let statements = kind.parse(&raw).with_context(at)?;
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let statements = statements.iter().map(statement).collect();
+    Ok(NewFile {
+        name,
+        format: kind.id.to_owned(),
+        raw,
+        statements,
+    })
+}
+
+/// A statement as the store keeps it.
+pub fn statement(statement: &Statement) -> NewStatement {
+    NewStatement {
+        origin: statement.origin.name().to_owned(),
+        account: statement.account.clone(),
+        identity: statement.identity.clone(),
+        currency_id: i64::from(statement.currency.numeric()),
+        opening: statement.opening.map(ledger::Money::amount),
+        closing: statement.closing.map(ledger::Money::amount),
+        total: statement.total(),
+        start_on: statement.from,
+        end_on: statement.to,
+        verdict: statement.verdict(),
+        lines: statement.lines.iter().map(line).collect(),
+    }
+}
+
+fn line(line: &SettlementLine) -> NewLine {
+    NewLine {
+        identity: line.identity.clone(),
+        position: line.position,
+        kind: line.kind.clone(),
+        reference: line.reference.clone(),
+        payout: line.payout.clone(),
+        currency_id: i64::from(line.net.currency().numeric()),
+        gross: line.gross.amount(),
+        fee: line.fee.amount(),
+        net: line.net.amount(),
+        booked_on: line.booked_on,
+        paid_on: line.paid_on,
+        description: line.description.clone(),
+        raw: line.raw.clone(),
+    }
+}

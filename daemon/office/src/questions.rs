@@ -1,0 +1,3 @@
+//! What can be asked. A question changes nothing.
+
+pub mod verify;

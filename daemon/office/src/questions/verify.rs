@@ -1,0 +1,312 @@
+//! `tieout verify`: everything that can be computed again, computed again.
+//!
+//! Events against their hashes; entries built anew from their rows against theirs; the chain from
+//! the first link; document numbers, corrections and seals; balances against lines; artifacts and settlement files against theirs, and every
+//! settlement line against its file, read again; the control equation from the rows. Exit 1 when something does not hold; a break is a difference
+//! with a name and holds.
+
+use crate::call::Call;
+use crate::evidence::seal;
+use crate::jobs::{report, settle};
+use connectors::settlement::SettlementKind;
+use ledger::chain::merkle_root;
+use ledger::{Hash, JournalEntry};
+use mappings::Event;
+use std::collections::BTreeMap;
+use store::journal::StoredLink;
+use store::settlement::{LineRow, NewLine};
+
+const PAGE: i64 = 2_000;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    pub events: i64,
+    pub entries: i64,
+    pub links: i64,
+    pub artifacts: i64,
+    pub files: i64,
+    pub failures: Vec<String>,
+    pub verdict: String,
+    pub because: String,
+}
+
+/// Computes everything again.
+pub async fn verify(call: &Call) -> anyhow::Result<Findings> {
+    let mut found = Findings::default();
+    let (last, _) = call.store.journal_extent().await?;
+    call.progress.begin(u64::try_from(last).ok(), "entries");
+    events(call, &mut found).await?;
+    let hashes = entries(call, &mut found, last).await?;
+    call.progress.end();
+    let links = call.store.links().await?;
+    chain(&mut found, &links, &hashes);
+    documents(call, &mut found).await?;
+    corrections(call, &mut found).await?;
+    seals(call, &mut found, &links).await?;
+    files(call, &mut found).await?;
+    let control = report::control(call).await?;
+    found.failures.extend(control.failures());
+    let (verdict, because) = control.verdict();
+    // A verdict over rows that were changed would be an opinion.
+    if found.failures.is_empty() {
+        verdict.name().clone_into(&mut found.verdict);
+        found.because = because;
+    } else {
+        "BREAKS".clone_into(&mut found.verdict);
+        found.because = format!("{} checks do not hold", found.failures.len());
+    }
+    Ok(found)
+}
+
+async fn events(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
+    let twice = call.store.keys_twice().await?;
+    if twice > 0 {
+        let failure = format!("{twice} events are in the books more than once");
+        found.failures.push(failure);
+    }
+    let mut after = 0;
+    loop {
+        let page = call.store.event_bytes(after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = last.id;
+        for row in &page {
+            found.events += 1;
+            let sound = Event::parse(&row.payload).is_ok_and(|event| {
+                event.key().as_bytes().as_slice() == row.key
+                    && event.content_hash().as_bytes().as_slice() == row.content_hash
+            });
+            if !sound {
+                found.failures.push(format!(
+                    "event {}: its bytes are not those that were received",
+                    row.id
+                ));
+            }
+        }
+    }
+}
+
+/// The hash of every entry as its rows make it; zeros where they make none.
+async fn entries(
+    call: &Call,
+    found: &mut Findings,
+    last: i64,
+) -> anyhow::Result<BTreeMap<i64, Hash>> {
+    let mut hashes = BTreeMap::new();
+    let mut after = 0;
+    while after < last {
+        let through = (after + PAGE).min(last);
+        for stored in call.store.entries(after, through).await? {
+            found.entries += 1;
+            call.progress.advance(1);
+            let hash = match &stored.entry {
+                Ok(entry) => entry.hash(),
+                Err(error) => {
+                    found.failures.push(format!("entry {}: {error}", stored.id));
+                    Hash::ZERO
+                }
+            };
+            if stored.entry.is_ok() && hash != stored.stored_hash {
+                let reference = stored
+                    .entry
+                    .as_ref()
+                    .map(|e| e.header().reference.clone())
+                    .unwrap_or_default();
+                found.failures.push(format!(
+                    "entry {} ({reference}) is not what was posted: its rows hash to {}, posted was {}",
+                    stored.id,
+                    hash.short(),
+                    stored.stored_hash.short()
+                ));
+            }
+            hashes.insert(stored.id, hash);
+        }
+        after = through;
+    }
+    Ok(hashes)
+}
+
+fn chain(found: &mut Findings, links: &[StoredLink], hashes: &BTreeMap<i64, Hash>) {
+    let mut previous = Hash::ZERO;
+    let mut next_entry = 1;
+    for (stored, number) in links.iter().zip(1i64..) {
+        found.links += 1;
+        let link = stored.link;
+        let range = link.first_entry..link.first_entry + link.entries;
+        let leaves: Vec<Hash> = hashes.range(range).map(|(_, hash)| *hash).collect();
+        let complete = i64::try_from(leaves.len()) == Ok(link.entries);
+        let problem = if link.batch != number || link.first_entry != next_entry {
+            Some("the batches or entries before it are not all there")
+        } else if !complete {
+            Some("entries are missing")
+        } else if merkle_root(&leaves) != link.root {
+            Some("its entries are not those that were posted")
+        } else if link.previous != previous || link.hash() != stored.hash {
+            Some("its link does not follow from the one before")
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            found
+                .failures
+                .push(format!("posting batch {}: {problem}", link.batch));
+        }
+        previous = stored.hash;
+        next_entry = link.first_entry + link.entries;
+    }
+    let last = hashes.keys().next_back().copied().unwrap_or(0);
+    if last + 1 != next_entry {
+        found.failures.push(format!(
+            "the chain ends before entry {next_entry} and the journal with entry {last}"
+        ));
+    }
+}
+
+/// No number of a document is missing and none is given twice.
+async fn documents(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
+    for series in call.store.document_series().await? {
+        if (series.documents, series.highest) != (series.last_number, series.last_number) {
+            found.failures.push(format!(
+                "documents of `{}` in {}: {} numbers were given, there are {} and the highest is {}",
+                series.entity,
+                series.fiscal_year,
+                series.last_number,
+                series.documents,
+                series.highest
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What a correction takes back, it takes back whole: the same lines, on their other sides.
+async fn corrections(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
+    for (entry, earlier) in call.store.reversals().await? {
+        let (one, other) = (built(call, earlier).await?, built(call, entry).await?);
+        let whole = one.zip(other).is_some_and(|(one, other)| {
+            let header = other.header();
+            one.reversal(header.date, header.description.clone()) == other
+        });
+        if !whole {
+            found.failures.push(format!(
+                "entry {entry} should take back entry {earlier}, and is not its lines on their other sides"
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn built(call: &Call, entry: i64) -> anyhow::Result<Option<JournalEntry>> {
+    let stored = call.store.entry(entry).await?;
+    Ok(stored.and_then(|one| one.entry.ok()))
+}
+
+/// Every seal's signature, and that the chain still runs through the head that it signed.
+async fn seals(call: &Call, found: &mut Findings, links: &[StoredLink]) -> anyhow::Result<()> {
+    for row in call.store.seals().await? {
+        let at = format!("the seal of {} of `{}`", row.period, row.entity);
+        let statement = match seal::verified(&row.statement, &row.signature, &row.public_key) {
+            Ok(statement) => statement,
+            Err(error) => {
+                found.failures.push(format!("{at}: {error:#}"));
+                continue;
+            }
+        };
+        let head = usize::try_from(row.batch - 1)
+            .ok()
+            .and_then(|at| links.get(at))
+            .map_or(Hash::ZERO, |stored| stored.hash);
+        if head.to_string() != statement.chain.head {
+            found.failures.push(format!(
+                "{at}: posting batch {} is not the one that was sealed",
+                row.batch
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn files(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
+    for row in call.store.artifacts().await? {
+        found.artifacts += 1;
+        if Hash::of(&row.artifact).as_bytes().as_slice() != row.artifact_hash {
+            found.failures.push(format!(
+                "artifact `{}` is not what was rendered",
+                row.artifact_name
+            ));
+        }
+    }
+    settlement(call, found).await
+}
+
+/// What identifies a settlement line: origin, account, identity.
+type LineKey = (String, String, String);
+
+/// Every settlement file against its hash, and every line against the file that brought it.
+async fn settlement(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
+    let mut expected = BTreeMap::<LineKey, NewLine>::new();
+    for row in call.store.settlement_files().await? {
+        found.files += 1;
+        if Hash::of(&row.raw).as_bytes().as_slice() != row.hash {
+            found.failures.push(format!(
+                "settlement file `{}` is not what was received",
+                row.name
+            ));
+            continue;
+        }
+        let read = SettlementKind::find(&row.format).map(|kind| kind.parse(&row.raw));
+        let Some(Ok(statements)) = read else {
+            found.failures.push(format!(
+                "settlement file `{}` can no longer be read as {}",
+                row.name, row.format
+            ));
+            continue;
+        };
+        for statement in statements.iter().map(settle::statement) {
+            for line in statement.lines {
+                let key = (
+                    statement.origin.clone(),
+                    statement.account.clone(),
+                    line.identity.clone(),
+                );
+                // The file that came first is the one whose line was stored.
+                expected.entry(key).or_insert(line);
+            }
+        }
+    }
+    for origin in ["processor", "bank"] {
+        for row in call.store.settlement_lines(origin).await? {
+            let key = (
+                row.origin.clone(),
+                row.account.clone(),
+                row.identity.clone(),
+            );
+            let same = expected
+                .remove(&key)
+                .is_some_and(|line| is_same(&row, &line));
+            if !same {
+                found.failures.push(format!(
+                    "settlement line `{}` is not what stands in {} at {}",
+                    row.identity, row.file, row.position
+                ));
+            }
+        }
+    }
+    found
+        .failures
+        .extend(expected.keys().map(|(_, account, identity)| {
+            format!(
+                "settlement line `{identity}` of {account} stands in a file and not in the books"
+            )
+        }));
+    Ok(())
+}
+
+fn is_same(row: &LineRow, line: &NewLine) -> bool {
+    (row.currency_id, row.gross, row.fee, row.net)
+        == (line.currency_id, line.gross, line.fee, line.net)
+        && (&row.kind, &row.reference, &row.payout) == (&line.kind, &line.reference, &line.payout)
+        && (row.booked_on, row.paid_on) == (line.booked_on, line.paid_on)
+}

@@ -1,0 +1,22 @@
+//! `tieout reconcile`: both sides matched, and what breaks named.
+
+use crate::output::{Output, TextTable};
+use office::Call;
+use office::jobs::reconcile;
+
+pub(crate) async fn run(call: &Call, name: Option<&str>, output: Output) -> anyhow::Result<bool> {
+    let started = call.stamp();
+    let outcome = reconcile::run(call, name).await;
+    call.record("reconcile", &started, &outcome).await?;
+    let summaries = outcome?;
+    let mut table = TextTable::new(&["reconciliation", "new matches", "breaks"]);
+    for summary in &summaries {
+        table.row(vec![
+            summary.reconciliation.clone(),
+            summary.matches.to_string(),
+            summary.breaks.to_string(),
+        ]);
+    }
+    output.result(&summaries, &table.to_string())?;
+    Ok(true)
+}

@@ -1,0 +1,36 @@
+//! `tieout report`: one report, or all into the configured folder.
+
+use crate::output::Output;
+use office::Call;
+use office::jobs::{self, report};
+use std::path::Path;
+
+pub(crate) async fn run(
+    call: &Call,
+    name: Option<&str>,
+    format: &str,
+    file: Option<&Path>,
+    output: Output,
+) -> anyhow::Result<bool> {
+    let Some(name) = name else {
+        let written = jobs::run(call, "report").await?;
+        let text = written
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|path| path.as_str());
+        output.result(&written, &text.collect::<Vec<_>>().join("\n"))?;
+        return Ok(true);
+    };
+    let Some(format) = reports::Format::from_name(format) else {
+        anyhow::bail!("there is no format `{format}`; there are html, xlsx, csv, json");
+    };
+    let control = report::control(call).await?;
+    let built = reports::build(name, &call.store, &report::subject(call), &control).await?;
+    let bytes = format.render(&built)?;
+    match file {
+        Some(path) => std::fs::write(path, bytes)?,
+        None => output.bytes(&bytes)?,
+    }
+    Ok(true)
+}

@@ -1,0 +1,47 @@
+//! `tieout settle`: settlement reports and bank statements.
+
+use crate::output::Output;
+use connectors::settlement::SettlementKind;
+use office::Call;
+use office::jobs::settle;
+use std::path::PathBuf;
+
+pub(crate) async fn run(
+    call: &Call,
+    files: &[PathBuf],
+    format: Option<&str>,
+    output: Output,
+) -> anyhow::Result<bool> {
+    let kind = match format {
+        None => None,
+        Some(id) => Some(SettlementKind::find(id).ok_or_else(|| {
+            let known: Vec<&str> = connectors::settlement::KINDS
+                .iter()
+                .map(|kind| kind.id)
+                .collect();
+            anyhow::anyhow!("there is no format `{id}`; there are {}", known.join(", "))
+        })?),
+    };
+    let started = call.stamp();
+    let outcome = if files.is_empty() {
+        settle::run(call).await
+    } else {
+        settle::take_files(call, files, kind).await
+    };
+    call.record("settle", &started, &outcome).await?;
+    let summary = outcome?;
+    let counts = &summary.counts;
+    let mut text = format!(
+        "files {} ({} seen before), lines {} ({} counted already), statements that do not close {}",
+        counts.files,
+        counts.repeated_files,
+        counts.lines,
+        counts.repeated_lines,
+        counts.open_statements
+    );
+    for refused in &summary.refused {
+        text.push_str(&format!("\nrefused: {refused}"));
+    }
+    output.result(&summary, &text)?;
+    Ok(summary.refused.is_empty() && counts.open_statements == 0)
+}

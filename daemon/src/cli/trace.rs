@@ -1,0 +1,338 @@
+//! `tieout trace ID`: from anything to everything.
+//!
+//! An id may be an event's, an entry's number, a reference, a batch, a payout, a settlement line or
+//! a break. From each the trace goes to the others: event, entries, batches, settlement lines,
+//! payout, bank lines.
+
+use crate::output::Output;
+use crate::wording::amount;
+use anyhow::Context as _;
+use ledger::hash::hex;
+use ledger::text;
+use office::Call;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use store::export::DeliveryKind;
+use store::settlement::LineRow;
+
+/// What the trace has reached so far.
+#[derive(Default)]
+struct Reached {
+    events: BTreeSet<i64>,
+    entries: BTreeSet<i64>,
+    items: BTreeSet<String>,
+    payouts: BTreeSet<String>,
+    text: String,
+    value: Vec<Value>,
+}
+
+impl Reached {
+    fn tell(&mut self, what: &str, text: &str, value: Value) {
+        self.text.push_str(&format!("{what}\n"));
+        for line in text.trim_end().lines() {
+            self.text.push_str(&format!("    {line}\n"));
+        }
+        self.text.push('\n');
+        self.value.push(json!({ "what": what, "details": value }));
+    }
+}
+
+pub(crate) async fn run(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
+    let mut reached = Reached::default();
+    find(call, id, &mut reached).await?;
+    let lines = call.store.settlement_lines("processor").await?;
+    let bank = call.store.settlement_lines("bank").await?;
+    follow(call, &lines, &mut reached).await?;
+    let nothing = reached.events.is_empty()
+        && reached.entries.is_empty()
+        && reached.items.is_empty()
+        && reached.payouts.is_empty()
+        && reached.value.is_empty();
+    if nothing {
+        anyhow::bail!(
+            "nothing is called `{id}`: no event, entry, reference, batch, payout, settlement line or break"
+        );
+    }
+    for event in reached.events.clone() {
+        tell_event(call, event, &mut reached).await?;
+    }
+    for entry in reached.entries.clone() {
+        tell_entry(call, entry, &mut reached).await?;
+    }
+    tell_lines(&lines, &bank, &mut reached);
+    tell_breaks(call, &mut reached).await?;
+    let text = std::mem::take(&mut reached.text);
+    output.result(&reached.value, &text)?;
+    Ok(true)
+}
+
+/// Whatever the id may mean.
+async fn find(call: &Call, id: &str, reached: &mut Reached) -> anyhow::Result<()> {
+    let store = &call.store;
+    let number = id
+        .strip_prefix("entry:")
+        .unwrap_or(id)
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    if let Ok(number) = number.parse::<i64>()
+        && number > 0
+        && store.entry(number).await?.is_some()
+    {
+        reached.entries.insert(number);
+    }
+    reached.events.extend(store.events_named(id).await?);
+    reached
+        .entries
+        .extend(store.entries_by_reference(id).await?);
+    for line in store.settlement_lines_named(id).await? {
+        if line.payout == id {
+            reached.payouts.insert(line.payout.clone());
+        } else {
+            reached.items.insert(format!(
+                "{}:{}",
+                if line.origin == "bank" {
+                    "bank"
+                } else {
+                    "settlement"
+                },
+                line.id
+            ));
+        }
+    }
+    for found in store.breaks().await? {
+        if found.id == id {
+            reached
+                .items
+                .extend(found.items.split(' ').map(str::to_owned));
+        }
+    }
+    if let Some(batch) = store.batch_by_uuid(id).await? {
+        let details = format!(
+            "number {} of target {}, entries {} to {} ({} entries, {} lines)\nartifact {} sha256 {}",
+            batch.number,
+            batch.target,
+            batch.first_entry,
+            batch.last_entry,
+            batch.entries,
+            batch.lines,
+            batch.artifact_name,
+            hex(&batch.artifact_hash)
+        );
+        let value = json!({ "batch": id, "target": batch.target, "first_entry": batch.first_entry, "last_entry": batch.last_entry });
+        reached.tell(&format!("batch {id}"), &details, value);
+    }
+    Ok(())
+}
+
+/// From entries to matched items, from settlement lines to payouts, from payouts to the bank.
+async fn follow(call: &Call, lines: &[LineRow], reached: &mut Reached) -> anyhow::Result<()> {
+    let store = &call.store;
+    for item in reached.items.clone() {
+        if let Some(entry) = item
+            .strip_prefix("entry:")
+            .and_then(|rest| rest.split('/').next())
+        {
+            reached
+                .entries
+                .insert(entry.parse().context("a stored item names no entry")?);
+        }
+        if let Some(payout) = item.strip_prefix("payout:") {
+            reached.payouts.insert(payout.to_owned());
+        }
+        for related in store.related_items(&item).await? {
+            if let Some(entry) = related
+                .item
+                .strip_prefix("entry:")
+                .and_then(|rest| rest.split('/').next())
+            {
+                reached
+                    .entries
+                    .insert(entry.parse().context("a stored item names no entry")?);
+            }
+            reached.items.insert(related.item);
+        }
+    }
+    for event in reached.events.clone() {
+        reached.entries.extend(store.entries_of_event(event).await?);
+    }
+    for entry in reached.entries.clone() {
+        if let Some(stored) = store.entry(entry).await? {
+            reached.events.insert(stored.event_id);
+            let count = stored.entry.as_ref().map_or(0, |entry| entry.lines().len());
+            for line_no in 1..=count {
+                for related in store
+                    .related_items(&format!("entry:{entry}/{line_no}"))
+                    .await?
+                {
+                    reached.items.insert(related.item);
+                }
+            }
+        }
+    }
+    for line in lines {
+        if !line.payout.is_empty() && reached.items.contains(&format!("settlement:{}", line.id)) {
+            reached.payouts.insert(line.payout.clone());
+        }
+    }
+    for item in reached.items.clone() {
+        if let Some(payout) = item.strip_prefix("payout:") {
+            reached.payouts.insert(payout.to_owned());
+        }
+    }
+    for payout in reached.payouts.clone() {
+        for related in store.related_items(&format!("payout:{payout}")).await? {
+            reached.items.insert(related.item);
+        }
+    }
+    Ok(())
+}
+
+async fn tell_event(call: &Call, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
+    let Some(event) = call.store.event(id).await? else {
+        return Ok(());
+    };
+    let outcome = match event.outcome {
+        1 => "posted",
+        2 => "ignored",
+        _ => "suspended",
+    };
+    let payload: Value = serde_json::from_slice(&event.payload).unwrap_or(Value::Null);
+    let name = payload
+        .get("id")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let mut details = format!(
+        "{} from {}, {}\nbrought by source `{}`, {} at {}\n{outcome}",
+        event.event_type,
+        event.origin,
+        event.occurred_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        event.source,
+        event.partition_name,
+        event.position
+    );
+    if let Some(rule) = &event.rule {
+        details.push_str(&format!(" by rule {rule}"));
+    }
+    if let Some(reason) = &event.reason {
+        details.push_str(&format!(": {reason}"));
+    }
+    let value = json!({
+        "event": name, "number": id, "type": event.event_type, "origin": event.origin,
+        "outcome": outcome, "rule": event.rule, "reason": event.reason,
+        "source": event.source, "partition": event.partition_name, "position": event.position,
+    });
+    reached.tell(&format!("event {name} ({id})"), &details, value);
+    Ok(())
+}
+
+async fn tell_entry(call: &Call, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
+    if let Some(stored) = call.store.entry(id).await? {
+        let details = match &stored.entry {
+            Ok(entry) => format!(
+                "{}mapping {}\nhash {}",
+                text::entry(entry, |line| line.account.clone()),
+                entry.header().rule.mapping,
+                stored.stored_hash
+            ),
+            Err(error) => format!("cannot be read: {error}"),
+        };
+        let value =
+            json!({ "entry": id, "period": stored.period, "hash": stored.stored_hash.to_string() });
+        reached.tell(
+            &format!("entry {id}, period {}", stored.period),
+            &details,
+            value,
+        );
+    }
+    for batch in call.store.batches_of_entry(id).await? {
+        let state = DeliveryKind::name_of(batch.state);
+        let details = format!(
+            "batch {}\n{} {}",
+            batch.uuid,
+            batch.artifact_name,
+            batch.message.clone().unwrap_or_default()
+        );
+        let value = json!({ "target": batch.target, "batch": batch.uuid, "number": batch.number, "state": state });
+        reached.tell(
+            &format!(
+                "entry {id} in batch {} of {}: {state}",
+                batch.number, batch.target
+            ),
+            &details,
+            value,
+        );
+    }
+    Ok(())
+}
+
+fn tell_lines(lines: &[LineRow], bank: &[LineRow], reached: &mut Reached) {
+    for line in lines {
+        if reached.items.contains(&format!("settlement:{}", line.id)) {
+            let details = format!(
+                "{} `{}` on {}: gross {}, fee {}, net {}\n{} line {}",
+                line.kind,
+                line.reference,
+                line.booked_on,
+                amount(line.gross, line.currency_id),
+                amount(line.fee, line.currency_id),
+                amount(line.net, line.currency_id),
+                line.file,
+                line.position
+            );
+            let value = json!({ "settlement_line": line.identity, "kind": line.kind, "reference": line.reference, "payout": line.payout, "file": line.file, "position": line.position });
+            reached.tell(
+                &format!("settlement line {}", line.identity),
+                &details,
+                value,
+            );
+        }
+    }
+    for payout in reached.payouts.clone() {
+        let own: Vec<&LineRow> = lines.iter().filter(|line| line.payout == payout).collect();
+        let Some(first) = own.first() else { continue };
+        let net: i64 = own.iter().map(|line| line.net).sum();
+        let paid = first.paid_on.map(|day| day.to_string()).unwrap_or_default();
+        let details = format!(
+            "{} lines, net {}, paid on {paid}",
+            own.len(),
+            amount(net, first.currency_id)
+        );
+        let value = json!({ "payout": payout, "lines": own.len(), "paid_on": paid });
+        reached.tell(&format!("payout {payout}"), &details, value);
+    }
+    for line in bank {
+        if reached.items.contains(&format!("bank:{}", line.id)) {
+            let details = format!(
+                "{} on {} at {}: {}\n{} entry {}",
+                amount(line.net, line.currency_id),
+                line.booked_on,
+                line.account,
+                line.description,
+                line.file,
+                line.position
+            );
+            let value = json!({ "bank_line": line.identity, "account": line.account, "file": line.file, "position": line.position });
+            reached.tell(&format!("bank line {}", line.identity), &details, value);
+        }
+    }
+}
+
+async fn tell_breaks(call: &Call, reached: &mut Reached) -> anyhow::Result<()> {
+    for found in call.store.breaks().await? {
+        if found
+            .items
+            .split(' ')
+            .any(|item| reached.items.contains(item))
+        {
+            let details = format!("{} ({}): {}", found.kind, found.status, found.detail);
+            reached.tell(
+                &format!("break {}", found.id),
+                &details,
+                serde_json::to_value(&found)?,
+            );
+        }
+    }
+    Ok(())
+}

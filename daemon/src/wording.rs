@@ -1,0 +1,44 @@
+//! What several commands say in the same words.
+
+use crate::output::TextTable;
+use ledger::{Currency, Money};
+use store::intake::IntakeSummary;
+use store::reconciliation::BreakRow;
+
+/// The outcomes of an intake as a sentence of counts.
+pub(crate) fn intake_text(summary: &IntakeSummary) -> String {
+    format!(
+        "received {}: posted {} ({} entries), ignored {}, suspended {}, duplicates {}, conflicts {}, quarantined {}",
+        summary.received,
+        summary.posted,
+        summary.entries,
+        summary.ignored,
+        summary.suspended,
+        summary.duplicates,
+        summary.conflicts,
+        summary.quarantined
+    )
+}
+
+/// Breaks as a table for a terminal.
+pub(crate) fn breaks_table(breaks: &[BreakRow]) -> TextTable {
+    let mut table = TextTable::new(&["break", "kind", "status", "amount", "days", "what is known"]);
+    for found in breaks {
+        table.row(vec![
+            found.id.clone(),
+            found.kind.clone(),
+            found.status.clone(),
+            amount(found.amount, found.currency_id),
+            found.age_days.to_string(),
+            found.detail.clone(),
+        ]);
+    }
+    table
+}
+
+/// Minor units of a stored currency, for people.
+pub(crate) fn amount(amount: i64, currency_id: i64) -> String {
+    Currency::from_numeric(currency_id)
+        .map(|currency| Money::minor(amount, currency).to_string())
+        .unwrap_or_default()
+}
