@@ -12,7 +12,7 @@ mod truth;
 
 use crate::output::{self, Output, TextTable};
 use crate::starter;
-use crate::wording::{breaks_table, intake_text};
+use crate::wording::{amount, breaks_table, intake_text};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -300,7 +300,7 @@ fn cash(control: &Control) -> TextTable {
                 row.breaks,
                 row.difference(),
             ]
-            .map(|amount| breaks::amount(amount, row.currency_id)),
+            .map(|minor| amount(minor, row.currency_id)),
         );
         table.row(cells);
     }

@@ -9,7 +9,6 @@
 //! what must not go on stops the source and says why.
 
 use crate::call::Call;
-use crate::class::class;
 use crate::mapper;
 use crate::metric;
 use anyhow::Context as _;
