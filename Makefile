@@ -28,7 +28,7 @@ corpus: test-tools
 # Small cases of real people's trouble, each judged by a script of its own.
 field: test-tools
 	$(CARGO) build --quiet --package tieout
-	MUST="$(MUST)" .ci/with-services .ci/field $(FIELD)
+	MUST="$(MUST)" .ci/field $(FIELD)
 
 # Faults by seeds that nobody tried before, against the reference ledger, for SECONDS.
 soak: test-tools

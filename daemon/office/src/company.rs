@@ -19,13 +19,19 @@ const MAX_PACK_FILE: u64 = 16 << 20;
 /// An opened company.
 #[derive(Clone, Debug)]
 pub struct Company {
+    /// What `tieout.yaml` says.
     pub config: Arc<Config>,
     /// The folder of `tieout.yaml`.
     pub base: PathBuf,
+    /// The compiled mapping.
     pub program: Arc<Program>,
+    /// What rules are applied in: the entities.
     pub context: Arc<Context>,
+    /// The books.
     pub store: Store,
+    /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Ids for what leaves the house.
     pub ids: Arc<dyn IdGen>,
     /// Files that this process has taken to their end, by size and time of change: a schedule that
     /// looks every few seconds need not read them all again.

@@ -54,7 +54,9 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {
+    /// `sqlite:FILE` or `postgres://user@host/db`.
     pub url: String,
+    /// The server's password.
     pub password: Option<SecretRef>,
     /// How long a writer may stand still in a transaction before PostgreSQL ends it for the others.
     pub stall_seconds: Option<u32>,
@@ -64,6 +66,7 @@ pub struct StoreConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FolderConfig {
+    /// The folder.
     pub folder: PathBuf,
 }
 
@@ -71,10 +74,15 @@ pub struct FolderConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntityConfig {
+    /// Its code in events and books.
     pub entity: String,
+    /// What people call it.
     pub name: String,
+    /// The currency of its books.
     pub functional: String,
+    /// The time zone in which its days begin.
     pub zone: String,
+    /// How its year is divided.
     pub calendar: CalendarConfig,
 }
 
@@ -83,15 +91,24 @@ pub struct EntityConfig {
 #[serde(deny_unknown_fields)]
 pub enum CalendarConfig {
     #[serde(rename = "monthly")]
-    Monthly { first_month: u32 },
+    Monthly {
+        /// 1 to 12.
+        first_month: u32,
+    },
     #[serde(rename = "4-4-5")]
-    FourFourFive { last_month: u32, weekday: String },
+    FourFourFive {
+        /// The month in which a year ends, 1 to 12.
+        last_month: u32,
+        /// The day of the week on which it does.
+        weekday: String,
+    },
 }
 
 /// `{ key: { file: seal-key.pem } }`: an Ed25519 key in PKCS #8; `tieout evidence key` makes one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealConfig {
+    /// Where the private key is kept.
     pub key: SecretRef,
 }
 
@@ -99,6 +116,7 @@ pub struct SealConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileConfig {
+    /// The folder.
     pub folder: PathBuf,
     /// Where the attributes of plain JSON lines stand; without it lines are CloudEvents.
     pub envelope: Option<Envelope>,
@@ -159,6 +177,7 @@ const fn default_batch() -> i64 {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpConfig {
+    /// Where it listens.
     pub listen: SocketAddr,
     /// What senders of events must show as their bearer token; without one, no events are taken.
     pub token: Option<SecretRef>,

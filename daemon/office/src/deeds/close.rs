@@ -14,11 +14,17 @@ use store::evidence::NewSeal;
 /// What a close did.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Closed {
+    /// The entity's code.
     pub entity: String,
+    /// The period's code.
     pub period: String,
+    /// False when it was closed already, or never posted to.
     pub changed: bool,
+    /// Entries of the period.
     pub entries: i64,
+    /// Entries that were numbered now.
     pub numbered: i64,
+    /// Posting batches under the seal.
     pub batches: i64,
 }
 

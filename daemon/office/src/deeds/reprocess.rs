@@ -57,7 +57,9 @@ pub struct Reprocessed {
 /// What changes for one event.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Difference {
+    /// The event's number.
     pub event: i64,
+    /// Its entries' reference.
     pub reference: String,
     /// Entries that are taken back.
     pub back: Vec<i64>,
@@ -68,11 +70,17 @@ pub struct Difference {
 /// What changes in a balance.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Effect {
+    /// The entity's code.
     pub entity: String,
+    /// The period's code.
     pub period: String,
+    /// The account.
     pub account: String,
+    /// ISO 4217 code.
     pub currency: String,
+    /// Minor units.
     pub debit: i64,
+    /// Minor units.
     pub credit: i64,
 }
 
