@@ -1,3 +1,5 @@
 //! What can be asked. A question changes nothing.
 
+pub mod check;
+pub mod connectors;
 pub mod verify;
