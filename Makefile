@@ -22,7 +22,7 @@ test: test-tools
 
 # Other people's files through our formats; their schemas over ours.
 corpus: test-tools
-	$(CARGO) run --quiet --package connectors --example corpus -- $(CORPUS)
+	$(CARGO) run --quiet --package formats --example corpus -- $(CORPUS)
 	CORPUS=$(CORPUS) .ci/judge
 
 # Small cases of real people's trouble, each judged by a script of its own.

@@ -1,11 +1,10 @@
-//! Everything that reaches out: event sources, settlement formats, ERP formats, transports.
+//! Everything that reaches out: event sources, transports, ERP connectors.
 //!
 //! A vendor is a string in a registry: one file beside its kin, two lines in the list above them.
-//! Connectors return values and never see the store. What computes (formats) does not reach out;
-//! what reaches out (sources, transports) does not compute.
+//! Connectors return values and never see the store. What computes does not reach out: the formats
+//! of files are a crate of their own, `formats`, which knows no network.
 
 pub mod erp;
 pub mod secret;
-pub mod settlement;
 pub mod source;
 pub mod transport;

@@ -77,7 +77,8 @@ fn crates_depend_in_one_direction() {
         ("ledger", vec![]),
         ("mappings", vec!["ledger"]),
         ("reconcile", vec!["ledger"]),
-        ("connectors", vec!["ledger"]),
+        ("formats", vec!["ledger"]),
+        ("connectors", vec!["ledger", "formats"]),
         ("store", vec!["ledger"]),
         ("reports", vec!["ledger", "store"]),
         (
@@ -86,6 +87,7 @@ fn crates_depend_in_one_direction() {
                 "ledger",
                 "mappings",
                 "reconcile",
+                "formats",
                 "connectors",
                 "store",
                 "reports",
@@ -97,6 +99,7 @@ fn crates_depend_in_one_direction() {
                 "ledger",
                 "mappings",
                 "reconcile",
+                "formats",
                 "connectors",
                 "store",
                 "reports",
@@ -117,7 +120,7 @@ fn crates_depend_in_one_direction() {
         }
     }
     none(
-        "ledger <- {mappings, reconcile, connectors, store} <- reports <- office <- daemon",
+        "ledger <- {mappings, reconcile, formats <- connectors, store} <- reports <- office <- daemon",
         &broken,
     );
 }
@@ -151,6 +154,7 @@ fn what_computes_does_not_reach_out() {
             "daemon/ledger/src/",
             "daemon/reconcile/src/",
             "mappings/src/",
+            "connectors/formats/src/",
         ];
         if pure.iter().any(|folder| name.starts_with(folder)) {
             for word in [
@@ -168,43 +172,147 @@ fn what_computes_does_not_reach_out() {
         }
     }
     none(
-        "ledger, mappings and reconcile know neither tokio nor sqlx nor files nor the time; each library has its room",
+        "ledger, mappings, reconcile and formats know neither tokio nor sqlx nor files nor the time; each library has its room",
         &broken,
     );
 }
 
+/// Formats that belong to nobody and whose names are words of the trade.
+const OPEN_FORMATS: [&str; 2] = ["csv", "hledger"];
+
+/// The vendors' names: the first word of every registered kind and of every file beside one.
+fn vendors(all: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let kinds = connectors::erp::kinds().map(|kind| kind.id.to_owned());
+    let formats = formats::settlement::KINDS
+        .iter()
+        .map(|kind| kind.id.to_owned());
+    let beside = all.keys().filter_map(|name| {
+        let folders = [
+            "connectors/formats/src/erp/",
+            "connectors/formats/src/settlement/",
+        ];
+        let rest = folders
+            .iter()
+            .find_map(|folder| name.strip_prefix(folder))?;
+        rest.strip_suffix(".rs").map(str::to_owned)
+    });
+    kinds
+        .chain(formats)
+        .chain(beside)
+        .filter_map(|name| Some(name.split(['_', '/']).next()?.to_owned()))
+        .filter(|word| !OPEN_FORMATS.contains(&word.as_str()))
+        .collect()
+}
+
 #[test]
 fn a_vendor_occurs_in_its_file_and_its_registry_line() {
+    let all = files();
+    let vendors = vendors(&all);
+    assert!(!vendors.is_empty());
+    let registries = [
+        "connectors/formats/src/erp.rs",
+        "connectors/formats/src/settlement.rs",
+    ];
     let mut broken = Vec::new();
-    for (vendor, home) in [
-        ("stripe", "connectors/src/settlement/stripe.rs"),
-        ("oracle", "connectors/src/erp/oracle_fusion.rs"),
-        ("camt053", "connectors/src/settlement/camt053.rs"),
-    ] {
-        for (name, text) in files() {
-            let code = name.ends_with(".rs") || name.ends_with(".sql") || name.ends_with(".html");
-            let elsewhere = name == home
-                || ["connectors/src/erp.rs", "connectors/src/settlement.rs"]
-                    .contains(&name.as_str())
-                || name.starts_with("daemon/src/demo/")
-                || name.starts_with("daemon/src/starter")
-                || name.contains("/tests/")
-                || name.contains("/examples/");
-            if !code || elsewhere {
-                continue;
-            }
-            let product = text
-                .split("#[cfg(test)]")
-                .next()
-                .unwrap_or_default()
-                .to_lowercase();
-            if product.contains(vendor) {
+    for (name, text) in &all {
+        let code = name.ends_with(".rs") || name.ends_with(".sql") || name.ends_with(".html");
+        let elsewhere = registries.contains(&name.as_str())
+            || name.starts_with("daemon/src/demo/")
+            || name.starts_with("daemon/src/starter")
+            || name.contains("/tests/")
+            || name.contains("/examples/");
+        if !code || elsewhere {
+            continue;
+        }
+        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let product = product.to_lowercase();
+        for vendor in &vendors {
+            let own = name.starts_with("connectors/") && name.contains(&format!("/{vendor}"));
+            if !own && product.contains(vendor.as_str()) {
                 broken.push(format!("{name} names {vendor}"));
             }
         }
     }
     none(
         "a vendor's name stands in its own file, its registry lines, fixtures and the demo",
+        &broken,
+    );
+}
+
+/// Source text without comments, as words with what follows each.
+fn words(text: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let code = line.split("//").next().unwrap_or_default();
+        let mut rest = code;
+        while let Some(start) = rest.find(|sign: char| sign.is_alphabetic() || sign == '_') {
+            let tail = &rest[start..];
+            let end = tail
+                .find(|sign: char| !sign.is_alphanumeric() && sign != '_')
+                .unwrap_or(tail.len());
+            found.push((&tail[..end], &tail[end..]));
+            rest = &tail[end..];
+        }
+    }
+    found
+}
+
+/// Public traits, and variants of public enums, with the files that declare them.
+fn declared<'t>(name: &'t str, text: &'t str) -> Vec<(&'t str, &'t str, bool)> {
+    let mut found = Vec::new();
+    let mut within: Option<usize> = None;
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        let code = line.trim_start();
+        let word = |text: &'t str| {
+            let end = text.find(|sign: char| !sign.is_alphanumeric() && sign != '_');
+            &text[..end.unwrap_or(text.len())]
+        };
+        if let Some(rest) = code.strip_prefix("pub trait ") {
+            found.push((name, word(rest), true));
+        }
+        if code.starts_with("pub enum ") && code.ends_with('{') {
+            within = Some(indent);
+        } else if within == Some(indent) && code.starts_with('}') {
+            within = None;
+        } else if within.is_some_and(|outer| indent == outer + 4)
+            && code.starts_with(|sign: char| sign.is_ascii_uppercase())
+        {
+            found.push((name, word(code), false));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_public_trait_and_variant_is_used() {
+    let all = files();
+    let sources: Vec<(&String, &String)> = all
+        .iter()
+        .filter(|(name, _)| name.ends_with(".rs"))
+        .collect();
+    let mut times = BTreeMap::<&str, usize>::new();
+    let mut implemented = BTreeSet::new();
+    for (word, after) in sources.iter().flat_map(|(_, text)| words(text)) {
+        *times.entry(word).or_default() += 1;
+        let after = after
+            .strip_prefix('<')
+            .and_then(|rest| Some(rest.split_once('>')?.1))
+            .unwrap_or(after);
+        if after.starts_with(" for ") {
+            implemented.insert(word);
+        }
+    }
+    let mut broken = Vec::new();
+    for (file, word, is_trait) in sources.iter().flat_map(|(name, text)| declared(name, text)) {
+        if times.get(word) == Some(&1) {
+            broken.push(format!("{file}: `{word}` occurs nowhere else"));
+        } else if is_trait && !implemented.contains(word) {
+            broken.push(format!("{file}: nothing implements `{word}`"));
+        }
+    }
+    none(
+        "what is public is used: traits and the variants of enums",
         &broken,
     );
 }
@@ -298,8 +406,8 @@ fn documents_name_files_that_exist() {
 #[test]
 fn every_kind_of_connector_is_documented() {
     let readme = &files()["connectors/README.md"];
-    let kinds = connectors::erp::KINDS.iter().map(|kind| kind.id);
-    let formats = connectors::settlement::KINDS.iter().map(|kind| kind.id);
+    let kinds = connectors::erp::kinds().map(|kind| kind.id);
+    let formats = formats::settlement::KINDS.iter().map(|kind| kind.id);
     let broken: Vec<String> = kinds
         .chain(formats)
         .filter(|id| !readme.contains(&format!("`{id}`")))

@@ -7,6 +7,7 @@ use connectors::secret::SecretRef;
 use connectors::source::envelope::Envelope;
 use connectors::source::{BatchLimit, kafka, redis};
 use connectors::transport::DropConfig;
+use formats::settlement::SettlementKind;
 use ledger::{Calendar, Currency, Entity};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ pub struct Config {
     #[serde(default)]
     pub targets: BTreeMap<String, TargetConfig>,
     /// Where settlement files lie.
-    pub settlement: Option<FolderConfig>,
+    pub settlement: Option<SettlementConfig>,
     /// What is compared with what.
     #[serde(default)]
     pub reconciliations: Vec<reconcile::Plan>,
@@ -60,6 +61,17 @@ pub struct StoreConfig {
     pub password: Option<SecretRef>,
     /// How long a writer may stand still in a transaction before PostgreSQL ends it for the others.
     pub stall_seconds: Option<u32>,
+}
+
+/// `{ folder: settlements, formats: { KIND: { … } } }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettlementConfig {
+    /// Where the files lie.
+    pub folder: PathBuf,
+    /// Options of formats by kind; a kind without any takes its defaults.
+    #[serde(default)]
+    pub formats: BTreeMap<String, serde_json::Value>,
 }
 
 /// A folder.
@@ -213,9 +225,16 @@ impl Config {
         if !(1..=100_000).contains(&self.intake_events) {
             bail!("intake_events takes 1 to 100000");
         }
+        for (kind, options) in self.settlement.iter().flat_map(|found| &found.formats) {
+            let Some(kind) = SettlementKind::find(kind) else {
+                let known = formats::settlement::known();
+                bail!("settlement: there is no format `{kind}`; there are {known}");
+            };
+            kind.open(options.clone()).context("settlement")?;
+        }
         for (name, target) in &self.targets {
             if connectors::erp::ErpKind::find(&target.kind).is_none() {
-                let known: Vec<&str> = connectors::erp::KINDS.iter().map(|kind| kind.id).collect();
+                let known: Vec<&str> = connectors::erp::kinds().map(|kind| kind.id).collect();
                 bail!(
                     "target `{name}`: there is no kind `{}`; there are {}",
                     target.kind,

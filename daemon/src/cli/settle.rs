@@ -1,7 +1,7 @@
 //! `tieout settle`: settlement reports and bank statements.
 
 use crate::output::Output;
-use connectors::settlement::SettlementKind;
+use formats::settlement::{SettlementKind, known};
 use office::Call;
 use office::jobs::settle;
 use std::path::PathBuf;
@@ -12,16 +12,13 @@ pub(crate) async fn run(
     format: Option<&str>,
     output: Output,
 ) -> anyhow::Result<bool> {
-    let kind = match format {
-        None => None,
-        Some(id) => Some(SettlementKind::find(id).ok_or_else(|| {
-            let known: Vec<&str> = connectors::settlement::KINDS
-                .iter()
-                .map(|kind| kind.id)
-                .collect();
-            anyhow::anyhow!("there is no format `{id}`; there are {}", known.join(", "))
-        })?),
-    };
+    let kind =
+        match format {
+            None => None,
+            Some(id) => Some(SettlementKind::find(id).ok_or_else(|| {
+                anyhow::anyhow!("there is no format `{id}`; there are {}", known())
+            })?),
+        };
     let started = call.stamp();
     let outcome = if files.is_empty() {
         settle::run(call).await

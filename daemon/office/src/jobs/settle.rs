@@ -2,7 +2,8 @@
 
 use crate::call::Call;
 use anyhow::Context as _;
-use connectors::settlement::{KINDS, MAX_FILE_BYTES, SettlementKind, SettlementLine, Statement};
+use formats::settlement::{MAX_FILE_BYTES, SettlementKind, SettlementLine, Statement, known};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use store::settlement::{NewFile, NewLine, NewStatement, SettleSummary};
 
@@ -45,7 +46,7 @@ pub async fn take_files(
 ) -> anyhow::Result<Summary> {
     let mut summary = Summary::default();
     for path in files {
-        match read(path, format) {
+        match read(call, path, format) {
             Ok(file) => {
                 let mut tx = call.store.begin().await?;
                 let counts = tx.take_file(&file, &call.stamp()).await?;
@@ -66,7 +67,7 @@ pub async fn take_files(
     Ok(summary)
 }
 
-fn read(path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile> {
+fn read(call: &Call, path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile> {
     let at = || path.display().to_string();
     let length = std::fs::metadata(path).with_context(at)?.len();
     anyhow::ensure!(
@@ -78,14 +79,16 @@ fn read(path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile>
     let kind = format
         .or_else(|| SettlementKind::recognise(&raw))
         .with_context(|| {
-            let known: Vec<&str> = KINDS.iter().map(|kind| kind.id).collect();
             format!(
                 "{}: no format recognises it; name one with --format: {}",
                 at(),
-                known.join(", ")
+                known()
             )
         })?;
-    let statements = kind.parse(&raw).with_context(at)?;
+    let statements = kind
+        .open(options(call, kind))?
+        .parse(&raw)
+        .with_context(at)?;
     let name = path
         .file_name()
         .unwrap_or_default()
@@ -98,6 +101,13 @@ fn read(path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile>
         raw,
         statements,
     })
+}
+
+/// The options of a format, as the configuration has them.
+pub(crate) fn options(call: &Call, kind: &SettlementKind) -> serde_json::Value {
+    let configured = call.config.settlement.as_ref();
+    let own = configured.and_then(|found| found.formats.get(kind.id));
+    own.cloned().unwrap_or_else(|| json!({}))
 }
 
 /// A statement as the store keeps it.

@@ -2,7 +2,7 @@
 
 use crate::jobs::export;
 use crate::{Call, Refusal, RefusalKind};
-use connectors::erp::{ErpKind, KINDS};
+use connectors::erp::ErpKind;
 
 /// A kind of connector.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
@@ -15,8 +15,8 @@ pub struct Kind {
     pub options: &'static str,
 }
 
-impl From<&'static ErpKind> for Kind {
-    fn from(kind: &'static ErpKind) -> Self {
+impl From<ErpKind> for Kind {
+    fn from(kind: ErpKind) -> Self {
         Self {
             kind: kind.id,
             title: kind.title,
@@ -27,7 +27,7 @@ impl From<&'static ErpKind> for Kind {
 
 /// Every kind.
 pub fn kinds() -> Vec<Kind> {
-    KINDS.iter().map(Kind::from).collect()
+    connectors::erp::kinds().map(Kind::from).collect()
 }
 
 /// One kind.

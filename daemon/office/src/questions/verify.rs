@@ -8,7 +8,7 @@
 use crate::call::Call;
 use crate::evidence::seal;
 use crate::jobs::{report, settle};
-use connectors::settlement::SettlementKind;
+use formats::settlement::SettlementKind;
 use ledger::chain::merkle_root;
 use ledger::{Hash, JournalEntry};
 use mappings::Event;
@@ -256,8 +256,9 @@ async fn settlement(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
             ));
             continue;
         }
-        let read = SettlementKind::find(&row.format).map(|kind| kind.parse(&row.raw));
-        let Some(Ok(statements)) = read else {
+        let kind = SettlementKind::find(&row.format);
+        let format = kind.and_then(|kind| kind.open(settle::options(call, kind)).ok());
+        let Some(Ok(statements)) = format.map(|format| format.parse(&row.raw)) else {
             found.failures.push(format!(
                 "settlement file `{}` can no longer be read as {}",
                 row.name, row.format

@@ -9,24 +9,46 @@ use super::{Origin, ParseError, SettlementFormat, SettlementKind, SettlementLine
 use chrono::NaiveDate;
 use csv::StringRecord;
 use ledger::{Currency, Money};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// This format's registration.
-pub const KIND: SettlementKind = SettlementKind {
-    id: "stripe",
-    title: "Stripe payout reconciliation, itemised (CSV)",
-    format: &Stripe,
-};
+pub const KIND: SettlementKind = SettlementKind::of::<Stripe>(
+    "stripe",
+    "Stripe payout reconciliation, itemised (CSV)",
+    "account: stripe\n",
+);
 
-/// All balances of one Stripe account are one account here; transaction ids are unique in it.
-const ACCOUNT: &str = "stripe";
+/// The options.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What the account is called here. All balances of one Stripe account are one account;
+    /// transaction ids are unique in it.
+    #[serde(default = "default_account")]
+    pub account: String,
+}
+
+fn default_account() -> String {
+    "stripe".to_owned()
+}
 
 /// The format.
-#[derive(Clone, Copy, Debug)]
-pub struct Stripe;
+#[derive(Clone, Debug)]
+pub struct Stripe {
+    config: Config,
+}
 
 impl SettlementFormat for Stripe {
-    fn recognises(&self, head: &[u8]) -> bool {
+    type Config = Config;
+
+    const VERSION: i64 = 1;
+
+    fn new(config: Config) -> Self {
+        Self { config }
+    }
+
+    fn recognises(head: &[u8]) -> bool {
         let text = String::from_utf8_lossy(head);
         let first = text.lines().next().unwrap_or_default();
         ["balance_transaction_id", "reporting_category", "gross"]
@@ -58,7 +80,7 @@ impl SettlementFormat for Stripe {
         }
         Ok(groups
             .into_iter()
-            .map(|((payout, currency), group)| group.close(&payout, currency))
+            .map(|((payout, currency), group)| group.close(&self.config.account, &payout, currency))
             .collect())
     }
 }
@@ -70,7 +92,7 @@ struct Group {
 }
 
 impl Group {
-    fn close(self, payout: &str, currency: Currency) -> Statement {
+    fn close(self, account: &str, payout: &str, currency: Currency) -> Statement {
         let days = self
             .lines
             .iter()
@@ -96,7 +118,7 @@ impl Group {
         let signed = paid.map(|paid| if total < 0 { -paid } else { paid });
         Statement {
             origin: Origin::Processor,
-            account: ACCOUNT.to_owned(),
+            account: account.to_owned(),
             identity: if payout.is_empty() {
                 "not paid out yet".into()
             } else {

@@ -7,38 +7,42 @@
 //! can exhaust the stack.
 
 use super::{Origin, ParseError, SettlementFormat, SettlementKind, SettlementLine, Statement};
+use crate::read::xml::{self, Element, MAX_DEPTH, Walk};
 use chrono::NaiveDate;
 use ledger::encode::Encoder;
 use ledger::{Currency, Money};
-use quick_xml::events::{BytesStart, Event};
-use std::cell::Cell;
+use quick_xml::events::Event;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// This format's registration.
-pub const KIND: SettlementKind = SettlementKind {
-    id: "camt053",
-    title: "ISO 20022 bank statement, camt.053 (XML)",
-    format: &Camt053,
-};
+pub const KIND: SettlementKind =
+    SettlementKind::of::<Camt053>("camt053", "ISO 20022 bank statement, camt.053 (XML)", "{}");
 
-const MAX_DEPTH: usize = 64;
+/// No options.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {}
 
 /// The format.
 #[derive(Clone, Copy, Debug)]
 pub struct Camt053;
 
 impl SettlementFormat for Camt053 {
-    fn recognises(&self, head: &[u8]) -> bool {
+    type Config = Config;
+
+    const VERSION: i64 = 1;
+
+    fn new(_config: Config) -> Self {
+        Self
+    }
+
+    fn recognises(head: &[u8]) -> bool {
         String::from_utf8_lossy(head).contains("camt.053.001.")
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
-        let reader = quick_xml::Reader::from_reader(bytes);
-        let mut walk = Walk {
-            reader,
-            bytes,
-            counted: Cell::new((0, 1)),
-        };
+        let mut walk = Walk::new(bytes);
         let mut statements = Vec::new();
         let mut depth = 0usize;
         let mut current: Option<Draft> = None;
@@ -46,7 +50,7 @@ impl SettlementFormat for Camt053 {
             match walk.next()? {
                 Event::Eof => break,
                 Event::Start(start) => {
-                    let name = local(&start);
+                    let name = xml::local(&start);
                     if let Some(draft) = current.as_mut() {
                         let line = walk.line();
                         let element = walk.element(&start, 0)?;
@@ -78,123 +82,6 @@ impl SettlementFormat for Camt053 {
         }
         Ok(statements)
     }
-}
-
-/// An element with its children: only what hangs below one part of a statement is held at a time.
-#[derive(Debug, Default)]
-struct Element {
-    currency: Option<String>,
-    text: String,
-    children: Vec<(String, Element)>,
-}
-
-impl Element {
-    fn child(&self, name: &str) -> Option<&Self> {
-        self.children
-            .iter()
-            .find(|(own, _)| own == name)
-            .map(|(_, child)| child)
-    }
-
-    fn all<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e Self> {
-        self.children
-            .iter()
-            .filter(move |(own, _)| own == name)
-            .map(|(_, child)| child)
-    }
-
-    fn at(&self, path: &[&str]) -> Option<&Self> {
-        path.iter().try_fold(self, |here, name| here.child(name))
-    }
-
-    fn text_at(&self, path: &[&str]) -> Option<&str> {
-        self.at(path)
-            .map(|element| element.text.trim())
-            .filter(|text| !text.is_empty())
-    }
-}
-
-struct Walk<'b> {
-    reader: quick_xml::Reader<&'b [u8]>,
-    bytes: &'b [u8],
-    /// How far lines were counted, and how many there were.
-    counted: Cell<(usize, u64)>,
-}
-
-impl<'b> Walk<'b> {
-    fn next(&mut self) -> Result<Event<'b>, ParseError> {
-        match self.reader.read_event() {
-            Ok(Event::DocType(_)) => Err(self.error("a document type declaration is refused")),
-            Ok(event) => Ok(event),
-            Err(error) => Err(self.error(&format!("no XML: {error}"))),
-        }
-    }
-
-    fn line(&self) -> u64 {
-        let position = usize::try_from(self.reader.buffer_position()).unwrap_or(0);
-        let position = position.min(self.bytes.len());
-        let (from, line) = self.counted.get();
-        let read = self.bytes.get(from..position).unwrap_or_default();
-        let breaks = read.iter().filter(|byte| **byte == b'\n').count();
-        let line = line + u64::try_from(breaks).unwrap_or(0);
-        self.counted.set((position.max(from), line));
-        line
-    }
-
-    fn error(&self, what: &str) -> ParseError {
-        ParseError::new(self.line(), what)
-    }
-
-    fn element(&mut self, start: &BytesStart<'_>, depth: usize) -> Result<Element, ParseError> {
-        if depth > MAX_DEPTH {
-            return Err(self.error("the elements are nested too deeply"));
-        }
-        let currency = start
-            .try_get_attribute("Ccy")
-            .map_err(|error| self.error(&error.to_string()))?
-            .map(|attribute| attribute.value.into_owned());
-        let mut element = Element {
-            currency,
-            ..Element::default()
-        };
-        loop {
-            match self.next()? {
-                Event::Start(start) => {
-                    let name = local(&start);
-                    let child = self.element(&start, depth + 1)?;
-                    element.children.push((name, child));
-                }
-                Event::Empty(start) => element.children.push((local(&start), Element::default())),
-                Event::Text(text) => {
-                    element.text.push_str(&text.xml10_content());
-                }
-                Event::CData(text) => {
-                    element.text.push_str(&text.into_inner());
-                }
-                Event::GeneralRef(reference) => {
-                    let resolved = self.reference(&reference)?;
-                    element.text.push_str(&resolved);
-                }
-                Event::End(_) => return Ok(element),
-                Event::Eof => return Err(self.error("the document ends inside an element")),
-                _ => {}
-            }
-        }
-    }
-
-    fn reference(&self, reference: &quick_xml::events::BytesRef<'_>) -> Result<String, ParseError> {
-        if let Ok(Some(character)) = reference.resolve_char_ref() {
-            return Ok(character.to_string());
-        }
-        let name = reference.to_string();
-        quick_xml::escape::resolve_xml_entity(&name)
-            .map(str::to_owned)
-            .ok_or_else(|| self.error(&format!("the entity `&{name};` is not one of XML's own")))
-    }
-}
-
-fn local(start: &BytesStart<'_>) -> String {
-    start.local_name().as_ref().to_owned()
 }
 
 /// A statement while its parts come in.

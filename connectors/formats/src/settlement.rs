@@ -10,9 +10,17 @@ pub const KINDS: &[SettlementKind] = &[
     stripe::KIND,  // 2 of 2
 ];
 
+use crate::OptionsError;
 use chrono::NaiveDate;
 use ledger::{Currency, Money, MoneyError};
+use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+
+/// The names of all formats, for people.
+pub fn known() -> String {
+    let known: Vec<&str> = KINDS.iter().map(|kind| kind.id).collect();
+    known.join(", ")
+}
 
 /// The largest file that is read: 256 MiB.
 pub const MAX_FILE_BYTES: usize = 256 << 20;
@@ -138,10 +146,23 @@ impl ParseError {
     }
 }
 
-/// A format.
-pub trait SettlementFormat: Sync {
+/// A format of settlement files.
+pub trait SettlementFormat: Debug + Send + Sync + 'static {
+    /// Its options in the configuration.
+    type Config: DeserializeOwned;
+
+    /// Grows whenever a file is read otherwise than before: the books keep it with every file.
+    const VERSION: i64;
+
     /// Whether a file looks like this format: by its first bytes, never by its name.
-    fn recognises(&self, head: &[u8]) -> bool;
+    fn recognises(head: &[u8]) -> bool
+    where
+        Self: Sized;
+
+    /// Takes the options.
+    fn new(config: Self::Config) -> Self
+    where
+        Self: Sized;
 
     /// Reads a whole file.
     ///
@@ -150,26 +171,69 @@ pub trait SettlementFormat: Sync {
     fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError>;
 }
 
-/// A registered format.
+/// A format with its options.
+pub trait Parse: Debug + Send + Sync {
+    /// Reads a whole file, unless it is too large.
+    ///
+    /// # Errors
+    /// [`ParseError`]: nothing of the file is taken.
+    fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError>;
+}
+
+impl<F: SettlementFormat> Parse for F {
+    fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
+        if bytes.len() > MAX_FILE_BYTES {
+            let what = format!(
+                "{} bytes are more than the {MAX_FILE_BYTES} that are read",
+                bytes.len()
+            );
+            return Err(ParseError::new(0, what));
+        }
+        SettlementFormat::parse(self, bytes)
+    }
+}
+
+/// A registered format, before any is configured.
 #[derive(Clone, Copy)]
 pub struct SettlementKind {
     /// The name in the configuration and on the command line.
     pub id: &'static str,
     /// What people call it.
     pub title: &'static str,
-    /// The format.
-    pub format: &'static dyn SettlementFormat,
+    /// Options as YAML, as the documentation shows them.
+    pub example: &'static str,
+    /// The version of its reading.
+    pub version: i64,
+    recognises: fn(&[u8]) -> bool,
+    open: fn(serde_json::Value) -> Result<Box<dyn Parse>, serde_json::Error>,
 }
 
 impl Debug for SettlementKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SettlementKind")
             .field("id", &self.id)
+            .field("version", &self.version)
             .finish_non_exhaustive()
     }
 }
 
 impl SettlementKind {
+    /// The registration of a format.
+    pub const fn of<F: SettlementFormat>(
+        id: &'static str,
+        title: &'static str,
+        example: &'static str,
+    ) -> Self {
+        Self {
+            id,
+            title,
+            example,
+            version: F::VERSION,
+            recognises: F::recognises,
+            open: |options| Ok(Box::new(F::new(serde_json::from_value(options)?))),
+        }
+    }
+
     /// A format by its name.
     pub fn find(id: &str) -> Option<&'static Self> {
         KINDS.iter().find(|kind| kind.id == id)
@@ -178,21 +242,17 @@ impl SettlementKind {
     /// The format that recognises a file.
     pub fn recognise(bytes: &[u8]) -> Option<&'static Self> {
         let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
-        KINDS.iter().find(|kind| kind.format.recognises(head))
+        KINDS.iter().find(|kind| (kind.recognises)(head))
     }
 
-    /// Reads a file, unless it is too large.
+    /// The format with its options.
     ///
     /// # Errors
-    /// [`ParseError`].
-    pub fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
-        if bytes.len() > MAX_FILE_BYTES {
-            let what = format!(
-                "{} bytes are more than the {MAX_FILE_BYTES} that are read",
-                bytes.len()
-            );
-            return Err(ParseError::new(0, what));
-        }
-        self.format.parse(bytes)
+    /// [`OptionsError`] for options that the format does not know.
+    pub fn open(&self, options: serde_json::Value) -> Result<Box<dyn Parse>, OptionsError> {
+        (self.open)(options).map_err(|source| OptionsError {
+            kind: self.id,
+            source,
+        })
     }
 }

@@ -3,13 +3,13 @@
 //! Accounts are named `entity:type:account`; every account and commodity is declared, so that the
 //! strict checks hold. Foreign amounts carry their total in the functional currency (`@@`).
 
-use super::{Artifact, ErpKind, ExportBatch, FileFormat, RenderError};
+use super::{Artifact, ExportBatch, FileFormat, FileKind, RenderError};
 use ledger::{AccountType, Chart, Currency, Line, text};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
 /// This kind's registration.
-pub const KIND: ErpKind = ErpKind::file::<Hledger>("hledger", "hledger journal", "{}");
+pub const KIND: FileKind = FileKind::of::<Hledger>("hledger", "hledger journal", "{}");
 
 /// No options.
 #[derive(Clone, Copy, Debug, Deserialize)]

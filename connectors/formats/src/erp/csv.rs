@@ -6,12 +6,12 @@
 //! of them empty), `currency`; `functional_debit`, `functional_credit`, `functional_currency`,
 //! `rate`; `dimensions` (`name=value`, joined by `;`); `rule`, `mapping` (version), `event` (key).
 
-use super::{Artifact, ErpKind, ExportBatch, ExportEntry, FileFormat, RenderError};
+use super::{Artifact, ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
 use ledger::{Line, Money, Side};
 use serde::Deserialize;
 
 /// This kind's registration.
-pub const KIND: ErpKind = ErpKind::file::<Csv>("csv", "CSV of journal lines", "{}");
+pub const KIND: FileKind = FileKind::of::<Csv>("csv", "CSV of journal lines", "{}");
 
 const HEADER: [&str; 23] = [
     "batch",

@@ -1,6 +1,6 @@
 //! Reads every settlement file below a folder of other people's files and tells what became of it.
 //!
-//! `cargo run -p connectors --example corpus -- FOLDER` prints a line per file that a format
+//! `cargo run -p formats --example corpus -- FOLDER` prints a line per file that a format
 //! recognises. It fails when a format panics, and when fewer files can be read than before: what
 //! cannot be read is listed here with the reason, so that a new refusal shows.
 
@@ -10,7 +10,7 @@
     reason = "this program only tells"
 )]
 
-use connectors::settlement::SettlementKind;
+use formats::settlement::SettlementKind;
 use std::path::{Path, PathBuf};
 
 /// Files that are refused, by the end of their path, and what the refusal says.
@@ -42,7 +42,7 @@ fn main() -> std::process::ExitCode {
             .display()
             .to_string();
         let expected = REFUSED.iter().find(|(end, _)| name.ends_with(end));
-        let (ok, told) = match (kind.parse(&bytes), expected) {
+        let (ok, told) = match (opened(kind).parse(&bytes), expected) {
             (Ok(statements), None) => {
                 let lines: usize = statements
                     .iter()
@@ -50,7 +50,7 @@ fn main() -> std::process::ExitCode {
                     .sum();
                 let verdicts: Vec<String> = statements
                     .iter()
-                    .map(connectors::settlement::Statement::verdict)
+                    .map(formats::settlement::Statement::verdict)
                     .collect();
                 (
                     true,
@@ -73,6 +73,13 @@ fn main() -> std::process::ExitCode {
     }
     println!("{passed} passed, {failed} failed");
     std::process::ExitCode::from(u8::from(failed > 0 || passed == 0))
+}
+
+/// The format with the options of its example.
+#[allow(clippy::expect_used, reason = "the example of every kind opens")]
+fn opened(kind: &SettlementKind) -> Box<dyn formats::settlement::Parse> {
+    let example = serde_saphyr::from_str(kind.example).expect("an example is YAML");
+    kind.open(example).expect("an example opens")
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -6,15 +6,15 @@
 //! the import's parameter. Accounted amounts and the rate are given where the entry is in a foreign
 //! currency. Not run against the live system.
 
-use super::{Artifact, ErpKind, ExportBatch, ExportEntry, FileFormat, RenderError};
+use super::{Artifact, ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
 use ledger::{Line, Money, Side};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 
 /// This kind's registration.
-pub const KIND: ErpKind =
-    ErpKind::file::<OracleFusion>("oracle_fusion", "Oracle Fusion Cloud (FBDI)", EXAMPLE);
+pub const KIND: FileKind =
+    FileKind::of::<OracleFusion>("oracle_fusion", "Oracle Fusion Cloud (FBDI)", EXAMPLE);
 
 const EXAMPLE: &str = r#"ledgers: { us: US Primary Ledger, eu: EU Primary Ledger }
 companies: { us: "101", eu: "201" }

@@ -1,0 +1,222 @@
+//! File formats that ERPs import. Pure: entries in, bytes out.
+//!
+//! The same batch gives the same bytes: no clock, no random name, no order of a hash map. How the
+//! file reaches the ERP is not known here.
+
+pub mod csv; // 1 of 2
+pub mod hledger; // 1 of 2
+pub mod oracle_fusion; // 1 of 2
+
+/// Every file format that this build writes, by name.
+pub const KINDS: &[FileKind] = &[
+    csv::KIND,           // 2 of 2
+    hledger::KIND,       // 2 of 2
+    oracle_fusion::KIND, // 2 of 2
+];
+
+use crate::OptionsError;
+use chrono::{DateTime, Utc};
+use ledger::{Chart, JournalEntry};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// Entries that leave together and are answered together.
+#[derive(Clone, Debug)]
+pub struct ExportBatch {
+    /// The batch's name outside: a UUID.
+    pub id: String,
+    /// Its running number within the target.
+    pub number: i64,
+    /// The target's name.
+    pub target: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// The entries, in the order of the journal.
+    pub entries: Vec<ExportEntry>,
+    /// The chart that the entries' accounts stand in.
+    pub chart: Arc<Chart>,
+}
+
+/// An entry with its number in the journal.
+#[derive(Clone, Debug)]
+pub struct ExportEntry {
+    /// The number.
+    pub id: i64,
+    /// Its document number, without a gap per entity and fiscal year: `eu-2026-000017`.
+    pub document: String,
+    /// The code of its period.
+    pub period: String,
+    /// The entry.
+    pub entry: JournalEntry,
+}
+
+/// What an entity's entries sum to in one currency, in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ControlTotal {
+    /// Entries with a line in this currency.
+    pub entries: i64,
+    /// Lines.
+    pub lines: i64,
+    /// Sum of debits.
+    pub debit: i128,
+    /// Sum of credits.
+    pub credit: i128,
+}
+
+impl ExportBatch {
+    /// Control totals by entity and currency: what the receiver should find.
+    pub fn totals(&self) -> BTreeMap<(String, ledger::Currency), ControlTotal> {
+        let mut totals = BTreeMap::<(String, ledger::Currency), ControlTotal>::new();
+        for item in &self.entries {
+            let entity = &item.entry.header().entity;
+            let mut touched = std::collections::BTreeSet::new();
+            for line in item.entry.lines() {
+                let currency = line.amount.currency();
+                let total = totals.entry((entity.clone(), currency)).or_default();
+                total.entries += i64::from(touched.insert(currency));
+                total.lines += 1;
+                let amount = i128::from(line.amount.amount());
+                match line.side {
+                    ledger::Side::Debit => total.debit += amount,
+                    ledger::Side::Credit => total.credit += amount,
+                }
+            }
+        }
+        totals
+    }
+
+    /// How many lines all entries have.
+    pub fn line_count(&self) -> usize {
+        self.entries
+            .iter()
+            .map(|item| item.entry.lines().len())
+            .sum()
+    }
+
+    /// A file name that says target and number: `tieout-books-000001.csv`.
+    pub fn file_name(&self, ending: &str) -> String {
+        format!("tieout-{}-{:06}.{ending}", self.target, self.number)
+    }
+}
+
+/// What the ERP will read, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// The file's name.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a batch cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The configuration has no counterpart for something in the batch.
+    #[error(
+        "{what} `{name}` has no counterpart in the target; add it to `{option}` of the target's configuration"
+    )]
+    Unknown {
+        /// The kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The option that should hold it.
+        option: &'static str,
+    },
+    /// A library refused.
+    #[error("the batch cannot be written")]
+    Write(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl RenderError {
+    /// Wraps a library's error.
+    pub fn write(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Write(error.into())
+    }
+}
+
+/// A file format, written once: implement this and the rest comes with it.
+pub trait FileFormat: Debug + Send + Sync + 'static {
+    /// Its options in the configuration.
+    type Config: DeserializeOwned;
+
+    /// Takes the options.
+    fn new(config: Self::Config) -> Self
+    where
+        Self: Sized;
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// [`RenderError`].
+    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError>;
+}
+
+/// A file format with its options.
+pub trait Render: Debug + Send + Sync {
+    /// Writes the file. The same batch always gives the same bytes.
+    ///
+    /// # Errors
+    /// [`RenderError`].
+    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError>;
+}
+
+impl<F: FileFormat> Render for F {
+    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError> {
+        FileFormat::render(self, batch)
+    }
+}
+
+/// A registered file format, before any is configured.
+#[derive(Clone, Copy)]
+pub struct FileKind {
+    /// The name in the configuration.
+    pub id: &'static str,
+    /// What people call it.
+    pub title: &'static str,
+    /// Options as YAML, as the documentation shows them.
+    pub example: &'static str,
+    open: fn(serde_json::Value) -> Result<Box<dyn Render>, serde_json::Error>,
+}
+
+impl Debug for FileKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileKind")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FileKind {
+    /// The registration of a format.
+    pub const fn of<F: FileFormat>(
+        id: &'static str,
+        title: &'static str,
+        example: &'static str,
+    ) -> Self {
+        Self {
+            id,
+            title,
+            example,
+            open: |options| Ok(Box::new(F::new(serde_json::from_value(options)?))),
+        }
+    }
+
+    /// A format by its name.
+    pub fn find(id: &str) -> Option<&'static Self> {
+        KINDS.iter().find(|kind| kind.id == id)
+    }
+
+    /// The format with its options.
+    ///
+    /// # Errors
+    /// [`OptionsError`] for options that the format does not know.
+    pub fn open(&self, options: serde_json::Value) -> Result<Box<dyn Render>, OptionsError> {
+        (self.open)(options).map_err(|source| OptionsError {
+            kind: self.id,
+            source,
+        })
+    }
+}

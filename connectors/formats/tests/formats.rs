@@ -1,0 +1,198 @@
+//! Golden files: what each ERP reads, and what each settlement format says.
+//!
+//! `UPDATE=1 cargo test -p formats` rewrites the expected files; read the difference first.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod common;
+
+use common::{case, fixtures};
+use formats::erp::{self, Artifact};
+use formats::settlement::{self, Parse, SettlementKind};
+use ledger::Money;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+/// Compares bytes; shows texts where both are.
+fn golden(path: &Path, found: &[u8]) {
+    if std::env::var("UPDATE").is_ok() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, found).unwrap();
+        return;
+    }
+    let expected = std::fs::read(path).unwrap_or_else(|_| panic!("{} is missing", path.display()));
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    if let (Some(expected), Some(found)) = (text(&expected), text(found)) {
+        assert_eq!(expected, found, "{}", path.display());
+    }
+    assert!(expected == found, "{} differs in its bytes", path.display());
+}
+
+/// What an artifact holds, by name: the members of a ZIP, or the file itself.
+fn held(artifact: &Artifact) -> BTreeMap<String, Vec<u8>> {
+    if !artifact.bytes.starts_with(b"PK\x03\x04") {
+        return BTreeMap::from([(artifact.name.clone(), artifact.bytes.clone())]);
+    }
+    let mut archive =
+        zip::ZipArchive::new(std::io::Cursor::new(artifact.bytes.as_slice())).unwrap();
+    (0..archive.len())
+        .map(|index| {
+            let mut file = archive.by_index(index).unwrap();
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).unwrap();
+            (file.name().unwrap().to_string(), bytes)
+        })
+        .collect()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|item| item.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_kind_renders_its_fixtures() {
+    for kind in erp::KINDS {
+        let cases = fixtures("erp").join(kind.id);
+        for name in names(&cases) {
+            let folder = cases.join(name);
+            let (options, batch) = case(&folder);
+            let format = kind.open(options).unwrap();
+            let artifact = format.render(&batch).unwrap();
+            let again = format.render(&batch).unwrap();
+            assert_eq!(artifact, again, "the same batch, the same bytes");
+            let held = held(&artifact);
+            for (name, bytes) in &held {
+                golden(&folder.join("expected").join(name), bytes);
+            }
+            let expected = names(&folder.join("expected"));
+            assert!(expected.iter().eq(held.keys()), "{expected:?}");
+        }
+    }
+}
+
+#[test]
+fn every_kind_refuses_options_that_it_does_not_know() {
+    let odd = || json!({ "no_such_option": 1 });
+    let example = |text: &str| serde_saphyr::from_str::<Value>(text).unwrap();
+    for kind in erp::KINDS {
+        assert!(kind.open(odd()).is_err(), "{}", kind.id);
+        assert!(kind.open(example(kind.example)).is_ok(), "{}", kind.id);
+    }
+    for kind in settlement::KINDS {
+        assert!(kind.open(odd()).is_err(), "{}", kind.id);
+        assert!(kind.open(example(kind.example)).is_ok(), "{}", kind.id);
+    }
+}
+
+#[test]
+fn every_kind_has_its_own_file() {
+    let source = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("src");
+    let erp: Vec<&str> = erp::KINDS.iter().map(|kind| kind.id).collect();
+    let settlement: Vec<&str> = settlement::KINDS.iter().map(|kind| kind.id).collect();
+    for (folder, ids) in [("erp", erp), ("settlement", settlement)] {
+        assert!(ids.is_sorted(), "the registry of {folder} is in order");
+        for id in ids {
+            let file = source.join(folder).join(format!("{id}.rs"));
+            assert!(file.is_file(), "{} is missing", file.display());
+        }
+    }
+}
+
+#[test]
+fn settlement_files_say_what_is_expected() {
+    for kind in settlement::KINDS {
+        let mut cases = 0;
+        for item in std::fs::read_dir(fixtures("settlements").join(kind.id)).unwrap() {
+            let path = item.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "txt") {
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            let recognised = SettlementKind::recognise(&bytes).map(|kind| kind.id);
+            assert_eq!(recognised, Some(kind.id), "{}", path.display());
+            golden(&path.with_extension("txt"), told(kind, &bytes).as_bytes());
+            cases += 1;
+        }
+        assert!(cases > 0, "format `{}` has no fixtures", kind.id);
+    }
+}
+
+/// The format with its defaults.
+fn opened(kind: &SettlementKind) -> Box<dyn Parse> {
+    kind.open(json!({})).unwrap()
+}
+
+fn told(kind: &SettlementKind, bytes: &[u8]) -> String {
+    let statements = match opened(kind).parse(bytes) {
+        Ok(statements) => statements,
+        Err(error) => return format!("refused: {error}\n"),
+    };
+    let mut text = String::new();
+    for statement in statements {
+        let balance =
+            |money: Option<Money>| money.map_or("-".to_owned(), |money| money.to_string());
+        text.push_str(&format!(
+            "{} {} {} from {} to {}\n  opening {}, closing {}: {}\n",
+            statement.origin.name(),
+            statement.account,
+            statement.identity,
+            statement.from,
+            statement.to,
+            balance(statement.opening),
+            balance(statement.closing),
+            statement.verdict()
+        ));
+        for line in &statement.lines {
+            text.push_str(&format!(
+                "  {} {} gross {} fee {} net {} reference `{}` at {} `{}` ({})\n",
+                line.booked_on,
+                line.kind,
+                line.gross,
+                line.fee,
+                line.net,
+                line.reference,
+                line.position,
+                line.description,
+                line.identity
+            ));
+        }
+    }
+    text
+}
+
+/// Cut and garbled files are refused or read; they never panic.
+#[test]
+fn garbled_settlement_files_never_panic() {
+    let mut rng = fastrand::Rng::with_seed(11);
+    for kind in settlement::KINDS {
+        let format = opened(kind);
+        for item in std::fs::read_dir(fixtures("settlements").join(kind.id)).unwrap() {
+            let bytes = std::fs::read(item.unwrap().path()).unwrap();
+            for _ in 0..300 {
+                let mut garbled = bytes.clone();
+                garbled.truncate(rng.usize(..=bytes.len()));
+                for _ in 0..rng.usize(..6) {
+                    if !garbled.is_empty() {
+                        let at = rng.usize(..garbled.len());
+                        garbled[at] = rng.u8(..);
+                    }
+                }
+                let _either = format.parse(&garbled);
+            }
+        }
+        let deep = format!("{}{}", "camt.053.001.08<a>", "<a>".repeat(100_000));
+        assert!(format.parse(deep.as_bytes()).is_err());
+    }
+}

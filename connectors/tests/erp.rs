@@ -1,0 +1,86 @@
+//! The contract of delivery, kept by every kind of connector.
+
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
+#[path = "../formats/tests/common/mod.rs"]
+mod common;
+
+use common::{case, fixtures};
+use connectors::erp::{Delivery, ErpKind, Host, kinds};
+use connectors::transport::folder::{Config, Folder};
+use formats::erp::Artifact;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+fn host(name: &str) -> (Host, PathBuf) {
+    let path = std::env::temp_dir().join(format!("tieout-{name}-{}", std::process::id()));
+    let _absent = std::fs::remove_dir_all(&path);
+    (
+        Host {
+            drop: Arc::new(Folder::new(&Config { path: path.clone() }, Path::new("/"))),
+        },
+        path,
+    )
+}
+
+#[tokio::test]
+async fn every_kind_keeps_the_contract_of_delivery() {
+    for kind in kinds() {
+        let (host, path) = host(&format!("contract-{}", kind.id));
+        assert!(
+            kind.open(serde_json::json!({ "no_such_option": 1 }), &host)
+                .is_err(),
+            "{}",
+            kind.id
+        );
+        let example: Value = serde_saphyr::from_str(kind.example).unwrap();
+        let connector = kind.open(example, &host).unwrap();
+        connector.check().await.unwrap();
+        let (_, batch) = case(&fixtures("erp").join(kind.id).join("two-currencies"));
+        let artifact = connector.render(&batch).unwrap();
+        for _ in 0..2 {
+            let answer = connector.deliver(&artifact, "{}").await.unwrap();
+            assert!(
+                matches!(answer, Delivery::Accepted(_)),
+                "{}: {answer:?}",
+                kind.id
+            );
+        }
+        let mut names: Vec<String> = std::fs::read_dir(&path)
+            .unwrap()
+            .map(|item| item.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                artifact.name.clone(),
+                format!("{}.manifest.json", artifact.name)
+            ]
+        );
+        let other = Artifact {
+            bytes: b"other".to_vec(),
+            ..artifact
+        };
+        let answer = connector.deliver(&other, "{}").await.unwrap();
+        assert!(
+            matches!(answer, Delivery::Rejected { .. }),
+            "{}: {answer:?}",
+            kind.id
+        );
+        std::fs::remove_dir_all(path).unwrap();
+    }
+}
+
+#[test]
+fn every_file_format_is_a_kind() {
+    let formats: Vec<&str> = formats::erp::KINDS.iter().map(|kind| kind.id).collect();
+    for id in formats {
+        assert!(ErpKind::find(id).is_some(), "{id}");
+    }
+}
