@@ -21,6 +21,7 @@ use crate::clock::{RandomIds, SystemClock};
 use crate::output::{self, Output};
 use crate::{demo, run};
 use clap::{Parser, Subcommand};
+use office::deeds::activate;
 use office::{Call, Company};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -137,6 +138,33 @@ enum Command {
     Verify,
 }
 
+impl Command {
+    /// Whether it needs no more than the right to read the books.
+    const fn only_asks(&self) -> bool {
+        match self {
+            Self::Verify | Self::Trace { .. } | Self::Connectors { .. } | Self::Evidence { .. } => {
+                true
+            }
+            Self::Report { name, .. } => name.is_some(),
+            Self::Breaks { command } => command.only_asks(),
+            Self::Period { command } => command.only_asks(),
+            Self::Quarantine { command } => command.only_asks(),
+            Self::Reprocess(arguments) => arguments.only_asks(),
+            _ => false,
+        }
+    }
+
+    /// Whether it may post what the mapping decides, so that the folder's version is put in force first.
+    const fn posts(&self) -> bool {
+        match self {
+            Self::Ingest { .. } | Self::Post => true,
+            Self::Quarantine { command } => command.posts(),
+            Self::Reprocess(arguments) => !arguments.only_asks(),
+            _ => false,
+        }
+    }
+}
+
 /// Runs what the command line says.
 pub(crate) async fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -197,7 +225,14 @@ async fn dispatch(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow::Result<bool> {
-    let call = &open(config).await?;
+    let call = &if command.only_asks() {
+        open_to_read(config).await?
+    } else {
+        open(config).await?
+    };
+    if command.posts() {
+        activate::activate(call).await?;
+    }
     let done = match command {
         Command::Ingest { files } => intake::ingest(call, files, output).await,
         Command::Post => intake::post_again(call, output).await,
@@ -225,8 +260,16 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
         | Command::Mappings { .. }
         | Command::Run => Ok(true),
     };
-    call.store.close().await;
-    done
+    let closed = call.store.close().await;
+    let done = done?;
+    closed?;
+    Ok(done)
+}
+
+/// Opens the company for a question.
+async fn open_to_read(config: &Path) -> anyhow::Result<Call> {
+    let company = Company::open_to_read(config, Arc::new(SystemClock), Arc::new(RandomIds)).await?;
+    Ok(Call::new(company, actor()))
 }
 
 /// Opens the company for whoever is at the keyboard.

@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clap::Args;
 use ledger::{FixedClock, SequentialIds};
+use office::deeds::activate;
 use office::evidence::seal::write_key;
 use office::jobs::intake::event_files;
 use office::jobs::{export, intake, reconcile, report, settle};
@@ -75,11 +76,12 @@ pub(crate) async fn run(arguments: &Arguments, output: Output) -> anyhow::Result
     )
     .await?;
     let call = Call::new(company, ACTOR);
+    activate::activate(&call).await?;
     let story = chain(&call, arguments.events).await?;
     let found = truth::found(&call).await?;
     let verdicts = truth::compare(&truth, &found);
-    let control = report::control(&call).await?;
-    call.store.close().await;
+    let control = report::control(&call, &call.store.snapshot().await?).await?;
+    call.store.close().await?;
     tell(dir, &story, &verdicts, &control, output)?;
     Ok(verdicts.all_right() && control.failures().is_empty())
 }
@@ -106,6 +108,7 @@ fn clear(dir: &Path) -> anyhow::Result<()> {
         "tieout.db",
         "tieout.db-wal",
         "tieout.db-shm",
+        "tieout.db.lock",
         "truth.json",
     ] {
         let path = dir.join(name);

@@ -11,6 +11,7 @@ use connectors::source::EventSource;
 use connectors::source::kafka::{KafkaSource, Patience};
 use connectors::source::redis::RedisSource;
 use office::config::SourceConfig;
+use office::deeds::activate;
 use office::jobs;
 use office::pipeline::{self, SourceName, Until};
 use office::{Call, class, metric};
@@ -30,6 +31,7 @@ pub(crate) async fn run(call: Call) -> anyhow::Result<()> {
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new()
         .install_recorder()
         .context("metrics cannot be recorded")?;
+    activate::activate(&call).await?;
     jobs::post::after_a_change(&call).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -72,7 +74,7 @@ pub(crate) async fn run(call: Call) -> anyhow::Result<()> {
     }
     // A job that still runs holds this; once it is free, nothing writes any more.
     let _quiet = running.lock().await;
-    call.store.close().await;
+    call.store.close().await?;
     tracing::info!("stopped");
     outcome
 }

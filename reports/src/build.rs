@@ -9,12 +9,17 @@ use crate::ReportError;
 use crate::control::{Control, money};
 use crate::model::{Cell, Column, Report, Row, Table};
 use chrono::{DateTime, Utc};
-use store::Store;
+use store::Snapshot;
 use store::reconciliation::BreakRow;
+
+pub use journal_register::Register;
+
+/// The report that needs the control equation.
+pub const CONTROL: &str = "control";
 
 /// Every report by name.
 pub const NAMES: [&str; 4] = [
-    "control",
+    CONTROL,
     "trial-balance",
     "journal-register",
     "reconciliation",
@@ -41,21 +46,23 @@ impl Subject {
     }
 }
 
-/// Builds a report by its name.
+/// Builds the report on the control equation, which somebody has put together.
 ///
 /// # Errors
 /// [`ReportError`].
-pub async fn build(
-    name: &str,
-    store: &Store,
-    subject: &Subject,
-    control: &Control,
-) -> Result<Report, ReportError> {
+pub fn control(subject: &Subject, control: &Control) -> Result<Report, ReportError> {
+    control_equation::build(subject, control)
+}
+
+/// Builds any other report by its name, from what the books keep.
+///
+/// # Errors
+/// [`ReportError`].
+pub async fn build(name: &str, books: &Snapshot, subject: &Subject) -> Result<Report, ReportError> {
     match name {
-        "control" => control_equation::build(subject, control),
-        "trial-balance" => trial_balance::build(store, subject).await,
-        "journal-register" => journal_register::build(store, subject).await,
-        "reconciliation" => reconciliation_statement::build(store, subject, control).await,
+        "trial-balance" => trial_balance::build(books, subject).await,
+        "journal-register" => journal_register::build(books, subject).await,
+        "reconciliation" => reconciliation_statement::build(books, subject).await,
         other => Err(ReportError::Unknown(other.to_owned())),
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use store::control::{BatchState, EntryTotal, IntakeControl, TargetControl};
 use store::reconciliation::BreakRow;
 use store::runs::RunRow;
-use store::{Store, journal::BalanceRow};
+use store::{Snapshot, journal::BalanceRow};
 
 /// How many runs are told.
 const RUNS: i64 = 20;
@@ -153,12 +153,12 @@ impl Control {
     /// # Errors
     /// [`ReportError::Store`].
     pub async fn read(
-        store: &Store,
+        books: &Snapshot,
         cash: Vec<CashRow>,
         clearing: Vec<ClearingRow>,
     ) -> Result<Self, ReportError> {
-        let totals = store.entry_totals().await?;
-        let statements = store.statements().await?;
+        let totals = books.entry_totals().await?;
+        let statements = books.statements().await?;
         let open_statements = statements
             .iter()
             .filter(|statement| statement.verdict.starts_with("does not close"))
@@ -170,30 +170,30 @@ impl Control {
             })
             .collect();
         let mut control = Self {
-            intake: store.intake_control().await?,
-            strays: store.stray_events().await?,
+            intake: books.intake_control().await?,
+            strays: books.stray_events().await?,
             balance_differences: balance_differences(
-                &store.balances().await?,
-                &store.line_sums().await?,
+                &books.balances().await?,
+                &books.line_sums().await?,
             ),
-            targets: targets(store, &totals).await?,
+            targets: targets(books, &totals).await?,
             totals,
             cash,
             clearing,
-            breaks: store.breaks().await?,
+            breaks: books.breaks().await?,
             open_statements,
             missing: Vec::new(),
-            runs: store.runs(RUNS).await?,
+            runs: books.runs(RUNS).await?,
         };
-        control.missing = control.missing(store).await?;
+        control.missing = control.missing(books).await?;
         Ok(control)
     }
 
-    async fn missing(&self, store: &Store) -> Result<Vec<String>, ReportError> {
+    async fn missing(&self, books: &Snapshot) -> Result<Vec<String>, ReportError> {
         let mut missing = Vec::new();
-        let suspended = store.suspended().await?;
+        let suspended = books.suspended().await?;
         if let Some(first) = suspended.first() {
-            let since = store
+            let since = books
                 .event(first.id)
                 .await?
                 .map(|event| event.occurred_at.date_naive());
@@ -203,7 +203,7 @@ impl Control {
                 since.map(|day| day.to_string()).unwrap_or_default()
             ));
         }
-        let quarantined = store.quarantined().await?;
+        let quarantined = books.quarantined().await?;
         if let Some(first) = quarantined.first() {
             missing.push(format!(
                 "{} in quarantine, the first in {} at {}",
@@ -370,11 +370,11 @@ fn balance_differences(balances: &[BalanceRow], sums: &[BalanceRow]) -> Vec<Stri
     differences
 }
 
-async fn targets(store: &Store, totals: &[EntryTotal]) -> Result<Vec<TargetLine>, ReportError> {
-    let states = store.batch_states().await?;
-    let exported = store.exported_totals().await?;
+async fn targets(books: &Snapshot, totals: &[EntryTotal]) -> Result<Vec<TargetLine>, ReportError> {
+    let states = books.batch_states().await?;
+    let exported = books.exported_totals().await?;
     let mut lines = Vec::new();
-    for counts in store.target_control().await? {
+    for counts in books.target_control().await? {
         let sum = |kinds: &[Option<i64>]| -> i64 {
             let own =
                 |state: &&BatchState| state.target == counts.target && kinds.contains(&state.state);

@@ -103,8 +103,8 @@ pub fn parquet(report: &crate::model::Report) -> Result<Vec<u8>, ReportError> {
             ColumnKind::Text => {
                 let words: Vec<Option<String>> = cells
                     .map(|cell| match cell {
-                        Some(Cell::Text(text)) => Some(text.clone()),
-                        _ => None,
+                        Some(cell) => cell.words().map(str::to_owned),
+                        None => None,
                     })
                     .collect();
                 Column::new(column.name.into(), words)

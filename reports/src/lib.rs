@@ -33,6 +33,9 @@ pub enum ReportError {
     /// A stored currency that ISO 4217 does not know.
     #[error("a stored currency is unknown")]
     Currency(#[from] ledger::MoneyError),
+    /// A table with more rows than the format takes.
+    #[error("`{0}` has more than the {1} rows that a sheet takes; take csv or json")]
+    TooLong(&'static str, u32),
     /// A renderer failed.
     #[error("the report cannot be written as {format}: {what}")]
     Render {

@@ -1,6 +1,8 @@
 //! What a report is, before anybody decides how it looks.
 
+use crate::build::Register;
 use ledger::Money;
+use std::sync::Arc;
 
 /// A report.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,8 @@ pub struct Report {
     pub pictures: Vec<String>,
     /// The tables.
     pub tables: Vec<Table>,
+    /// Rows that come after those of the last table, and are read while they are written.
+    pub more: Option<Register>,
 }
 
 /// A table.
@@ -85,6 +89,10 @@ pub enum Cell {
     Empty,
     /// Words.
     Text(String),
+    /// Words that are always the same.
+    Word(&'static str),
+    /// Words that many rows share.
+    Name(Arc<str>),
     /// A whole number.
     Count(i64),
     /// An amount with its sign.
@@ -95,6 +103,16 @@ impl Cell {
     /// Words.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
+    }
+
+    /// Its words, where it holds words.
+    pub fn words(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Word(word) => Some(word),
+            Self::Name(name) => Some(name),
+            Self::Empty | Self::Count(_) | Self::Amount(_) => None,
+        }
     }
 
     /// An amount, or nothing where it is zero.

@@ -8,6 +8,9 @@ mod xlsx;
 use crate::ReportError;
 use crate::model::Report;
 use ledger::Money;
+use std::fmt::Write as _;
+use std::io::Write;
+use store::Snapshot;
 
 /// The formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,20 +53,71 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// Renders a report.
+    /// Writes a report; rows that a table does not hold are read from the books meanwhile.
     ///
     /// # Errors
-    /// [`ReportError::Render`].
-    pub fn render(self, report: &Report) -> Result<Vec<u8>, ReportError> {
+    /// [`ReportError`] of who reads or of who writes.
+    pub async fn write(
+        self,
+        report: &Report,
+        books: &Snapshot,
+        out: &mut (dyn Write + Send),
+    ) -> Result<(), ReportError> {
         match self {
-            Self::Html => html::render(report),
-            Self::Csv => csv::render(report),
-            Self::Json => json::render(report),
-            Self::Xlsx => xlsx::render(report),
+            Self::Html => html::write(report, books, out).await,
+            Self::Csv => csv::write(report, books, out).await,
+            Self::Json => json::write(report, books, out).await,
+            Self::Xlsx => xlsx::write(report, books, out).await,
             #[cfg(feature = "parquet")]
-            Self::Parquet => crate::frame::parquet(report),
+            Self::Parquet => parquet(report, books, out).await,
         }
     }
+}
+
+/// Parquet is written from columns, so all rows are held.
+#[cfg(feature = "parquet")]
+async fn parquet(
+    report: &Report,
+    books: &Snapshot,
+    out: &mut (dyn Write + Send),
+) -> Result<(), ReportError> {
+    let mut whole = report.clone();
+    for (table, held) in report.tables.iter().zip(&mut whole.tables) {
+        held.rows.clear();
+        let mut hold = |row: &crate::model::Row| {
+            held.rows.push(row.clone());
+            Ok(())
+        };
+        report.each_row(table, books, &mut hold).await?;
+    }
+    let bytes = crate::frame::parquet(&whole)?;
+    out.write_all(&bytes).map_err(failed("Parquet"))
+}
+
+/// What a renderer says when something fails.
+fn failed<E: std::fmt::Display>(format: &'static str) -> impl Fn(E) -> ReportError {
+    move |error| ReportError::Render {
+        format,
+        what: error.to_string(),
+    }
+}
+
+/// `-1234.50` for machines: as the decimal is written, without making one.
+fn plain(money: Money, text: &mut String) {
+    let amount = money.amount().unsigned_abs();
+    let places = money.currency().exponent();
+    let units = 10_u64.saturating_pow(places);
+    if money.amount() < 0 {
+        text.push('-');
+    }
+    let written = if places == 0 {
+        write!(text, "{amount}")
+    } else {
+        let width = usize::try_from(places).unwrap_or(0);
+        write!(text, "{}.{:0width$}", amount / units, amount % units)
+    };
+    // A text takes whatever is written into it.
+    let _always = written;
 }
 
 /// `-1,234.50` for people.
@@ -100,6 +154,19 @@ pub fn thousands(digits: &str) -> String {
 mod tests {
     use super::*;
     use ledger::Currency;
+
+    #[test]
+    fn amounts_are_written_as_their_decimals_are() {
+        for code in ["EUR", "JPY", "KWD"] {
+            let currency = Currency::from_code(code).unwrap();
+            for amount in [0, 1, -1, 99, -100, 1_000, 123_456_789, i64::MAX, i64::MIN] {
+                let money = Money::minor(amount, currency);
+                let mut text = String::new();
+                plain(money, &mut text);
+                assert_eq!(text, money.to_decimal().to_string(), "{amount} {code}");
+            }
+        }
+    }
 
     #[test]
     fn amounts_are_grouped() {

@@ -4,14 +4,15 @@ use crate::config::Config;
 use crate::evidence::seal::Signer;
 use crate::mapper::Mapper;
 use anyhow::Context as _;
-use connectors::secret::SecretRef;
-use ledger::{Clock, IdGen};
+use connectors::secret::{Secret, SecretRef};
+use ledger::{Clock, Entity, IdGen};
 use mappings::{Context, Pack, Program};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
-use store::Store;
+use store::runs::RunRow;
+use store::{Store, StoreError};
 
 /// The largest file of a pack: 16 MiB.
 const MAX_PACK_FILE: u64 = 16 << 20;
@@ -41,7 +42,7 @@ pub struct Company {
 }
 
 impl Company {
-    /// Opens the company of a configuration file, with the clock and the ids that it is handed.
+    /// Opens the company of a configuration file to work on it, with the clock and the ids that it is handed.
     ///
     /// # Errors
     /// When the configuration, the mapping or the books cannot be read.
@@ -51,52 +52,66 @@ impl Company {
         ids: Arc<dyn IdGen>,
         actor: &str,
     ) -> anyhow::Result<Self> {
-        let config = Config::read(path)?;
-        let base = path.parent().unwrap_or(Path::new("")).to_owned();
-        let (_, program) = compile(&base.join(&config.mapping))?;
-        let entities = config.entities()?;
-        let password = config
-            .store
-            .password
-            .as_ref()
-            .map(SecretRef::read)
-            .transpose()?;
-        let url = store_url(&config.store.url, &base);
-        let stall = config
+        let read = ReadIn::from(path)?;
+        let stall = read
+            .config
             .store
             .stall_seconds
             .map_or(store::STALL, |seconds| Duration::from_secs(seconds.into()));
-        let store = Store::open_with(
-            &url,
-            password.as_ref().map(connectors::secret::Secret::reveal),
-            stall,
-        )
-        .await
-        .with_context(|| format!("the books at `{}` cannot be opened", config.store.url))?;
-        let now = clock.now();
+        let (url, password) = read.books()?;
+        let store = Store::open_with(&url, password.as_ref().map(Secret::reveal), stall)
+            .await
+            .with_context(|| read.unopened())?;
         let mut tx = store.begin().await?;
-        tx.set_up(&entities, program.chart.accounts()).await?;
-        if tx
-            .activate_mapping(&program.pack, program.version, now, actor)
-            .await?
-        {
-            tracing::info!(mapping.version = %program.version, "a new mapping version is in force");
-        }
+        tx.set_up(&read.entities, read.program.chart.accounts())
+            .await?;
         tx.commit().await?;
-        let context = Context {
-            entities: entities.into_iter().map(|e| (e.code.clone(), e)).collect(),
+        let company = read.company(store, clock, ids);
+        if !company.store.was_whole() {
+            company.record_loss(actor).await?;
+        }
+        Ok(company)
+    }
+
+    /// Opens the company of a configuration file for questions alone: with the right to read its books and no
+    /// other.
+    ///
+    /// # Errors
+    /// When the configuration, the mapping or the books cannot be read.
+    pub async fn open_to_read(
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGen>,
+    ) -> anyhow::Result<Self> {
+        let read = ReadIn::from(path)?;
+        let (url, password) = read.books()?;
+        let opened = Store::open_to_read(&url, password.as_ref().map(Secret::reveal)).await;
+        let store = match opened {
+            Err(StoreError::NoBooks) if url.starts_with("sqlite:") => {
+                tracing::warn!(books = %read.config.store.url, "there is no such file yet: the books are empty");
+                Store::empty().await?
+            }
+            opened => opened.with_context(|| read.unopened())?,
         };
-        Ok(Self {
-            config: Arc::new(config),
-            base,
-            program: Arc::new(program),
-            context: Arc::new(context),
-            store,
-            clock,
-            ids,
-            taken: Arc::default(),
-            mapper: Arc::default(),
-        })
+        Ok(read.company(store, clock, ids))
+    }
+
+    /// Whoever goes on with books whose end may be missing leaves a trace of it.
+    async fn record_loss(&self, actor: &str) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let run = RunRow {
+            id: 0,
+            job: "open".to_owned(),
+            actor: actor.to_owned(),
+            started_at: now,
+            finished_at: now,
+            succeeded: false,
+            summary: "the file of the books was not closed by whoever wrote it and its log is not beside it: what was written last may be missing".to_owned(),
+        };
+        tracing::error!(books = %self.config.store.url, "{}", run.summary);
+        let mut tx = self.store.begin().await?;
+        tx.record_run(&run).await?;
+        Ok(tx.commit().await?)
     }
 
     /// The workers that parse and map.
@@ -122,6 +137,58 @@ impl Company {
     /// A path of the configuration.
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.base.join(relative)
+    }
+}
+
+/// What the files of a company say, before its books are opened.
+struct ReadIn {
+    config: Config,
+    base: PathBuf,
+    program: Program,
+    entities: Vec<Entity>,
+}
+
+impl ReadIn {
+    fn from(path: &Path) -> anyhow::Result<Self> {
+        let config = Config::read(path)?;
+        let base = path.parent().unwrap_or(Path::new("")).to_owned();
+        let (_, program) = compile(&base.join(&config.mapping))?;
+        let entities = config.entities()?;
+        Ok(Self {
+            config,
+            base,
+            program,
+            entities,
+        })
+    }
+
+    /// Where the books are, and the password to them.
+    fn books(&self) -> anyhow::Result<(String, Option<Secret>)> {
+        let password = self.config.store.password.as_ref();
+        let password = password.map(SecretRef::read).transpose()?;
+        Ok((store_url(&self.config.store.url, &self.base), password))
+    }
+
+    fn unopened(&self) -> String {
+        format!("the books at `{}` cannot be opened", self.config.store.url)
+    }
+
+    fn company(self, store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdGen>) -> Company {
+        let entities = self.entities.into_iter().map(|e| (e.code.clone(), e));
+        let context = Context {
+            entities: entities.collect(),
+        };
+        Company {
+            config: Arc::new(self.config),
+            base: self.base,
+            program: Arc::new(self.program),
+            context: Arc::new(context),
+            store,
+            clock,
+            ids,
+            taken: Arc::default(),
+            mapper: Arc::default(),
+        }
     }
 }
 

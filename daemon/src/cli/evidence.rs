@@ -9,6 +9,7 @@ use office::evidence::{bundle, check, seal};
 use serde_json::json;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
+use store::Snapshot;
 use store::evidence::SealRow;
 
 #[derive(Debug, Subcommand)]
@@ -146,22 +147,23 @@ fn verify(
 
 /// What needs the books.
 pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyhow::Result<bool> {
+    let books = &call.store.snapshot().await?;
     match command {
-        Command::List => list(call, output).await,
+        Command::List => list(books, output).await,
         Command::Export {
             period,
             entity,
             output: file,
         } => {
-            let seal = chosen(call, period, entity.as_deref()).await?;
+            let seal = chosen(books, period, entity.as_deref()).await?;
             let Some(file) = file else {
                 let mut bytes = Vec::new();
-                bundle::write(call, &seal, &mut bytes).await?;
+                bundle::write(books, &seal, &mut bytes).await?;
                 output.bytes(&bytes)?;
                 return Ok(true);
             };
             let mut out = BufWriter::new(std::fs::File::create(file)?);
-            let entries = bundle::write(call, &seal, &mut out).await?;
+            let entries = bundle::write(books, &seal, &mut out).await?;
             let value = json!({ "bundle": file, "entity": seal.entity, "period": seal.period, "entries": entries });
             let text = format!(
                 "{}: {entries} entries of {} of `{}`; check it with `tieout evidence verify {}`",
@@ -177,11 +179,11 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
             entry,
             output: file,
         } => {
-            let seals = call.store.seals().await?;
+            let seals = books.seals().await?;
             let Some(last) = seals.last() else {
                 bail!("nothing is sealed yet; `tieout period close` seals");
             };
-            let proof = bundle::prove(call, *entry, last).await?;
+            let proof = bundle::prove(books, *entry, last).await?;
             let text = serde_json::to_string_pretty(&proof)? + "\n";
             match file {
                 Some(path) => std::fs::write(path, text)?,
@@ -193,10 +195,10 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
     }
 }
 
-async fn list(call: &Call, output: Output) -> anyhow::Result<bool> {
+async fn list(books: &Snapshot, output: Output) -> anyhow::Result<bool> {
     let mut table = TextTable::new(&["entity", "period", "batches", "sealed at", "by", "key"]);
     let mut values = Vec::new();
-    for seal in call.store.seals().await? {
+    for seal in books.seals().await? {
         table.row(vec![
             seal.entity.clone(),
             seal.period.clone(),
@@ -215,8 +217,8 @@ async fn list(call: &Call, output: Output) -> anyhow::Result<bool> {
 }
 
 /// The newest seal of a period.
-async fn chosen(call: &Call, period: &str, entity: Option<&str>) -> anyhow::Result<SealRow> {
-    let mut seals = call.store.seals().await?;
+async fn chosen(books: &Snapshot, period: &str, entity: Option<&str>) -> anyhow::Result<SealRow> {
+    let mut seals = books.seals().await?;
     seals.retain(|seal| seal.period == period && entity.is_none_or(|entity| entity == seal.entity));
     let entities: std::collections::BTreeSet<&str> =
         seals.iter().map(|seal| seal.entity.as_str()).collect();

@@ -26,6 +26,13 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether it needs no more than the right to read the books.
+    pub(crate) const fn only_asks(&self) -> bool {
+        matches!(self, Self::List)
+    }
+}
+
 pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyhow::Result<bool> {
     match command {
         Command::List => list(call, output).await,
@@ -35,7 +42,7 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
 }
 
 async fn list(call: &Call, output: Output) -> anyhow::Result<bool> {
-    let periods = call.store.periods().await?;
+    let periods = call.store.snapshot().await?.periods().await?;
     let mut table = TextTable::new(&["entity", "period", "from", "to", "state"]);
     for row in &periods {
         table.row(vec![

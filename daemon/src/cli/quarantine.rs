@@ -48,6 +48,18 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether it needs no more than the right to read the books.
+    pub(crate) const fn only_asks(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::Show { .. })
+    }
+
+    /// Whether it may post.
+    pub(crate) const fn posts(&self) -> bool {
+        matches!(self, Self::Replay { .. })
+    }
+}
+
 pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyhow::Result<bool> {
     match command {
         Command::List { all } => list(call, *all, output).await,
@@ -59,17 +71,18 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
 
 async fn one(call: &Call, id: i64) -> anyhow::Result<QuarantineItem> {
     ensure!(id > 0, "numbers begin with 1");
-    let mut found = call.store.quarantine(Some(id)).await?;
+    let mut found = call.store.snapshot().await?.quarantine(Some(id)).await?;
     found.pop().with_context(|| {
         format!("there is no {id} in quarantine; `tieout quarantine list` shows what there is")
     })
 }
 
 async fn list(call: &Call, all: bool, output: Output) -> anyhow::Result<bool> {
+    let books = call.store.snapshot().await?;
     let items = if all {
-        call.store.quarantine(None).await?
+        books.quarantine(None).await?
     } else {
-        call.store.quarantined().await?
+        books.quarantined().await?
     };
     let mut table = TextTable::new(&[
         "number",
@@ -160,7 +173,7 @@ fn read_again(call: &Call, item: &QuarantineItem) -> anyhow::Result<RawEvent> {
 async fn replay(call: &Call, id: Option<i64>, output: Output) -> anyhow::Result<bool> {
     let items = match id {
         Some(id) => vec![one(call, id).await?],
-        None => call.store.quarantine(None).await?,
+        None => call.store.snapshot().await?.quarantine(None).await?,
     };
     let started = call.stamp();
     let writer = Writer::new(&call.store);

@@ -3,6 +3,7 @@
 use crate::output::Output;
 use office::Call;
 use office::jobs::{self, report};
+use std::io::Write as _;
 use std::path::Path;
 
 pub(crate) async fn run(
@@ -25,12 +26,15 @@ pub(crate) async fn run(
     let Some(format) = reports::Format::from_name(format) else {
         anyhow::bail!("there is no format `{format}`; there are html, xlsx, csv, json");
     };
-    let control = report::control(call).await?;
-    let built = reports::build(name, &call.store, &report::subject(call), &control).await?;
-    let bytes = format.render(&built)?;
+    let books = call.store.snapshot().await?;
+    let built = report::build(call, &books, name).await?;
     match file {
-        Some(path) => std::fs::write(path, bytes)?,
-        None => output.bytes(&bytes)?,
+        Some(path) => report::write(&built, format, &books, path).await?,
+        None => {
+            let mut out = std::io::BufWriter::new(std::io::stdout());
+            format.write(&built, &books, &mut out).await?;
+            out.flush()?;
+        }
     }
     Ok(true)
 }

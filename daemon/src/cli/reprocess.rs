@@ -24,6 +24,13 @@ pub(crate) struct Arguments {
     why: Option<String>,
 }
 
+impl Arguments {
+    /// Whether it needs no more than the right to read the books.
+    pub(crate) const fn only_asks(&self) -> bool {
+        !self.post
+    }
+}
+
 pub(crate) async fn run(
     call: &Call,
     arguments: &Arguments,

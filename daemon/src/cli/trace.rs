@@ -12,6 +12,7 @@ use ledger::text;
 use office::Call;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use store::Snapshot;
 use store::export::DeliveryKind;
 use store::settlement::LineRow;
 
@@ -38,11 +39,12 @@ impl Reached {
 }
 
 pub(crate) async fn run(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
+    let books = &call.store.snapshot().await?;
     let mut reached = Reached::default();
-    find(call, id, &mut reached).await?;
-    let lines = call.store.settlement_lines("processor").await?;
-    let bank = call.store.settlement_lines("bank").await?;
-    follow(call, &lines, &mut reached).await?;
+    find(books, id, &mut reached).await?;
+    let lines = books.settlement_lines("processor").await?;
+    let bank = books.settlement_lines("bank").await?;
+    follow(books, &lines, &mut reached).await?;
     let nothing = reached.events.is_empty()
         && reached.entries.is_empty()
         && reached.items.is_empty()
@@ -54,21 +56,20 @@ pub(crate) async fn run(call: &Call, id: &str, output: Output) -> anyhow::Result
         );
     }
     for event in reached.events.clone() {
-        tell_event(call, event, &mut reached).await?;
+        tell_event(books, event, &mut reached).await?;
     }
     for entry in reached.entries.clone() {
-        tell_entry(call, entry, &mut reached).await?;
+        tell_entry(books, entry, &mut reached).await?;
     }
     tell_lines(&lines, &bank, &mut reached);
-    tell_breaks(call, &mut reached).await?;
+    tell_breaks(books, &mut reached).await?;
     let text = std::mem::take(&mut reached.text);
     output.result(&reached.value, &text)?;
     Ok(true)
 }
 
 /// Whatever the id may mean.
-async fn find(call: &Call, id: &str, reached: &mut Reached) -> anyhow::Result<()> {
-    let store = &call.store;
+async fn find(books: &Snapshot, id: &str, reached: &mut Reached) -> anyhow::Result<()> {
     let number = id
         .strip_prefix("entry:")
         .unwrap_or(id)
@@ -77,15 +78,15 @@ async fn find(call: &Call, id: &str, reached: &mut Reached) -> anyhow::Result<()
         .unwrap_or_default();
     if let Ok(number) = number.parse::<i64>()
         && number > 0
-        && store.entry(number).await?.is_some()
+        && books.entry(number).await?.is_some()
     {
         reached.entries.insert(number);
     }
-    reached.events.extend(store.events_named(id).await?);
+    reached.events.extend(books.events_named(id).await?);
     reached
         .entries
-        .extend(store.entries_by_reference(id).await?);
-    for line in store.settlement_lines_named(id).await? {
+        .extend(books.entries_by_reference(id).await?);
+    for line in books.settlement_lines_named(id).await? {
         if line.payout == id {
             reached.payouts.insert(line.payout.clone());
         } else {
@@ -100,14 +101,14 @@ async fn find(call: &Call, id: &str, reached: &mut Reached) -> anyhow::Result<()
             ));
         }
     }
-    for found in store.breaks().await? {
+    for found in books.breaks().await? {
         if found.id == id {
             reached
                 .items
                 .extend(found.items.split(' ').map(str::to_owned));
         }
     }
-    if let Some(batch) = store.batch_by_uuid(id).await? {
+    if let Some(batch) = books.batch_by_uuid(id).await? {
         let details = format!(
             "number {} of target {}, entries {} to {} ({} entries, {} lines)\nartifact {} sha256 {}",
             batch.number,
@@ -126,8 +127,7 @@ async fn find(call: &Call, id: &str, reached: &mut Reached) -> anyhow::Result<()
 }
 
 /// From entries to matched items, from settlement lines to payouts, from payouts to the bank.
-async fn follow(call: &Call, lines: &[LineRow], reached: &mut Reached) -> anyhow::Result<()> {
-    let store = &call.store;
+async fn follow(books: &Snapshot, lines: &[LineRow], reached: &mut Reached) -> anyhow::Result<()> {
     for item in reached.items.clone() {
         if let Some(entry) = item
             .strip_prefix("entry:")
@@ -140,7 +140,7 @@ async fn follow(call: &Call, lines: &[LineRow], reached: &mut Reached) -> anyhow
         if let Some(payout) = item.strip_prefix("payout:") {
             reached.payouts.insert(payout.to_owned());
         }
-        for related in store.related_items(&item).await? {
+        for related in books.related_items(&item).await? {
             if let Some(entry) = related
                 .item
                 .strip_prefix("entry:")
@@ -154,14 +154,14 @@ async fn follow(call: &Call, lines: &[LineRow], reached: &mut Reached) -> anyhow
         }
     }
     for event in reached.events.clone() {
-        reached.entries.extend(store.entries_of_event(event).await?);
+        reached.entries.extend(books.entries_of_event(event).await?);
     }
     for entry in reached.entries.clone() {
-        if let Some(stored) = store.entry(entry).await? {
+        if let Some(stored) = books.entry(entry).await? {
             reached.events.insert(stored.event_id);
             let count = stored.entry.as_ref().map_or(0, |entry| entry.lines().len());
             for line_no in 1..=count {
-                for related in store
+                for related in books
                     .related_items(&format!("entry:{entry}/{line_no}"))
                     .await?
                 {
@@ -181,15 +181,15 @@ async fn follow(call: &Call, lines: &[LineRow], reached: &mut Reached) -> anyhow
         }
     }
     for payout in reached.payouts.clone() {
-        for related in store.related_items(&format!("payout:{payout}")).await? {
+        for related in books.related_items(&format!("payout:{payout}")).await? {
             reached.items.insert(related.item);
         }
     }
     Ok(())
 }
 
-async fn tell_event(call: &Call, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
-    let Some(event) = call.store.event(id).await? else {
+async fn tell_event(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
+    let Some(event) = books.event(id).await? else {
         return Ok(());
     };
     let outcome = match event.outcome {
@@ -227,8 +227,8 @@ async fn tell_event(call: &Call, id: i64, reached: &mut Reached) -> anyhow::Resu
     Ok(())
 }
 
-async fn tell_entry(call: &Call, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
-    if let Some(stored) = call.store.entry(id).await? {
+async fn tell_entry(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
+    if let Some(stored) = books.entry(id).await? {
         let details = match &stored.entry {
             Ok(entry) => format!(
                 "{}mapping {}\nhash {}",
@@ -246,7 +246,7 @@ async fn tell_entry(call: &Call, id: i64, reached: &mut Reached) -> anyhow::Resu
             value,
         );
     }
-    for batch in call.store.batches_of_entry(id).await? {
+    for batch in books.batches_of_entry(id).await? {
         let state = DeliveryKind::name_of(batch.state);
         let details = format!(
             "batch {}\n{} {}",
@@ -319,8 +319,8 @@ fn tell_lines(lines: &[LineRow], bank: &[LineRow], reached: &mut Reached) {
     }
 }
 
-async fn tell_breaks(call: &Call, reached: &mut Reached) -> anyhow::Result<()> {
-    for found in call.store.breaks().await? {
+async fn tell_breaks(books: &Snapshot, reached: &mut Reached) -> anyhow::Result<()> {
+    for found in books.breaks().await? {
         if found
             .items
             .split(' ')

@@ -26,9 +26,9 @@ impl Planted {
 
 /// Everything out of the ordinary that the books know.
 pub(crate) async fn found(call: &Call) -> anyhow::Result<Vec<Planted>> {
-    let store = &call.store;
+    let books = call.store.snapshot().await?;
     let mut found = Vec::new();
-    for row in store.repetitions().await? {
+    for row in books.repetitions().await? {
         let kind = if row.kind == 1 {
             "duplicate"
         } else {
@@ -36,23 +36,23 @@ pub(crate) async fn found(call: &Call) -> anyhow::Result<Vec<Planted>> {
         };
         found.push(Planted::new(kind, event_id(&row.payload)));
     }
-    for row in store.quarantined().await? {
+    for row in books.quarantined().await? {
         let file = row.partition_name.split('@').next().unwrap_or_default();
         found.push(Planted::new(
             "quarantined",
             format!("{file}:{}", row.position),
         ));
     }
-    for row in store.suspended().await? {
+    for row in books.suspended().await? {
         found.push(Planted::new("suspended", event_id(&row.payload)));
     }
-    for row in store.breaks().await? {
+    for row in books.breaks().await? {
         found.push(Planted {
             kind: row.kind,
             name: row.reference,
         });
     }
-    for statement in store.statements().await? {
+    for statement in books.statements().await? {
         if statement.verdict.starts_with("does not close") {
             found.push(Planted::new("statement", statement.identity));
         }

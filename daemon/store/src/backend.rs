@@ -1,17 +1,12 @@
 //! The two databases and the few lines that let one body serve both.
 
+use crate::file::BookFile;
 use crate::keys::SharedKeys;
 use futures_util::lock::{Mutex, OwnedMutexGuard};
 use ledger::Class;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
-use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// How long one who writes may do nothing, when the configuration does not say.
-pub const STALL: Duration = Duration::from_secs(30);
 
 /// How many times as long a single statement may take.
 const STATEMENT_STALLS: u32 = 4;
@@ -27,6 +22,12 @@ pub enum Store {
         read: SqlitePool,
         /// Which events are in.
         keys: SharedKeys,
+        /// The file and what lies beside it; none in memory.
+        file: Option<Arc<BookFile>>,
+        /// What may be done with it.
+        access: Access,
+        /// Whether the file held all that was written when it was opened.
+        was_whole: bool,
     },
     /// A server.
     Postgres {
@@ -39,7 +40,18 @@ pub enum Store {
         /// Who writes ahead of its turn: one of this process at a time, so that those whose turn it is always
         /// find a connection.
         ahead: Arc<Mutex<()>>,
+        /// What may be done with it.
+        access: Access,
     },
+}
+
+/// What books were opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Questions alone.
+    Read,
+    /// Whatever there is.
+    Write,
 }
 
 /// A writing transaction. Dropped without [`Tx::commit`], it never was.
@@ -85,6 +97,45 @@ pub enum StoreError {
         /// The name.
         name: String,
     },
+    /// Books that are not there yet.
+    #[error(
+        "there are no books yet; the first command that writes makes them, such as `tieout ingest`"
+    )]
+    NoBooks,
+    /// Books of an earlier program, opened to be read.
+    #[error(
+        "the books are of an earlier version of Tieout; a command that writes brings them up to date, such as `tieout post`"
+    )]
+    OlderSchema,
+    /// Books of a later program.
+    #[error("the books are of a later version of Tieout than this program; use that one")]
+    NewerSchema,
+    /// Books of an earlier program that another process has open.
+    #[error(
+        "the books are of an earlier version of Tieout and another process has them open; stop it, and this one brings them up to date"
+    )]
+    InUse,
+    /// A log beside the file that only one who may write there can read.
+    #[error(
+        "`{0}-wal` holds a part of the books and cannot be read where nothing may be written; copy both files to a folder where you may write, or stop the process that has them open"
+    )]
+    LogUnreadable(String),
+    /// Somebody began to write where nobody was expected to.
+    #[error("somebody began to write into the books while they were read; ask again")]
+    Moved,
+    /// Books that were opened for questions.
+    #[error("the books were opened to be read, and nothing is written into them")]
+    ReadOnly,
+    /// Another version of the mapping is in force than the one that decided.
+    #[error(
+        "mapping version {found} is in force, this process has {expected}: reload it (SIGHUP) or start it again"
+    )]
+    OtherMapping {
+        /// The version of the process, shortened.
+        expected: String,
+        /// The version in force, shortened.
+        found: String,
+    },
     /// Rows that contradict each other: somebody changed them behind our back.
     #[error("{0}")]
     Corrupt(String),
@@ -99,7 +150,8 @@ pub enum StoreError {
     Overflow(String),
 }
 
-/// Runs the same body against whichever backend is open, on a reading connection.
+/// Runs the same body against whichever backend is open, on a reading connection of its own: for a single
+/// question of one who writes.
 macro_rules! on_pool {
     ($store:expr, $db:ident => $body:expr) => {
         match $store {
@@ -155,7 +207,17 @@ impl StoreError {
         match self {
             Self::Database(error) => database_class(error),
             Self::CommitUnknown(_) => Class::Ambiguous,
-            Self::CheckpointMoved { .. } | Self::Unknown { .. } | Self::Url(_) => Class::Refuse,
+            Self::CheckpointMoved { .. }
+            | Self::Unknown { .. }
+            | Self::Url(_)
+            | Self::NoBooks
+            | Self::OlderSchema
+            | Self::NewerSchema
+            | Self::InUse
+            | Self::LogUnreadable(_)
+            | Self::ReadOnly
+            | Self::OtherMapping { .. } => Class::Refuse,
+            Self::Moved => Class::Retry,
             Self::Migrate(_) | Self::Corrupt(_) | Self::Invariant(_) | Self::Overflow(_) => {
                 Class::Stop
             }
@@ -224,33 +286,6 @@ fn postgres_class(code: &str) -> Class {
     }
 }
 
-/// Whose turn it is to migrate, within this process.
-static MIGRATING: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
-
-/// PostgreSQL locks while it migrates; for SQLite that is a file beside the books, without which two
-/// who open new books at once would both make the same tables.
-async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
-    let migrator = sqlx::migrate!("../../migrations/sqlite");
-    let done: Result<i64, _> = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations")
-        .fetch_one(pool)
-        .await;
-    let all = migrator.iter().count();
-    let file = pool.connect_options().get_filename().to_owned();
-    let in_memory = file.as_os_str().is_empty() || file.starts_with(":memory:");
-    if in_memory || done.is_ok_and(|done| usize::try_from(done) == Ok(all)) {
-        return Ok(migrator.run(pool).await?);
-    }
-    let mut path = file.into_os_string();
-    path.push(".lock");
-    // Within the process one at a time, so that the file's lock only ever waits for another process.
-    let _turn = MIGRATING.lock().await;
-    let locked = std::fs::File::create(path).and_then(|file| file.lock().map(|()| file));
-    let locked = locked.map_err(sqlx::Error::Io)?;
-    migrator.run(pool).await?;
-    drop(locked);
-    Ok(())
-}
-
 /// Begins a transaction that the server ends when it does nothing for so long.
 async fn begin_within(pool: &PgPool, stall: Duration) -> Result<Tx, StoreError> {
     let mut tx = pool.begin().await?;
@@ -265,96 +300,12 @@ async fn begin_within(pool: &PgPool, stall: Duration) -> Result<Tx, StoreError> 
 }
 
 impl Store {
-    /// Opens `sqlite:FILE` (made when it is not there) or `postgres://…`, and brings the schema up
-    /// to date. `password` goes to PostgreSQL, so that no URL has to hold one.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database cannot be reached or migrated.
-    pub async fn open(url: &str, password: Option<&str>) -> Result<Self, StoreError> {
-        Self::open_with(url, password, STALL).await
-    }
-
-    /// The same with another `stall`: writers stand in line, so PostgreSQL ends the transaction of an
-    /// intake that does nothing for so long (a frozen process, a machine that went away), and any
-    /// statement of it that takes four times as long.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database cannot be reached or migrated.
-    pub async fn open_with(
-        url: &str,
-        password: Option<&str>,
-        stall: Duration,
-    ) -> Result<Self, StoreError> {
-        let store = if url.starts_with("sqlite:") {
-            Self::open_sqlite(url).await?
-        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let mut options = PgConnectOptions::from_str(url)?.application_name("tieout");
-            if let Some(password) = password {
-                options = options.password(password);
-            }
-            Self::Postgres {
-                pool: PgPoolOptions::new()
-                    .max_connections(8)
-                    .connect_with(options)
-                    .await?,
-                keys: SharedKeys::default(),
-                stall,
-                ahead: Arc::default(),
-            }
-        } else {
-            return Err(StoreError::Url(url.to_owned()));
-        };
-        store.migrate().await?;
-        Ok(store)
-    }
-
-    async fn open_sqlite(url: &str) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::from_str(url)?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(30));
-        // A batch fits the cache, so that no page of it is written twice; the log is folded into the
-        // file when it holds many batches, so that a page that all of them touch is written once.
-        let writing = options
-            .clone()
-            .pragma("cache_size", "-65536")
-            .pragma("wal_autocheckpoint", "16384");
-        // A commit that a full disk refuses is rolled back by SQLite itself, of which the driver hears
-        // nothing: it would refuse every further transaction on that connection.
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .before_acquire(|connection, _age| {
-                Box::pin(async move { Ok(!connection.is_in_transaction()) })
-            })
-            .connect_with(writing)
-            .await?;
-        let read = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options)
-            .await?;
-        Ok(Self::Sqlite {
-            write,
-            read,
-            keys: SharedKeys::default(),
-        })
-    }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { write, .. } => migrate_sqlite(write).await,
-            Self::Postgres { pool, .. } => Ok(sqlx::migrate!("../../migrations/postgres")
-                .run(pool)
-                .await?),
-        }
-    }
-
     /// Begins to write; waits until no other writer does.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        self.is_writable()?;
         let mut tx = match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres { pool, .. } => Tx::Postgres(pool.begin().await?),
@@ -406,14 +357,53 @@ impl Store {
         Ok(())
     }
 
-    /// Closes all connections; on SQLite this also folds the write-ahead log into the file.
-    pub async fn close(&self) {
+    /// Closes all connections. On SQLite this also folds the write-ahead log into the file, and the last
+    /// process that has it open notes there that it is whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`] where the books were read as nobody else had them open, and somebody began to
+    /// write: what was read may be wrong.
+    pub async fn close(&self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite { write, read, .. } => {
+            Self::Sqlite {
+                write,
+                read,
+                file,
+                access,
+                ..
+            } => {
+                let file = file.as_deref();
+                if *access == Access::Write && file.is_some_and(BookFile::is_last) {
+                    sqlx::query(sql!("close")).execute(write).await?;
+                }
                 read.close().await;
                 write.close().await;
+                if let Some(file) = file {
+                    file.unlock();
+                    if !file.is_still() {
+                        return Err(StoreError::Moved);
+                    }
+                }
             }
             Self::Postgres { pool, .. } => pool.close().await,
+        }
+        Ok(())
+    }
+
+    /// Whether the file held all that was written when it was opened; false for a copy that was made without
+    /// the log beside it.
+    pub const fn was_whole(&self) -> bool {
+        match self {
+            Self::Sqlite { was_whole, .. } => *was_whole,
+            Self::Postgres { .. } => true,
+        }
+    }
+
+    fn is_writable(&self) -> Result<(), StoreError> {
+        let (Self::Sqlite { access, .. } | Self::Postgres { access, .. }) = self;
+        match access {
+            Access::Write => Ok(()),
+            Access::Read => Err(StoreError::ReadOnly),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::bulk::Kind::{Bytes, Int, Text};
 use crate::bulk::{Field, Table};
 use crate::index::Index;
-use crate::{Store, StoreError, Tx};
+use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::{Account, Currency, Dimensions, Entity, FiscalPeriod, Hash};
 use sqlx::FromRow;
@@ -44,6 +44,21 @@ pub struct AccountRow {
     pub normal_side: i64,
     /// What people call it.
     pub title: String,
+}
+
+/// A version of the mapping that was put in force.
+#[derive(Clone, Debug, FromRow)]
+pub struct ActivationRow {
+    /// Its number: the highest is in force.
+    pub id: i64,
+    /// The pack's name.
+    pub pack: String,
+    /// The version.
+    pub version: Vec<u8>,
+    /// When.
+    pub activated_at: DateTime<Utc>,
+    /// By whom.
+    pub activated_by: String,
 }
 
 /// The numbers behind names, kept between transactions: a name never changes its number, so what
@@ -91,13 +106,13 @@ impl Missing<'_> {
     }
 }
 
-impl Store {
+impl Snapshot {
     /// All periods that have ever been posted to.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn periods(&self) -> Result<Vec<PeriodRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("books/periods")).fetch_all(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("books/periods")).fetch_all(db).await)?)
     }
 
     /// The chart of accounts, by code.
@@ -105,7 +120,27 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("books/account_list")).fetch_all(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("books/account_list")).fetch_all(db).await)?,
+        )
+    }
+
+    /// Every time that a version of the mapping was put in force, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn activations(&self) -> Result<Vec<ActivationRow>, StoreError> {
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("books/activations")).fetch_all(db).await)?)
+    }
+
+    /// The version of the mapping that is in force; none before the first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn mapping_in_force(&self) -> Result<Option<Hash>, StoreError> {
+        let found: Option<Vec<u8>> = on_snapshot!(self, db =>
+            sqlx::query_scalar(sql!("books/in_force")).fetch_one(db).await?);
+        Ok(found.and_then(|version| Hash::from_slice(&version)))
     }
 }
 
@@ -134,7 +169,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Records that a mapping version is in force, once.
+    /// Puts a mapping version in force and records that; false when it is already.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -145,10 +180,17 @@ impl Tx {
         now: DateTime<Utc>,
         actor: &str,
     ) -> Result<bool, StoreError> {
-        let done = on_tx!(&mut *self, db => sqlx::query(sql!("books/insert_mapping"))
-            .bind(pack).bind(version.as_bytes().as_slice()).bind(now).bind(actor)
-            .execute(db).await?.rows_affected());
-        Ok(done == 1)
+        let version = version.as_bytes().as_slice();
+        let changed = on_tx!(&mut *self, db => sqlx::query(sql!("books/put_in_force"))
+            .bind(version).execute(db).await?.rows_affected());
+        if changed == 0 {
+            return Ok(false);
+        }
+        on_tx!(&mut *self, db => sqlx::query(sql!("books/insert_mapping"))
+            .bind(pack).bind(version).bind(now).bind(actor).execute(db).await?.rows_affected());
+        on_tx!(&mut *self, db => sqlx::query(sql!("books/insert_activation"))
+            .bind(version).bind(now).bind(actor).execute(db).await?.rows_affected());
+        Ok(true)
     }
 
     /// Closes or opens a period; false when it already was so, or does not exist.

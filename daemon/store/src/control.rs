@@ -1,6 +1,6 @@
 //! The counts and sums of the control equation, from the rows themselves.
 
-use crate::{Store, StoreError};
+use crate::{Snapshot, StoreError};
 use sqlx::FromRow;
 
 /// What became of everything that a source brought.
@@ -92,13 +92,13 @@ pub struct ExportedTotal {
     pub total: EntryTotal,
 }
 
-impl Store {
+impl Snapshot {
     /// Per source: everything received and its outcomes.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn intake_control(&self) -> Result<Vec<IntakeControl>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("control/intake")).fetch_all(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("control/intake")).fetch_all(db).await)?)
     }
 
     /// Events without an outcome, and events whose outcome disagrees with their entries.
@@ -106,9 +106,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn stray_events(&self) -> Result<(Vec<i64>, Vec<i64>), StoreError> {
-        let without: Vec<i64> = on_pool!(self, db =>
+        let without: Vec<i64> = on_snapshot!(self, db =>
             sqlx::query_scalar(sql!("control/events_without_outcome")).fetch_all(db).await?);
-        let disagree: Vec<i64> = on_pool!(self, db =>
+        let disagree: Vec<i64> = on_snapshot!(self, db =>
             sqlx::query_scalar(sql!("control/posted_without_entry")).fetch_all(db).await?);
         Ok((without, disagree))
     }
@@ -118,7 +118,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn target_control(&self) -> Result<Vec<TargetControl>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("control/targets")).fetch_all(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("control/targets")).fetch_all(db).await)?)
     }
 
     /// Per batch: its newest state.
@@ -126,7 +126,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn batch_states(&self) -> Result<Vec<BatchState>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("control/batch_states")).fetch_all(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("control/batch_states")).fetch_all(db).await)?,
+        )
     }
 
     /// Entries and amounts in the journal per entity, period and currency.
@@ -134,7 +136,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn entry_totals(&self) -> Result<Vec<EntryTotal>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("control/entry_totals")).fetch_all(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("control/entry_totals")).fetch_all(db).await)?,
+        )
     }
 
     /// The same per target, of what its batches hold.
@@ -142,7 +146,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn exported_totals(&self) -> Result<Vec<ExportedTotal>, StoreError> {
-        Ok(on_pool!(self, db =>
+        Ok(on_snapshot!(self, db =>
             sqlx::query_as(sql!("control/exported_totals")).fetch_all(db).await)?)
     }
 }

@@ -4,7 +4,7 @@ use crate::books::Names;
 use crate::intake::Stamp;
 use crate::prepare::{Local, Prepared};
 use crate::sort::Found;
-use crate::{Store, StoreError, Tx};
+use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::{Hash, Posting};
 use sqlx::FromRow;
@@ -53,7 +53,7 @@ pub struct EventCorrections {
     pub corrections: Vec<Correction>,
 }
 
-impl Store {
+impl Snapshot {
     /// All entries of the events that have an entry dated from `from` to `to`, by event and entry.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Store {
         to: NaiveDate,
     ) -> Result<Vec<EventEntry>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("correction/events_between"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("correction/events_between"))
             .bind(from).bind(to).fetch_all(db).await)?,
         )
     }
@@ -75,7 +75,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn ignored_after(&self, after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_scalar(sql!("correction/ignored"))
+            on_snapshot!(self, db => sqlx::query_scalar(sql!("correction/ignored"))
             .bind(after).bind(limit).fetch_all(db).await)?,
         )
     }
@@ -85,7 +85,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn reversals(&self) -> Result<Vec<(i64, i64)>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("correction/reversals")).fetch_all(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("correction/reversals")).fetch_all(db).await)?,
+        )
     }
 
     /// Whether a line of an entry is matched in a reconciliation.
@@ -95,7 +97,7 @@ impl Store {
     pub async fn is_matched(&self, entry: i64) -> Result<bool, StoreError> {
         // Items are called `entry:12/1`; `0` is the character after `/`.
         let (first, beyond) = (format!("entry:{entry}/"), format!("entry:{entry}0"));
-        let found: i64 = on_pool!(self, db => sqlx::query_scalar(sql!("correction/matched"))
+        let found: i64 = on_snapshot!(self, db => sqlx::query_scalar(sql!("correction/matched"))
             .bind(&first).bind(&beyond).fetch_one(db).await?);
         Ok(found > 0)
     }
@@ -105,7 +107,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn last_correction(&self) -> Result<i64, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_scalar(sql!("correction/last")).fetch_one(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_scalar(sql!("correction/last")).fetch_one(db).await)?,
+        )
     }
 }
 
@@ -134,6 +138,9 @@ impl Tx {
         }
         let (prepared, rules) = prepare(events);
         let counters = self.counters().await?;
+        for event in events {
+            counters.are_under(event.mapping)?;
+        }
         let mut names = Names {
             closed: self.closed_periods().await?,
             ..Names::default()

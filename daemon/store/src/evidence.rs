@@ -3,7 +3,7 @@
 use crate::bulk::Kind::Int;
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
-use crate::{Store, StoreError, Tx};
+use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use ledger::Hash;
 use sqlx::FromRow;
@@ -94,7 +94,7 @@ struct Unnumbered {
     period: String,
 }
 
-impl Store {
+impl Snapshot {
     /// The documents among the entries with `after < id <= through`.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl Store {
         through: i64,
     ) -> Result<Vec<DocumentRow>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("evidence/documents"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("evidence/documents"))
             .bind(after).bind(through).fetch_all(db).await)?,
         )
     }
@@ -115,7 +115,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn document_series(&self) -> Result<Vec<SeriesRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("evidence/series")).fetch_all(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("evidence/series")).fetch_all(db).await)?)
     }
 
     /// All seals, in the order in which they were set.
@@ -123,7 +123,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn seals(&self) -> Result<Vec<SealRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("evidence/seals")).fetch_all(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("evidence/seals")).fetch_all(db).await)?)
     }
 
     /// How many entries a period has.
@@ -132,7 +132,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn entries_of_period(&self, entity: &str, period: &str) -> Result<i64, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_scalar(sql!("evidence/entries_of_period"))
+            on_snapshot!(self, db => sqlx::query_scalar(sql!("evidence/entries_of_period"))
             .bind(entity).bind(period).fetch_one(db).await)?,
         )
     }

@@ -6,7 +6,7 @@
 use crate::bulk::Kind::Int;
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
-use crate::{Store, StoreError, Tx};
+use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use ledger::Hash;
 use sqlx::FromRow;
@@ -152,14 +152,14 @@ pub struct ArtifactRow {
     pub artifact: Vec<u8>,
 }
 
-impl Store {
+impl Snapshot {
     /// The batches that hold an entry.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn batches_of_entry(&self, entry: i64) -> Result<Vec<BatchOfEntry>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("export/batches_of_entry"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("export/batches_of_entry"))
             .bind(entry).fetch_all(db).await)?,
         )
     }
@@ -170,7 +170,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn batch_by_uuid(&self, uuid: &str) -> Result<Option<BatchRow>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("export/batch_by_uuid"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("export/batch_by_uuid"))
             .bind(uuid).fetch_optional(db).await)?,
         )
     }
@@ -181,7 +181,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn pending_entries(&self, target: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_scalar(sql!("export/pending"))
+            on_snapshot!(self, db => sqlx::query_scalar(sql!("export/pending"))
             .bind(target).bind(limit).fetch_all(db).await)?,
         )
     }
@@ -192,7 +192,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn undelivered(&self, target: i64) -> Result<Vec<PendingBatch>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("export/undelivered"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("export/undelivered"))
             .bind(target).fetch_all(db).await)?,
         )
     }
@@ -202,7 +202,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn artifacts(&self) -> Result<Vec<ArtifactRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("export/artifacts")).fetch_all(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("export/artifacts")).fetch_all(db).await)?)
     }
 }
 

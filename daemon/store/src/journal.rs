@@ -1,6 +1,6 @@
 //! Reads of the journal: entries as values, balances, links, events.
 
-use crate::{Store, StoreError};
+use crate::{Snapshot, StoreError};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::chain::Link;
 use ledger::{
@@ -19,7 +19,7 @@ pub fn kind_number(kind: EntryKind) -> i64 {
         .map_or(1, |place| place + 1)
 }
 
-fn kind_from_number(number: i64) -> Option<EntryKind> {
+pub(crate) fn kind_from_number(number: i64) -> Option<EntryKind> {
     usize::try_from(number)
         .ok()
         .and_then(|n| EntryKind::ALL.get(n.checked_sub(1)?))
@@ -225,13 +225,13 @@ pub struct RepetitionRow {
     pub payload: Vec<u8>,
 }
 
-impl Store {
+impl Snapshot {
     /// How far the journal goes: the highest entry and how many there are.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn journal_extent(&self) -> Result<(i64, i64), StoreError> {
-        Ok(on_pool!(self, db =>
+        Ok(on_snapshot!(self, db =>
             sqlx::query_as(sql!("journal/extent")).fetch_one(db).await)?)
     }
 
@@ -240,9 +240,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`]. Rows that make no entry are told in [`StoredEntry::entry`].
     pub async fn entries(&self, after: i64, through: i64) -> Result<Vec<StoredEntry>, StoreError> {
-        let heads: Vec<EntryRow> = on_pool!(self, db => sqlx::query_as(sql!("journal/entries"))
+        let heads: Vec<EntryRow> = on_snapshot!(self, db => sqlx::query_as(sql!("journal/entries"))
             .bind(after).bind(through).fetch_all(db).await?);
-        let lines: Vec<LineRow> = on_pool!(self, db => sqlx::query_as(sql!("journal/lines"))
+        let lines: Vec<LineRow> = on_snapshot!(self, db => sqlx::query_as(sql!("journal/lines"))
             .bind(after).bind(through).fetch_all(db).await?);
         let mut by_entry = BTreeMap::<i64, Vec<LineRow>>::new();
         for line in lines {
@@ -277,7 +277,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn links(&self) -> Result<Vec<StoredLink>, StoreError> {
-        let rows: Vec<LinkRow> = on_pool!(self, db =>
+        let rows: Vec<LinkRow> = on_snapshot!(self, db =>
             sqlx::query_as(sql!("journal/links")).fetch_all(db).await?);
         Ok(rows
             .into_iter()
@@ -299,15 +299,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn balances(&self) -> Result<Vec<BalanceRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("journal/balances")).fetch_all(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("journal/balances")).fetch_all(db).await)?)
     }
 
-    /// The same from the lines themselves, by a full scan: what [`Store::balances`] must equal.
+    /// The same from the lines themselves, by a full scan: what [`Snapshot::balances`] must equal.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn line_sums(&self) -> Result<Vec<BalanceRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("journal/line_sums")).fetch_all(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("journal/line_sums")).fetch_all(db).await)?)
     }
 
     /// All lines on an account.
@@ -316,7 +316,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn account_items(&self, account: &str) -> Result<Vec<AccountItem>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("journal/account_items"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("journal/account_items"))
             .bind(account).fetch_all(db).await)?,
         )
     }
@@ -326,8 +326,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn event(&self, id: i64) -> Result<Option<EventRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("journal/event"))
-            .bind(id).fetch_optional(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("journal/event"))
+            .bind(id).fetch_optional(db).await)?,
+        )
     }
 
     /// Events with their bytes, in order, for checking them against their hashes.
@@ -336,7 +338,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn event_bytes(&self, after: i64, limit: i64) -> Result<Vec<EventBytes>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("journal/event_bytes"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("journal/event_bytes"))
             .bind(after).bind(limit).fetch_all(db).await)?,
         )
     }
@@ -346,7 +348,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn keys_twice(&self) -> Result<i64, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_scalar(sql!("keys/twice")).fetch_one(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_scalar(sql!("keys/twice")).fetch_one(db).await)?)
     }
 
     /// The number of the event with this id, whichever source named it.
@@ -354,12 +356,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn events_named(&self, id: &str) -> Result<Vec<i64>, StoreError> {
-        let origins: Vec<String> = on_pool!(self, db =>
+        let origins: Vec<String> = on_snapshot!(self, db =>
             sqlx::query_scalar(sql!("journal/origins")).fetch_all(db).await?);
         let mut found = Vec::new();
         for origin in origins {
             let key = EventKey::new(&origin, id);
-            let event: Option<i64> = on_pool!(self, db =>
+            let event: Option<i64> = on_snapshot!(self, db =>
                 sqlx::query_scalar(sql!("journal/event_by_key"))
                     .bind(key.as_bytes().as_slice()).fetch_optional(db).await?);
             found.extend(event);
@@ -373,7 +375,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn entries_of_event(&self, event: i64) -> Result<Vec<i64>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_scalar(sql!("journal/entries_of_event"))
+            on_snapshot!(self, db => sqlx::query_scalar(sql!("journal/entries_of_event"))
             .bind(event).fetch_all(db).await)?,
         )
     }
@@ -384,7 +386,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn entries_by_reference(&self, reference: &str) -> Result<Vec<i64>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_scalar(sql!("journal/entries_by_reference"))
+            on_snapshot!(self, db => sqlx::query_scalar(sql!("journal/entries_by_reference"))
             .bind(reference).fetch_all(db).await)?,
         )
     }
@@ -394,7 +396,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn suspended(&self) -> Result<Vec<SuspendedRow>, StoreError> {
-        Ok(on_pool!(self, db =>
+        Ok(on_snapshot!(self, db =>
             sqlx::query_as(sql!("journal/suspended_events")).fetch_all(db).await)?)
     }
 
@@ -403,7 +405,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn repetitions(&self) -> Result<Vec<RepetitionRow>, StoreError> {
-        Ok(on_pool!(self, db =>
+        Ok(on_snapshot!(self, db =>
             sqlx::query_as(sql!("journal/repetitions")).fetch_all(db).await)?)
     }
 }

@@ -1,6 +1,6 @@
 //! Everything SQL. Two databases, one text.
 //!
-//! [`Store`] reads, [`Tx`] writes. A transaction takes the writer's row before it asks where the books
+//! A [`Snapshot`] reads, a [`Tx`] writes. A transaction takes the writer's row before it asks where the books
 //! stand: writers stand in line, so that ids stay dense and the hash chain stays one. Data and checkpoint
 //! share it.
 //! Statements live in `sql/**/*.sql` and serve both databases; where the dialects differ there are
@@ -10,6 +10,8 @@ mod ahead;
 mod arrivals;
 #[macro_use]
 mod backend;
+#[macro_use]
+mod snapshot;
 pub mod books;
 mod bulk;
 pub mod control;
@@ -17,13 +19,16 @@ pub mod correction;
 pub mod evidence;
 pub mod export;
 mod fault;
+mod file;
 mod index;
 pub mod intake;
 pub mod journal;
 mod keys;
+mod open;
 mod prepare;
 pub mod quarantine;
 pub mod reconciliation;
+pub mod register;
 pub mod runs;
 pub mod settlement;
 mod sort;
@@ -31,5 +36,8 @@ pub mod take;
 pub mod turn;
 pub mod writer;
 
-pub use backend::{STALL, Store, StoreError, Tx};
+pub use backend::{Access, Store, StoreError, Tx};
+pub use file::BookFile;
 pub use keys::SharedKeys;
+pub use open::STALL;
+pub use snapshot::Snapshot;

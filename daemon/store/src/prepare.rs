@@ -77,6 +77,11 @@ impl IntakePart {
         }
     }
 
+    /// The version that decided.
+    pub(crate) const fn mapping(&self) -> Hash {
+        self.mapping
+    }
+
     /// Makes room for as many inputs.
     pub fn reserve(&mut self, inputs: usize) {
         self.items.reserve(inputs);

@@ -1,7 +1,7 @@
 //! Bytes that are no event, and what people decided about them.
 
 use crate::intake::Stamp;
-use crate::{Store, StoreError, Tx};
+use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
@@ -59,14 +59,16 @@ pub struct QuarantineItem {
     pub decided_by: Option<String>,
 }
 
-impl Store {
+impl Snapshot {
     /// All of it, or one by its number.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn quarantine(&self, id: Option<i64>) -> Result<Vec<QuarantineItem>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("quarantine/list"))
-            .bind(id.unwrap_or(0)).fetch_all(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("quarantine/list"))
+            .bind(id.unwrap_or(0)).fetch_all(db).await)?,
+        )
     }
 
     /// What nobody decided about yet.

@@ -3,7 +3,7 @@
 use crate::bulk::Kind::{Int, Moment, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
-use crate::{Store, StoreError, Tx};
+use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
 use sqlx::FromRow;
 use std::collections::BTreeSet;
@@ -130,7 +130,7 @@ pub struct RelatedItem {
     pub currency_id: i64,
 }
 
-impl Store {
+impl Snapshot {
     /// What earlier runs consumed: side and item.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl Store {
         &self,
         reconciliation: &str,
     ) -> Result<BTreeSet<(String, String)>, StoreError> {
-        let rows: Vec<(String, String)> = on_pool!(self, db =>
+        let rows: Vec<(String, String)> = on_snapshot!(self, db =>
             sqlx::query_as(sql!("reconciliation/consumed"))
                 .bind(reconciliation).fetch_all(db).await?);
         Ok(rows.into_iter().collect())
@@ -151,7 +151,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn matches(&self, reconciliation: &str) -> Result<Vec<MatchRow>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("reconciliation/matches"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("reconciliation/matches"))
             .bind(reconciliation).fetch_all(db).await)?,
         )
     }
@@ -162,7 +162,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn match_items(&self, reconciliation: &str) -> Result<Vec<MatchItemRow>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("reconciliation/match_items"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("reconciliation/match_items"))
             .bind(reconciliation).fetch_all(db).await)?,
         )
     }
@@ -173,7 +173,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn related_items(&self, item: &str) -> Result<Vec<RelatedItem>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("reconciliation/matches_of_item"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("reconciliation/matches_of_item"))
             .bind(item).fetch_all(db).await)?,
         )
     }
@@ -183,7 +183,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn breaks(&self) -> Result<Vec<BreakRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("reconciliation/breaks")).fetch_all(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("reconciliation/breaks")).fetch_all(db).await)?,
+        )
     }
 
     /// The totals of all reconciliations.
@@ -191,7 +193,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn reconciliation_states(&self) -> Result<Vec<StateRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("reconciliation/states")).fetch_all(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("reconciliation/states")).fetch_all(db).await)?,
+        )
     }
 }
 

@@ -1,6 +1,6 @@
 //! Runs of jobs and deeds of people: who did what, when, and how it ended.
 
-use crate::{Store, StoreError, Tx};
+use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
@@ -23,13 +23,13 @@ pub struct RunRow {
     pub summary: String,
 }
 
-impl Store {
+impl Snapshot {
     /// The newest runs.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn runs(&self, limit: i64) -> Result<Vec<RunRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("runs/list"))
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("runs/list"))
             .bind(limit).fetch_all(db).await)?)
     }
 }

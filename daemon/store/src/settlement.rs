@@ -6,7 +6,7 @@
 use crate::bulk::Kind::{Bytes, Day, Int, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
-use crate::{Store, StoreError, Tx};
+use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::Hash;
 use ledger::hash::{EventKey, hex};
@@ -206,14 +206,14 @@ struct KeyedLine<'a> {
     statement: &'a NewStatement,
 }
 
-impl Store {
+impl Snapshot {
     /// All lines of `processor` or `bank` files.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn settlement_lines(&self, origin: &str) -> Result<Vec<LineRow>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("settlement/lines"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("settlement/lines"))
             .bind(origin).fetch_all(db).await)?,
         )
     }
@@ -224,7 +224,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn settlement_lines_named(&self, text: &str) -> Result<Vec<LineRow>, StoreError> {
         Ok(
-            on_pool!(self, db => sqlx::query_as(sql!("settlement/lines_by_text"))
+            on_snapshot!(self, db => sqlx::query_as(sql!("settlement/lines_by_text"))
             .bind(text).fetch_all(db).await)?,
         )
     }
@@ -234,7 +234,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn statements(&self) -> Result<Vec<StatementRow>, StoreError> {
-        Ok(on_pool!(self, db =>
+        Ok(on_snapshot!(self, db =>
             sqlx::query_as(sql!("settlement/statements")).fetch_all(db).await)?)
     }
 
@@ -243,7 +243,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn coverage(&self) -> Result<Vec<CoverageRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("settlement/coverage")).fetch_all(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("settlement/coverage")).fetch_all(db).await)?,
+        )
     }
 
     /// All files.
@@ -251,7 +253,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn settlement_files(&self) -> Result<Vec<FileRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("settlement/files")).fetch_all(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("settlement/files")).fetch_all(db).await)?)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::arrivals::Arrivals;
 use crate::books::{Missing, Names};
 use crate::intake::IntakeSummary;
 use crate::prepare::{Local, Prepared, PreparedDecision, PreparedEntry, PreparedLine};
-use ledger::Side;
+use ledger::{Hash, Side};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -20,6 +20,22 @@ pub(crate) struct Counters {
     pub(crate) quarantine: i64,
     pub(crate) batch: i64,
     pub(crate) head: Vec<u8>,
+    /// The version of the mapping that is in force.
+    pub(crate) mapping: Option<Vec<u8>>,
+}
+
+impl Counters {
+    /// What a version of the mapping decided is written while that version is in force.
+    pub(crate) fn are_under(&self, decided: Hash) -> Result<(), StoreError> {
+        let found = self.mapping.as_deref().and_then(Hash::from_slice);
+        if found == Some(decided) {
+            return Ok(());
+        }
+        Err(StoreError::OtherMapping {
+            expected: decided.short(),
+            found: found.map_or_else(|| "none".to_owned(), |version| version.short()),
+        })
+    }
 }
 
 pub(crate) struct OutcomeRow<'b> {

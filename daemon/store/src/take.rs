@@ -163,8 +163,12 @@ impl Tx {
         for batch in batches {
             places.push(self.place(batch).await?);
         }
+        let counters = self.counters().await?;
+        for part in batches.iter().flat_map(|batch| &batch.parts) {
+            counters.are_under(part.mapping())?;
+        }
         Ok(Ground {
-            counters: self.counters().await?,
+            counters,
             closed: self.closed_periods().await?,
             places,
         })
@@ -214,6 +218,7 @@ impl Tx {
             .map(|(event, decision)| (event, prepared.decision(decision, mapping)))
             .collect();
         let counters = self.counters().await?;
+        counters.are_under(mapping)?;
         let mut names = Names {
             closed: self.closed_periods().await?,
             ..Names::default()

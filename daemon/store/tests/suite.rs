@@ -31,7 +31,7 @@ use store::settlement::{NewFile, NewLine, NewStatement};
 use store::take::Taken;
 use store::turn::Turns;
 use store::writer::Writer;
-use store::{SharedKeys, Store, StoreError};
+use store::{SharedKeys, Snapshot, Store, StoreError};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -97,6 +97,8 @@ suite!(
     a_batch_goes_ahead_of_the_one_before_it,
     what_went_ahead_gives_way_to_whoever_came_between,
     what_went_ahead_waits_while_the_one_before_fails,
+    a_snapshot_sees_the_books_at_one_moment,
+    what_another_version_decided_is_not_written,
 );
 
 fn stamp() -> Stamp {
@@ -307,11 +309,17 @@ async fn a_batch_is_taken_once_with_its_checkpoint(store: Store) {
         (4, 1, 1, 1, 1)
     );
     assert_eq!(store.checkpoint("suite", "p").await.unwrap(), 4);
-    let control = store.intake_control().await.unwrap();
+    let control = now(&store).await.intake_control().await.unwrap();
     assert_eq!(control[0].received, 4);
     assert_eq!(control[0].difference(), 0);
-    assert_eq!(store.stray_events().await.unwrap(), (vec![], vec![]));
-    assert_eq!(store.quarantined().await.unwrap()[0].raw, b"\xff");
+    assert_eq!(
+        now(&store).await.stray_events().await.unwrap(),
+        (vec![], vec![])
+    );
+    assert_eq!(
+        now(&store).await.quarantined().await.unwrap()[0].raw,
+        b"\xff"
+    );
 }
 
 /// More events than one run of the key's index holds, written in turn by two who do not share what they
@@ -362,7 +370,7 @@ async fn a_known_event_is_found_in_whichever_run_it_came(store: Store) {
         let told = take(store, &batch(from, contents)).await.unwrap();
         assert_eq!((told.duplicates, told.ignored), (9, 1), "round {round}");
     }
-    let twice: i64 = store.keys_twice().await.unwrap();
+    let twice: i64 = now(&store).await.keys_twice().await.unwrap();
     assert_eq!(twice, 0);
 }
 
@@ -383,27 +391,30 @@ fn sales(numbers: std::ops::RangeInclusive<i64>) -> Vec<Input> {
 
 /// What must hold whoever went ahead of whom.
 async fn is_whole(store: &Store, events: i64) {
-    let control = store.intake_control().await.unwrap();
+    let control = now(&store).await.intake_control().await.unwrap();
     assert_eq!(control[0].difference(), 0);
-    assert_eq!(store.stray_events().await.unwrap(), (vec![], vec![]));
+    assert_eq!(
+        now(&store).await.stray_events().await.unwrap(),
+        (vec![], vec![])
+    );
     let ends: i64 = one(store, "SELECT MAX(id) FROM event").await;
     let outcomes: i64 = one(store, "SELECT COUNT(DISTINCT event_id) FROM outcome").await;
     let rows: i64 = one(store, "SELECT COUNT(*) FROM outcome").await;
     assert_eq!((ends, outcomes, rows), (events, events, events));
-    let (last, entries) = store.journal_extent().await.unwrap();
-    for stored in store.entries(0, last).await.unwrap() {
+    let (last, entries) = now(&store).await.journal_extent().await.unwrap();
+    for stored in now(&store).await.entries(0, last).await.unwrap() {
         assert_eq!(stored.entry.unwrap().hash(), stored.stored_hash);
     }
     let mut previous = Hash::ZERO;
     let mut linked = 0;
-    for link in store.links().await.unwrap() {
+    for link in now(&store).await.links().await.unwrap() {
         assert_eq!(link.link.previous, previous);
         assert_eq!(link.link.first_entry, linked + 1);
         (previous, linked) = (link.hash, linked + link.link.entries);
     }
     assert_eq!((last, linked), (entries, entries));
-    let sums = store.line_sums().await.unwrap();
-    let kept = store.balances().await.unwrap();
+    let sums = now(&store).await.line_sums().await.unwrap();
+    let kept = now(&store).await.balances().await.unwrap();
     let amounts = |row: &store::journal::BalanceRow| (row.account.clone(), row.debit, row.credit);
     assert_eq!(
         sums.iter().map(amounts).collect::<Vec<_>>(),
@@ -540,18 +551,39 @@ async fn what_went_ahead_waits_while_the_one_before_fails(store: Store) {
 /// The same books for one who remembers nothing of them.
 fn again(store: &Store) -> Store {
     match store.clone() {
-        Store::Sqlite { write, read, .. } => Store::Sqlite {
+        Store::Sqlite {
+            write,
+            read,
+            file,
+            access,
+            was_whole,
+            ..
+        } => Store::Sqlite {
             write,
             read,
             keys: SharedKeys::default(),
+            file,
+            access,
+            was_whole,
         },
-        Store::Postgres { pool, stall, .. } => Store::Postgres {
+        Store::Postgres {
+            pool,
+            stall,
+            access,
+            ..
+        } => Store::Postgres {
             pool,
             stall,
             keys: SharedKeys::default(),
             ahead: Arc::default(),
+            access,
         },
     }
+}
+
+/// The books as they stand now.
+async fn now(store: &Store) -> Snapshot {
+    store.snapshot().await.unwrap()
 }
 
 async fn one(store: &Store, statement: &'static str) -> i64 {
@@ -560,6 +592,198 @@ async fn one(store: &Store, statement: &'static str) -> i64 {
         Store::Postgres { pool, .. } => sqlx::query_scalar(statement).fetch_one(pool).await,
     }
     .unwrap()
+}
+
+async fn a_snapshot_sees_the_books_at_one_moment(store: Store) {
+    books(&store).await;
+    let before = now(&store).await;
+    take(&store, &batch(0, vec![sale("1", 100, "EUR")]))
+        .await
+        .unwrap();
+    assert_eq!(before.journal_extent().await.unwrap(), (0, 0));
+    assert!(before.balances().await.unwrap().is_empty());
+    let after = now(&store).await;
+    assert_eq!(after.journal_extent().await.unwrap(), (1, 1));
+    assert_eq!(
+        after.balances().await.unwrap(),
+        after.line_sums().await.unwrap()
+    );
+    assert!(after.is_whole().await.unwrap());
+}
+
+async fn what_another_version_decided_is_not_written(store: Store) {
+    books(&store).await;
+    let activate = async |version| {
+        let mut tx = store.begin().await.unwrap();
+        let changed = tx
+            .activate_mapping("suite", version, stamp().now, "suite")
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        changed
+    };
+    let other = Hash::of(b"another mapping");
+    assert!(activate(other).await);
+    assert!(!activate(other).await, "it is in force already");
+    let refused = take(&store, &batch(0, vec![sale("1", 100, "EUR")])).await;
+    assert!(
+        matches!(refused, Err(StoreError::OtherMapping { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(now(&store).await.journal_extent().await.unwrap(), (0, 0));
+    assert!(activate(mapping()).await);
+    take(&store, &batch(0, vec![sale("1", 100, "EUR")]))
+        .await
+        .unwrap();
+    let books = now(&store).await;
+    assert_eq!(books.mapping_in_force().await.unwrap(), Some(mapping()));
+    let versions: Vec<Vec<u8>> = books
+        .activations()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| row.version)
+        .collect();
+    let wanted = [mapping(), other, mapping()].map(|version| version.as_bytes().to_vec());
+    assert_eq!(versions, wanted);
+}
+
+/// A path for books of their own, with nothing there.
+fn place() -> PathBuf {
+    let name = format!(
+        "tieout-place-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
+    let folder = std::env::temp_dir().join(name);
+    let _absent = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.join("books.db")
+}
+
+fn url(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
+}
+
+/// Whether a file of books says of itself that it holds all.
+async fn says_that_it_is_whole(path: &Path) -> bool {
+    let store = Store::open_to_read(&url(path), None).await.unwrap();
+    let whole = now(&store).await.is_whole().await.unwrap();
+    store.close().await.unwrap();
+    whole
+}
+
+#[tokio::test]
+async fn a_copy_without_its_log_is_told_and_one_that_is_whole_is_not() {
+    let path = place();
+    let store = Store::open(&url(&path), None).await.unwrap();
+    books(&store).await;
+    let copied = |name: &str, with_log: bool| {
+        let copy = path.with_file_name(name);
+        std::fs::copy(&path, &copy).unwrap();
+        if with_log {
+            let beside = |path: &Path| format!("{}-wal", path.display());
+            std::fs::copy(beside(&path), beside(&copy)).unwrap();
+        }
+        copy
+    };
+    let (bare, full) = (copied("bare.db", false), copied("full.db", true));
+    assert!(says_that_it_is_whole(&path).await, "beside one who writes");
+    assert!(says_that_it_is_whole(&full).await, "with its log");
+    assert!(!says_that_it_is_whole(&bare).await, "without its log");
+    let vacuumed = path.with_file_name("vacuumed.db");
+    let Store::Sqlite { write, .. } = &store else {
+        unreachable!()
+    };
+    sqlx::query("VACUUM INTO $1")
+        .bind(vacuumed.display().to_string())
+        .execute(write)
+        .await
+        .unwrap();
+    assert!(says_that_it_is_whole(&vacuumed).await, "made by SQLite");
+    store.close().await.unwrap();
+    assert!(says_that_it_is_whole(&path).await, "closed");
+    let closed = copied("closed.db", false);
+    assert!(says_that_it_is_whole(&closed).await, "copied when closed");
+    // Whoever works on the copy is told, once, and it is whole from then on.
+    let again = Store::open(&url(&bare), None).await.unwrap();
+    assert!(!again.was_whole());
+    assert!(!now(&again).await.is_whole().await.unwrap());
+    again.close().await.unwrap();
+    assert!(Store::open(&url(&closed), None).await.unwrap().was_whole());
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn one_of_two_who_closes_does_not_speak_for_the_other() {
+    let path = place();
+    let first = Store::open(&url(&path), None).await.unwrap();
+    let second = Store::open(&url(&path), None).await.unwrap();
+    books(&second).await;
+    second.close().await.unwrap();
+    let Store::Sqlite { write, .. } = &first else {
+        unreachable!()
+    };
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .execute(write)
+        .await
+        .unwrap();
+    let copy = path.with_file_name("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    assert!(!says_that_it_is_whole(&copy).await, "it is still open");
+    first.close().await.unwrap();
+    std::fs::copy(&path, &copy).unwrap();
+    assert!(says_that_it_is_whole(&copy).await);
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn books_that_are_read_take_nothing_and_are_not_made() {
+    let path = place();
+    let missing = Store::open_to_read(&url(&path), None).await;
+    assert!(matches!(missing, Err(StoreError::NoBooks)), "{missing:?}");
+    assert!(!path.exists());
+    Store::open(&url(&path), None)
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    let reading = Store::open_to_read(&url(&path), None).await.unwrap();
+    let refused = reading.begin().await;
+    assert!(matches!(refused, Err(StoreError::ReadOnly)), "{refused:?}");
+    // Somebody begins to write while the file is read as it lies.
+    let writing = Store::open(&url(&path), None).await.unwrap();
+    books(&writing).await;
+    let moved = reading.close().await;
+    assert!(matches!(moved, Err(StoreError::Moved)), "{moved:?}");
+    writing.close().await.unwrap();
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn books_of_another_version_are_not_read() {
+    let path = place();
+    let store = Store::open(&url(&path), None).await.unwrap();
+    let Store::Sqlite { write, .. } = &store else {
+        unreachable!()
+    };
+    for (statement, newer) in [
+        (
+            "INSERT INTO _sqlx_migrations SELECT 9999, description, installed_on, success, checksum, execution_time FROM _sqlx_migrations WHERE version = 1",
+            true,
+        ),
+        ("DELETE FROM _sqlx_migrations WHERE version >= 15", false),
+    ] {
+        sqlx::query(statement).execute(write).await.unwrap();
+        let refused = Store::open_to_read(&url(&path), None).await;
+        match refused {
+            Err(StoreError::NewerSchema) if newer => {}
+            Err(StoreError::OlderSchema) if !newer => {}
+            other => panic!("{statement}: {other:?}"),
+        }
+    }
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }
 
 async fn a_moved_checkpoint_refuses_the_batch(store: Store) {
@@ -582,7 +806,7 @@ async fn a_moved_checkpoint_refuses_the_batch(store: Store) {
         "{refused}"
     );
     assert_eq!(
-        store.journal_extent().await.unwrap(),
+        now(&store).await.journal_extent().await.unwrap(),
         (1, 1),
         "nothing of the batch was written"
     );
@@ -604,7 +828,8 @@ async fn duplicates_and_conflicts_are_told_apart(store: Store) {
         (summary.duplicates, summary.conflicts, summary.posted),
         (2, 1, 1)
     );
-    let kinds: Vec<i64> = store
+    let kinds: Vec<i64> = now(&store)
+        .await
         .repetitions()
         .await
         .unwrap()
@@ -625,8 +850,8 @@ async fn balances_are_the_sums_of_lines_and_the_chain_links(store: Store) {
     take(&store, &batch(2, vec![sale("3", 1200, "JPY")]))
         .await
         .unwrap();
-    let balances = store.balances().await.unwrap();
-    assert_eq!(balances, store.line_sums().await.unwrap());
+    let balances = now(&store).await.balances().await.unwrap();
+    assert_eq!(balances, now(&store).await.line_sums().await.unwrap());
     let bank = balances
         .iter()
         .find(|row| row.account == "bank" && row.currency_id == 978)
@@ -635,7 +860,7 @@ async fn balances_are_the_sums_of_lines_and_the_chain_links(store: Store) {
         (bank.debit, bank.credit, bank.period.as_str()),
         (350, 0, "2026-01")
     );
-    let links = store.links().await.unwrap();
+    let links = now(&store).await.links().await.unwrap();
     assert_eq!(links.len(), 2);
     assert_eq!(links[1].link.previous, links[0].link.hash());
     assert_eq!((links[1].link.first_entry, links[1].link.entries), (3, 1));
@@ -679,7 +904,7 @@ async fn a_closed_period_suspends_and_a_reopened_one_posts(store: Store) {
         .unwrap();
     tx.commit().await.unwrap();
     assert_eq!((summary.posted, summary.entries), (1, 1));
-    assert!(store.suspended().await.unwrap().is_empty());
+    assert!(now(&store).await.suspended().await.unwrap().is_empty());
 }
 
 async fn nothing_that_was_written_can_be_changed(store: Store) {
@@ -734,7 +959,8 @@ async fn an_entry_is_in_one_batch_per_target(store: Store) {
     tx.insert_batch(&new, &stamp()).await.unwrap();
     tx.commit().await.unwrap();
     assert!(
-        store
+        now(&store)
+            .await
             .pending_entries(target_id, 10)
             .await
             .unwrap()
@@ -753,7 +979,15 @@ async fn an_entry_is_in_one_batch_per_target(store: Store) {
         "an entry went into a second batch"
     );
     drop(tx);
-    assert_eq!(store.undelivered(target_id).await.unwrap().len(), 1);
+    assert_eq!(
+        now(&store)
+            .await
+            .undelivered(target_id)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     for kind in [DeliveryKind::Unknown, DeliveryKind::Delivered] {
         let mut tx = store.begin().await.unwrap();
         tx.insert_delivery(id, kind, "said so", &stamp())
@@ -761,8 +995,15 @@ async fn an_entry_is_in_one_batch_per_target(store: Store) {
             .unwrap();
         tx.commit().await.unwrap();
     }
-    assert!(store.undelivered(target_id).await.unwrap().is_empty());
-    let batches = store.batches_of_entry(2).await.unwrap();
+    assert!(
+        now(&store)
+            .await
+            .undelivered(target_id)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let batches = now(&store).await.batches_of_entry(2).await.unwrap();
     assert_eq!((batches[0].number, batches[0].state), (1, Some(1)));
 }
 
@@ -816,9 +1057,19 @@ async fn overlapping_files_never_count_a_line_twice(store: Store) {
         ));
     }
     assert_eq!(counts, [(2, 0, 0), (1, 1, 0), (0, 0, 1)]);
-    assert_eq!(store.settlement_lines("processor").await.unwrap().len(), 3);
     assert_eq!(
-        store.coverage().await.unwrap()[0].covered_on.to_string(),
+        now(&store)
+            .await
+            .settlement_lines("processor")
+            .await
+            .unwrap()
+            .len(),
+        3
+    );
+    assert_eq!(
+        now(&store).await.coverage().await.unwrap()[0]
+            .covered_on
+            .to_string(),
         "2026-01-20"
     );
 }
@@ -831,7 +1082,7 @@ async fn entries_come_back_as_they_went_in(store: Store) {
     )
     .await
     .unwrap();
-    let stored = store.entries(0, 10).await.unwrap();
+    let stored = now(&store).await.entries(0, 10).await.unwrap();
     for (stored, expected) in stored
         .iter()
         .zip([posting("1", 100, "EUR"), posting("2", 1200, "JPY")])
@@ -839,14 +1090,17 @@ async fn entries_come_back_as_they_went_in(store: Store) {
         assert_eq!(stored.entry.as_ref().unwrap(), &expected.entry);
         assert_eq!(stored.stored_hash, expected.entry.hash());
     }
-    let event = store.event(1).await.unwrap().unwrap();
+    let event = now(&store).await.event(1).await.unwrap().unwrap();
     assert_eq!(
         event.received_at,
         stamp().now,
         "a moment survives the round trip"
     );
-    assert_eq!(store.events_named("2").await.unwrap(), [2]);
-    assert_eq!(store.entries_by_reference("R-2").await.unwrap(), [2]);
+    assert_eq!(now(&store).await.events_named("2").await.unwrap(), [2]);
+    assert_eq!(
+        now(&store).await.entries_by_reference("R-2").await.unwrap(),
+        [2]
+    );
 }
 
 async fn views_show_names_and_decimals(store: Store) {

@@ -24,6 +24,7 @@ pub(super) fn build(subject: &Subject, control: &Control) -> Result<Report, Repo
             breaks_table(&control.breaks)?,
             runs(control),
         ],
+        more: None,
     })
 }
 

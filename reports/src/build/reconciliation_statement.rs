@@ -3,22 +3,19 @@
 
 use super::{Subject, breaks_table};
 use crate::ReportError;
-use crate::control::{Control, money};
+use crate::control::money;
 use crate::frame::sum_by;
 use crate::model::{Cell, Column, Report, Row, Table};
 use crate::picture::{Bar, Tone, bars};
-use store::Store;
+use store::Snapshot;
 use store::reconciliation::{BreakRow, StateRow};
 
 /// The upper ends of the ageing classes, in days.
 const AGES: [i64; 4] = [1, 7, 30, 90];
 
-pub(super) async fn build(
-    store: &Store,
-    subject: &Subject,
-    control: &Control,
-) -> Result<Report, ReportError> {
-    let states = store.reconciliation_states().await?;
+pub(super) async fn build(books: &Snapshot, subject: &Subject) -> Result<Report, ReportError> {
+    let breaks = books.breaks().await?;
+    let states = books.reconciliation_states().await?;
     let mut facts = subject.facts();
     if let Some(as_of) = states.iter().map(|state| state.as_of_on).max() {
         facts.push(("as of".into(), as_of.to_string()));
@@ -29,14 +26,15 @@ pub(super) async fn build(
         purpose: "Billing against the processor's settlement, and the processor's payouts against the bank. An item is matched, not due yet, or a break with a name that stays.".into(),
         facts,
         verdict: None,
-        pictures: vec![ageing_picture(&control.breaks)],
+        pictures: vec![ageing_picture(&breaks)],
         tables: vec![
             totals(&states)?,
-            passes(store, &states).await?,
-            ageing(&control.breaks)?,
-            breaks_table(&control.breaks)?,
-            statements(store).await?,
+            passes(books, &states).await?,
+            ageing(&breaks)?,
+            breaks_table(&breaks)?,
+            statements(books).await?,
         ],
+        more: None,
     })
 }
 
@@ -78,7 +76,7 @@ fn totals(states: &[StateRow]) -> Result<Table, ReportError> {
     })
 }
 
-async fn passes(store: &Store, states: &[StateRow]) -> Result<Table, ReportError> {
+async fn passes(books: &Snapshot, states: &[StateRow]) -> Result<Table, ReportError> {
     let mut names: Vec<&str> = states
         .iter()
         .map(|state| state.reconciliation.as_str())
@@ -87,7 +85,7 @@ async fn passes(store: &Store, states: &[StateRow]) -> Result<Table, ReportError
     let mut keys = [Vec::new(), Vec::new(), Vec::new()];
     let mut values = [Vec::new(), Vec::new(), Vec::new()];
     for name in names {
-        for found in store.matches(name).await? {
+        for found in books.matches(name).await? {
             let [reconciliation, pass, currency] = &mut keys;
             reconciliation.push(name.to_owned());
             pass.push(found.pass);
@@ -227,10 +225,10 @@ fn ageing(breaks: &[BreakRow]) -> Result<Table, ReportError> {
     })
 }
 
-async fn statements(store: &Store) -> Result<Table, ReportError> {
+async fn statements(books: &Snapshot) -> Result<Table, ReportError> {
     let mut rows = Vec::new();
     let mut settled = 0;
-    for statement in store.statements().await? {
+    for statement in books.statements().await? {
         // Payouts are many and have no balances of a bank's kind; they are counted, not listed.
         if statement.origin != "bank" && !statement.verdict.starts_with("does not") {
             settled += 1;

@@ -8,13 +8,13 @@ use crate::frame::sum_by;
 use crate::model::{Cell, Column, Report, Row, Table};
 use ledger::AccountType;
 use std::collections::BTreeMap;
-use store::Store;
+use store::Snapshot;
 use store::books::AccountRow;
 use store::journal::BalanceRow;
 
-pub(super) async fn build(store: &Store, subject: &Subject) -> Result<Report, ReportError> {
-    let balances = store.balances().await?;
-    let accounts: BTreeMap<String, AccountRow> = store
+pub(super) async fn build(books: &Snapshot, subject: &Subject) -> Result<Report, ReportError> {
+    let balances = books.balances().await?;
+    let accounts: BTreeMap<String, AccountRow> = books
         .accounts()
         .await?
         .into_iter()

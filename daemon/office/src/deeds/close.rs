@@ -9,6 +9,7 @@ use anyhow::{Context as _, ensure};
 use chrono::SecondsFormat;
 use ledger::chain::merkle_root;
 use ledger::{Currency, Hash};
+use store::Snapshot;
 use store::evidence::NewSeal;
 
 /// What a close did.
@@ -71,16 +72,17 @@ async fn statement(
     period: &str,
     stamp: &store::intake::Stamp,
 ) -> anyhow::Result<Statement> {
-    let store = &call.store;
-    let links: Vec<Hash> = store
+    // What is written here is not seen, and nobody else writes meanwhile.
+    let books = &call.store.snapshot().await?;
+    let links: Vec<Hash> = books
         .links()
         .await?
         .iter()
         .map(|stored| stored.hash)
         .collect();
-    let seals = store.seals().await?;
-    let balances = balances(call, entity, period).await?;
-    let control: Vec<Control> = store
+    let seals = books.seals().await?;
+    let balances = balances(books, entity, period).await?;
+    let control: Vec<Control> = books
         .intake_control()
         .await?
         .into_iter()
@@ -113,7 +115,7 @@ async fn statement(
             head: links.last().copied().unwrap_or(Hash::ZERO).to_string(),
             root: merkle_root(&links).to_string(),
         },
-        entries: store.entries_of_period(entity, period).await?,
+        entries: books.entries_of_period(entity, period).await?,
         balances,
         control,
         previous_seal: seals
@@ -124,8 +126,8 @@ async fn statement(
 }
 
 /// What the period's accounts stand at; their sum is zero, or nothing is sealed.
-async fn balances(call: &Call, entity: &str, period: &str) -> anyhow::Result<Vec<Balance>> {
-    let all = call.store.balances().await?;
+async fn balances(books: &Snapshot, entity: &str, period: &str) -> anyhow::Result<Vec<Balance>> {
+    let all = books.balances().await?;
     let mut own = Vec::new();
     for row in all
         .iter()

@@ -11,6 +11,7 @@ use chrono::{Days, NaiveDate};
 use ledger::{Decision, Hash, JournalEntry, Posting};
 use mappings::{Evaluator, Event};
 use std::collections::{BTreeMap, BTreeSet};
+use store::Snapshot;
 use store::books::PeriodRow;
 use store::correction::{Correction, Does, EventCorrections, EventEntry};
 
@@ -108,15 +109,16 @@ pub async fn run(call: &Call, request: &Request) -> anyhow::Result<Reprocessed> 
         ..Reprocessed::default()
     };
     let mut effects = Effects::new();
-    let periods = call.store.periods().await?;
-    let mut last = call.store.last_correction().await?;
+    let books = &call.store.snapshot().await?;
+    let periods = books.periods().await?;
+    let mut last = books.last_correction().await?;
     let (from, to) = (request.from, request.to);
-    let dated = call.store.entries_of_events_dated(from, to).await?;
+    let dated = books.entries_of_events_dated(from, to).await?;
     let mut by_event = BTreeMap::<i64, Vec<EventEntry>>::new();
     for entry in dated {
         by_event.entry(entry.event_id).or_default().push(entry);
     }
-    for event in ignored(call).await? {
+    for event in ignored(books).await? {
         by_event.entry(event).or_default();
     }
     call.progress
@@ -125,7 +127,7 @@ pub async fn run(call: &Call, request: &Request) -> anyhow::Result<Reprocessed> 
     for page in events.chunks(PAGE) {
         let mut subjects = Vec::with_capacity(page.len());
         for (event, entries) in page {
-            subjects.extend(subject(call, *event, entries).await?);
+            subjects.extend(subject(books, *event, entries).await?);
         }
         let plan = Planner {
             call,
@@ -133,20 +135,18 @@ pub async fn run(call: &Call, request: &Request) -> anyhow::Result<Reprocessed> 
             periods: &periods,
         }
         .plan(&subjects, &mut done)?;
-        let plan = unmatched(call, plan, &mut done).await?;
+        // Asked anew: what was matched meanwhile is left alone.
+        let plan = unmatched(&call.store.snapshot().await?, plan, &mut done).await?;
         call.progress
             .advance(u64::try_from(page.len()).unwrap_or(0));
         if plan.is_empty() {
             continue;
         }
         note(&plan, &mut done, &mut effects);
-        let why = request.why.as_deref().unwrap_or("dry run");
-        let mut tx = call.store.begin().await?;
-        let corrected = tx.correct(&plan, why, last, &call.stamp()).await?;
-        // Dropped without a commit, it never was.
-        if request.why.is_some() {
+        if let Some(why) = &request.why {
+            let mut tx = call.store.begin().await?;
+            last = tx.correct(&plan, why, last, &call.stamp()).await?;
             tx.commit().await?;
-            last = corrected;
         }
     }
     done.effect = effects
@@ -167,12 +167,12 @@ pub async fn run(call: &Call, request: &Request) -> anyhow::Result<Reprocessed> 
 }
 
 /// Events that a rule ignored: another version may post them.
-async fn ignored(call: &Call) -> anyhow::Result<Vec<i64>> {
+async fn ignored(books: &Snapshot) -> anyhow::Result<Vec<i64>> {
     const LIMIT: i64 = 10_000;
     let mut all = Vec::new();
     loop {
         let after = all.last().copied().unwrap_or(0);
-        let page = call.store.ignored_after(after, LIMIT).await?;
+        let page = books.ignored_after(after, LIMIT).await?;
         if page.is_empty() {
             return Ok(all);
         }
@@ -181,11 +181,11 @@ async fn ignored(call: &Call) -> anyhow::Result<Vec<i64>> {
 }
 
 async fn subject(
-    call: &Call,
+    books: &Snapshot,
     event: i64,
     entries: &[EventEntry],
 ) -> anyhow::Result<Option<Subject>> {
-    let Some(row) = call.store.event(event).await? else {
+    let Some(row) = books.event(event).await? else {
         anyhow::bail!("event {event} is missing; run `tieout verify`");
     };
     let taken_back: BTreeSet<i64> = entries.iter().filter_map(|entry| entry.reverses).collect();
@@ -194,7 +194,7 @@ async fn subject(
         if entry.reverses.is_some() || taken_back.contains(&entry.id) {
             continue;
         }
-        let stored = call.store.entry(entry.id).await?;
+        let stored = books.entry(entry.id).await?;
         let built = stored
             .with_context(|| format!("entry {} is missing", entry.id))?
             .entry;
@@ -343,13 +343,13 @@ impl Planner<'_> {
 
 /// What may be posted of a plan: an entry that is matched in a reconciliation is left and named.
 async fn unmatched(
-    call: &Call,
+    books: &Snapshot,
     plan: Vec<EventCorrections>,
     done: &mut Reprocessed,
 ) -> anyhow::Result<Vec<EventCorrections>> {
     let mut free = Vec::with_capacity(plan.len());
     for event in plan {
-        match matched(call, &event.corrections).await? {
+        match matched(books, &event.corrections).await? {
             Some(entry) => done.left.push(format!(
                 "event {} differs, but entry {entry} is matched in a reconciliation; correct it by an event of its own",
                 event.event_id
@@ -361,10 +361,10 @@ async fn unmatched(
 }
 
 /// The first entry to be taken back that is matched in a reconciliation.
-async fn matched(call: &Call, corrections: &[Correction]) -> anyhow::Result<Option<i64>> {
+async fn matched(books: &Snapshot, corrections: &[Correction]) -> anyhow::Result<Option<i64>> {
     for correction in corrections {
         if let Does::Reverses(id) = correction.does
-            && call.store.is_matched(id).await?
+            && books.is_matched(id).await?
         {
             return Ok(Some(id));
         }

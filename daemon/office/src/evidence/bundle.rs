@@ -1,7 +1,6 @@
 //! The bundle of a sealed period: one text file, one JSON object per line.
 
 use super::seal::Statement;
-use crate::call::Call;
 use anyhow::Context as _;
 use ledger::chain::{Link, Step, merkle_path};
 use ledger::hash::hex;
@@ -12,6 +11,7 @@ use ledger::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
+use store::Snapshot;
 use store::evidence::SealRow;
 
 /// The name of the format, and its version.
@@ -270,7 +270,7 @@ impl LineItem {
 }
 
 /// Writes the bundle of a seal; how many entries are in it.
-pub async fn write(call: &Call, seal: &SealRow, out: &mut dyn Write) -> anyhow::Result<i64> {
+pub async fn write(books: &Snapshot, seal: &SealRow, out: &mut dyn Write) -> anyhow::Result<i64> {
     let statement: Statement = serde_json::from_str(&seal.statement)?;
     let about = Item::About {
         format: FORMAT.to_owned(),
@@ -279,11 +279,11 @@ pub async fn write(call: &Call, seal: &SealRow, out: &mut dyn Write) -> anyhow::
     line(out, &about)?;
     line(out, &Item::Seal(seal_item(seal)))?;
     let mut written = 0;
-    for stored in call.store.links().await? {
+    for stored in books.links().await? {
         if stored.link.batch > seal.batch {
             break;
         }
-        written += batch(call, &statement, &stored.link, out).await?;
+        written += batch(books, &statement, &stored.link, out).await?;
     }
     out.flush()?;
     Ok(written)
@@ -291,15 +291,14 @@ pub async fn write(call: &Call, seal: &SealRow, out: &mut dyn Write) -> anyhow::
 
 /// A batch and those of its entries that are of the period.
 async fn batch(
-    call: &Call,
+    books: &Snapshot,
     statement: &Statement,
     link: &Link,
     out: &mut dyn Write,
 ) -> anyhow::Result<i64> {
     let (after, through) = (link.first_entry - 1, link.first_entry + link.entries - 1);
-    let stored = call.store.entries(after, through).await?;
-    let documents: BTreeMap<i64, String> = call
-        .store
+    let stored = books.entries(after, through).await?;
+    let documents: BTreeMap<i64, String> = books
         .documents(after, through)
         .await?
         .into_iter()
@@ -335,8 +334,8 @@ async fn batch(
 }
 
 /// The proof that an entry is under a seal.
-pub async fn prove(call: &Call, entry: i64, seal: &SealRow) -> anyhow::Result<Proof> {
-    let links = call.store.links().await?;
+pub async fn prove(books: &Snapshot, entry: i64, seal: &SealRow) -> anyhow::Result<Proof> {
+    let links = books.links().await?;
     let covered = usize::try_from(seal.batch)?;
     let links = links
         .get(..covered)
@@ -355,7 +354,7 @@ pub async fn prove(call: &Call, entry: i64, seal: &SealRow) -> anyhow::Result<Pr
         })?;
     let link = links.get(at).context("a link")?.link;
     let (after, through) = (link.first_entry - 1, link.first_entry + link.entries - 1);
-    let stored = call.store.entries(after, through).await?;
+    let stored = books.entries(after, through).await?;
     let leaves: Vec<Hash> = stored.iter().map(|found| found.stored_hash).collect();
     let found = stored
         .iter()
@@ -364,7 +363,7 @@ pub async fn prove(call: &Call, entry: i64, seal: &SealRow) -> anyhow::Result<Pr
     let Ok(built) = &found.entry else {
         anyhow::bail!("entry {entry} is no longer what was posted; run `tieout verify`");
     };
-    let document = call.store.documents(entry - 1, entry).await?;
+    let document = books.documents(entry - 1, entry).await?;
     let document = document
         .first()
         .map(store::evidence::DocumentRow::name)

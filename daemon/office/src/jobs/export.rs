@@ -81,6 +81,8 @@ async fn export(
     loop {
         let pending = call
             .store
+            .snapshot()
+            .await?
             .pending_entries(target_id, target.batch_entries)
             .await?;
         if pending.is_empty() {
@@ -97,7 +99,7 @@ async fn export(
         summary.batches += 1;
         summary.entries += i64::try_from(pending.len()).unwrap_or(0);
     }
-    for batch in call.store.undelivered(target_id).await? {
+    for batch in call.store.snapshot().await?.undelivered(target_id).await? {
         match deliver(call, name, connector.as_ref(), &batch).await? {
             DeliveryKind::Delivered | DeliveryKind::Acknowledged => summary.delivered += 1,
             DeliveryKind::Rejected => summary.rejected += 1,
@@ -159,7 +161,13 @@ impl Maker<'_> {
         let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
             return Ok(Vec::new());
         };
-        let stored = self.call.store.entries(first - 1, *last).await?;
+        let stored = self
+            .call
+            .store
+            .snapshot()
+            .await?
+            .entries(first - 1, *last)
+            .await?;
         stored
             .into_iter()
             .filter(|entry| wanted.binary_search(&entry.id).is_ok())

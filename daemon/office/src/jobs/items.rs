@@ -1,17 +1,17 @@
 //! Open items for reconciliation: rows of the store as the two sides of a plan.
 
-use crate::call::Call;
 use chrono::NaiveDate;
 use ledger::{Currency, Side};
 use reconcile::{Input, Item, Plan, Source};
 use std::collections::{BTreeMap, BTreeSet};
+use store::Snapshot;
 use store::settlement::LineRow;
 
 /// Both sides of a plan, with what earlier runs consumed.
-pub async fn load(call: &Call, plan: &Plan) -> anyhow::Result<Input> {
-    let consumed = call.store.consumed(&plan.reconciliation).await?;
-    let (left, left_until) = side(call, &plan.left, "left", &consumed).await?;
-    let (right, right_until) = side(call, &plan.right, "right", &consumed).await?;
+pub async fn load(books: &Snapshot, plan: &Plan) -> anyhow::Result<Input> {
+    let consumed = books.consumed(&plan.reconciliation).await?;
+    let (left, left_until) = side(books, &plan.left, "left", &consumed).await?;
+    let (right, right_until) = side(books, &plan.right, "right", &consumed).await?;
     Ok(Input {
         left,
         right,
@@ -23,25 +23,25 @@ pub async fn load(call: &Call, plan: &Plan) -> anyhow::Result<Input> {
 type Consumed = BTreeSet<(String, String)>;
 
 async fn side(
-    call: &Call,
+    books: &Snapshot,
     source: &Source,
     side: &str,
     consumed: &Consumed,
 ) -> anyhow::Result<(Vec<Item>, Option<NaiveDate>)> {
     let (mut items, until) = match source {
-        Source::Ledger { account, events } => ledger_lines(call, account, events).await?,
+        Source::Ledger { account, events } => ledger_lines(books, account, events).await?,
         Source::Settlement { processor } => {
-            let lines = processor_lines(call, processor).await?;
+            let lines = processor_lines(books, processor).await?;
             let items = lines.iter().filter_map(settlement_item).collect();
-            (items, covered(call, "processor").await?)
+            (items, covered(books, "processor").await?)
         }
         Source::Payouts { processor } => {
-            let lines = processor_lines(call, processor).await?;
-            (payouts(&lines), covered(call, "processor").await?)
+            let lines = processor_lines(books, processor).await?;
+            (payouts(&lines), covered(books, "processor").await?)
         }
         Source::Bank { text } => {
             let wanted = text.to_lowercase();
-            let lines = call.store.settlement_lines("bank").await?;
+            let lines = books.settlement_lines("bank").await?;
             let own = lines.iter().filter(|line| {
                 format!("{} {}", line.description, line.reference)
                     .to_lowercase()
@@ -49,7 +49,7 @@ async fn side(
             });
             (
                 own.filter_map(bank_item).collect(),
-                covered(call, "bank").await?,
+                covered(books, "bank").await?,
             )
         }
     };
@@ -61,12 +61,12 @@ async fn side(
 }
 
 async fn ledger_lines(
-    call: &Call,
+    books: &Snapshot,
     account: &str,
     events: &[String],
 ) -> anyhow::Result<(Vec<Item>, Option<NaiveDate>)> {
     let mut items = Vec::new();
-    for row in call.store.account_items(account).await? {
+    for row in books.account_items(account).await? {
         if !events.is_empty() && !events.contains(&row.event_type) {
             continue;
         }
@@ -88,8 +88,8 @@ async fn ledger_lines(
     Ok((items, until))
 }
 
-async fn processor_lines(call: &Call, processor: &str) -> anyhow::Result<Vec<LineRow>> {
-    let mut lines = call.store.settlement_lines("processor").await?;
+async fn processor_lines(books: &Snapshot, processor: &str) -> anyhow::Result<Vec<LineRow>> {
+    let mut lines = books.settlement_lines("processor").await?;
     lines.retain(|line| line.account == processor);
     Ok(lines)
 }
@@ -152,8 +152,8 @@ fn payouts(lines: &[LineRow]) -> Vec<Item> {
 }
 
 /// How far the files of a kind reach: the account that lags decides.
-async fn covered(call: &Call, origin: &str) -> anyhow::Result<Option<NaiveDate>> {
-    let rows = call.store.coverage().await?;
+async fn covered(books: &Snapshot, origin: &str) -> anyhow::Result<Option<NaiveDate>> {
+    let rows = books.coverage().await?;
     Ok(rows
         .iter()
         .filter(|row| row.origin == origin)

@@ -9,6 +9,7 @@ use ledger::Currency;
 use reconcile::{Findings, Input, Plan, Source};
 use reports::{CashRow, ClearingRow};
 use std::collections::BTreeMap;
+use store::Snapshot;
 use store::reconciliation::{BreakRow, NewMatch, StateRow};
 
 /// What a run found.
@@ -39,7 +40,9 @@ pub async fn run(call: &Call, only: Option<&str>) -> anyhow::Result<Vec<Summary>
         .iter()
         .filter(|plan| only.is_none_or(|only| plan.reconciliation == only))
     {
-        let input = items::load(call, plan).await?;
+        let books = call.store.snapshot().await?;
+        let input = items::load(&books, plan).await?;
+        drop(books);
         let findings = tokio::task::block_in_place(|| reconcile::reconcile(plan, &input));
         write(call, plan, &findings).await?;
         all.push(Summary {
@@ -133,11 +136,11 @@ pub struct Examination {
 }
 
 /// Computes totals and clearing accounts without writing anything.
-pub async fn examine(call: &Call) -> anyhow::Result<Examination> {
+pub async fn examine(call: &Call, books: &Snapshot) -> anyhow::Result<Examination> {
     let mut found = Examination::default();
-    let stored = call.store.breaks().await?;
+    let stored = books.breaks().await?;
     for plan in &call.config.reconciliations {
-        let input = items::load(call, plan).await?;
+        let input = items::load(books, plan).await?;
         let findings = tokio::task::block_in_place(|| reconcile::reconcile(plan, &input));
         let known = |id: &str| stored.iter().any(|row| row.id == id);
         if !findings.matches.is_empty() || findings.breaks.iter().any(|b| !known(&b.id)) {
@@ -147,7 +150,7 @@ pub async fn examine(call: &Call) -> anyhow::Result<Examination> {
         if let Source::Ledger { account, .. } = &plan.left {
             found
                 .clearing
-                .extend(clearing_rows(call, plan, account).await?);
+                .extend(clearing_rows(books, plan, account).await?);
         }
     }
     Ok(found)
@@ -192,13 +195,13 @@ fn cash_rows(plan: &Plan, input: &Input, findings: &Findings) -> Vec<CashRow> {
 /// A clearing account's balance against its open items: lines that one payout brought together
 /// close each other, and what is left of each group is open.
 async fn clearing_rows(
-    call: &Call,
+    books: &Snapshot,
     plan: &Plan,
     account: &str,
 ) -> anyhow::Result<Vec<ClearingRow>> {
-    let payouts = payout_of_items(call, &plan.reconciliation).await?;
+    let payouts = payout_of_items(books, &plan.reconciliation).await?;
     let mut groups = BTreeMap::<(String, i64), BTreeMap<String, i64>>::new();
-    for line in call.store.account_items(account).await? {
+    for line in books.account_items(account).await? {
         let item = format!("entry:{}/{}", line.entry_id, line.line_no);
         let group = payouts.get(&item).cloned().unwrap_or(line.reference);
         let amount = if line.side == ledger::Side::Credit.number() {
@@ -213,8 +216,7 @@ async fn clearing_rows(
             .or_default() += amount;
     }
     let mut balances = BTreeMap::<(String, i64), i64>::new();
-    for row in call
-        .store
+    for row in books
         .balances()
         .await?
         .into_iter()
@@ -240,18 +242,17 @@ async fn clearing_rows(
 
 /// The payout of every ledger line that was matched with a settlement line.
 async fn payout_of_items(
-    call: &Call,
+    books: &Snapshot,
     reconciliation: &str,
 ) -> anyhow::Result<BTreeMap<String, String>> {
-    let lines: BTreeMap<String, String> = call
-        .store
+    let lines: BTreeMap<String, String> = books
         .settlement_lines("processor")
         .await?
         .into_iter()
         .filter(|line| !line.payout.is_empty())
         .map(|line| (format!("settlement:{}", line.id), line.payout))
         .collect();
-    let items = call.store.match_items(reconciliation).await?;
+    let items = books.match_items(reconciliation).await?;
     let mut by_match = BTreeMap::<i64, String>::new();
     for item in items.iter().filter(|item| item.side == "right") {
         if let Some(payout) = lines.get(&item.item) {

@@ -2,17 +2,29 @@
 
 use crate::call::Call;
 use crate::jobs::reconcile;
-use reports::build::Subject;
-use reports::{Control, Format};
-use std::path::PathBuf;
+use anyhow::Context as _;
+use reports::build::{CONTROL, Subject};
+use reports::{Control, Format, Report, ReportError};
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use store::Snapshot;
 
 /// The formats that the job writes.
 const FORMATS: [Format; 4] = Format::ALL;
 
-/// The control equation as of now.
-pub async fn control(call: &Call) -> anyhow::Result<Control> {
-    let found = reconcile::examine(call).await?;
-    let mut control = Control::read(&call.store, found.cash, found.clearing).await?;
+/// What is in a report is for the company and its group.
+const MODE: u32 = 0o640;
+
+/// Files that this process began, so that two of one name are told apart.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+
+/// The control equation as of a snapshot.
+pub async fn control(call: &Call, books: &Snapshot) -> anyhow::Result<Control> {
+    let found = reconcile::examine(call, books).await?;
+    let mut control = Control::read(books, found.cash, found.clearing).await?;
     control.missing.extend(found.stale.iter().map(|name| {
         format!("reconciliation `{name}` has not seen the newest items (run `tieout reconcile`)")
     }));
@@ -23,8 +35,68 @@ pub async fn control(call: &Call) -> anyhow::Result<Control> {
 pub fn subject(call: &Call) -> Subject {
     Subject {
         company: call.config.company.clone(),
-        now: call.clock.now(),
+        now: call.company.clock.now(),
     }
+}
+
+/// Builds a report by its name. Only the one on the control equation computes that.
+pub async fn build(call: &Call, books: &Snapshot, name: &str) -> anyhow::Result<Report> {
+    let subject = subject(call);
+    if name == CONTROL {
+        let control = control(call, books).await?;
+        return Ok(reports::build::control(&subject, &control)?);
+    }
+    Ok(reports::build(name, books, &subject).await?)
+}
+
+/// Writes a report into a file: whole, or not at all.
+pub async fn write(
+    report: &Report,
+    format: Format,
+    books: &Snapshot,
+    path: &Path,
+) -> anyhow::Result<()> {
+    // A pipe or a device is no file to put another in the place of.
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        let mut out = BufWriter::new(File::options().write(true).open(path)?);
+        format.write(report, books, &mut out).await?;
+        return Ok(out.flush()?);
+    }
+    let name = path.file_name().context("the file has no name")?;
+    let partial = path.with_file_name(format!(
+        ".{}.{}-{}.part",
+        name.to_string_lossy(),
+        std::process::id(),
+        BEGUN.fetch_add(1, Ordering::Relaxed)
+    ));
+    let written = fill(report, format, books, &partial).await;
+    let placed = written.and_then(|()| Ok(std::fs::rename(&partial, path)?));
+    if placed.is_err() {
+        // What failed is told; what is left of it would only be in the way.
+        let _left = std::fs::remove_file(&partial);
+    }
+    placed
+}
+
+async fn fill(
+    report: &Report,
+    format: Format,
+    books: &Snapshot,
+    path: &Path,
+) -> anyhow::Result<()> {
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(MODE)
+        .open(path)
+        .with_context(|| format!("`{}` cannot be written", path.display()))?;
+    let mut out = BufWriter::new(file);
+    format.write(report, books, &mut out).await?;
+    Ok(out
+        .into_inner()
+        .map_err(|error| error.into_error())?
+        .sync_all()?)
 }
 
 /// Writes all reports; says which files.
@@ -34,17 +106,29 @@ pub async fn run(call: &Call) -> anyhow::Result<Vec<PathBuf>> {
     };
     let folder = call.path(&folder.folder);
     std::fs::create_dir_all(&folder)?;
-    let (control, subject) = (control(call).await?, subject(call));
+    let books = call.store.snapshot().await?;
     let mut written = Vec::new();
     for name in reports::NAMES {
-        let report = reports::build(name, &call.store, &subject, &control).await?;
+        let report = build(call, &books, name).await?;
         for format in FORMATS {
             let path = folder.join(format!("{name}.{}", format.name()));
-            let partial = folder.join(format!(".{name}.{}.part", format.name()));
-            std::fs::write(&partial, format.render(&report)?)?;
-            std::fs::rename(&partial, &path)?;
-            written.push(path);
+            match write(&report, format, &books, &path).await {
+                Ok(()) => written.push(path),
+                Err(error) => left_out(error, &path)?,
+            }
         }
     }
     Ok(written)
+}
+
+/// A table that is too long for a format is left out there; an earlier file would say what was.
+fn left_out(error: anyhow::Error, path: &Path) -> anyhow::Result<()> {
+    let Some(ReportError::TooLong(..)) = error.downcast_ref() else {
+        return Err(error);
+    };
+    tracing::warn!(file = %path.display(), error = %error, "left out");
+    if path.exists() {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
 }

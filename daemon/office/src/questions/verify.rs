@@ -13,6 +13,7 @@ use ledger::chain::merkle_root;
 use ledger::{Hash, JournalEntry};
 use mappings::Event;
 use std::collections::BTreeMap;
+use store::Snapshot;
 use store::journal::StoredLink;
 use store::settlement::{LineRow, NewLine};
 
@@ -33,19 +34,20 @@ pub struct Findings {
 
 /// Computes everything again.
 pub async fn verify(call: &Call) -> anyhow::Result<Findings> {
+    let books = &call.store.snapshot().await?;
     let mut found = Findings::default();
-    let (last, _) = call.store.journal_extent().await?;
+    let (last, _) = books.journal_extent().await?;
     call.progress.begin(u64::try_from(last).ok(), "entries");
-    events(call, &mut found).await?;
-    let hashes = entries(call, &mut found, last).await?;
+    events(books, &mut found).await?;
+    let hashes = entries(call, books, &mut found, last).await?;
     call.progress.end();
-    let links = call.store.links().await?;
+    let links = books.links().await?;
     chain(&mut found, &links, &hashes);
-    documents(call, &mut found).await?;
-    corrections(call, &mut found).await?;
-    seals(call, &mut found, &links).await?;
-    files(call, &mut found).await?;
-    let control = report::control(call).await?;
+    documents(books, &mut found).await?;
+    corrections(books, &mut found).await?;
+    seals(books, &mut found, &links).await?;
+    files(call, books, &mut found).await?;
+    let control = report::control(call, books).await?;
     found.failures.extend(control.failures());
     let (verdict, because) = control.verdict();
     // A verdict over rows that were changed would be an opinion.
@@ -59,15 +61,15 @@ pub async fn verify(call: &Call) -> anyhow::Result<Findings> {
     Ok(found)
 }
 
-async fn events(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
-    let twice = call.store.keys_twice().await?;
+async fn events(books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
+    let twice = books.keys_twice().await?;
     if twice > 0 {
         let failure = format!("{twice} events are in the books more than once");
         found.failures.push(failure);
     }
     let mut after = 0;
     loop {
-        let page = call.store.event_bytes(after, PAGE).await?;
+        let page = books.event_bytes(after, PAGE).await?;
         let Some(last) = page.last() else {
             return Ok(());
         };
@@ -91,6 +93,7 @@ async fn events(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
 /// The hash of every entry as its rows make it; zeros where they make none.
 async fn entries(
     call: &Call,
+    books: &Snapshot,
     found: &mut Findings,
     last: i64,
 ) -> anyhow::Result<BTreeMap<i64, Hash>> {
@@ -98,7 +101,7 @@ async fn entries(
     let mut after = 0;
     while after < last {
         let through = (after + PAGE).min(last);
-        for stored in call.store.entries(after, through).await? {
+        for stored in books.entries(after, through).await? {
             found.entries += 1;
             call.progress.advance(1);
             let hash = match &stored.entry {
@@ -165,8 +168,8 @@ fn chain(found: &mut Findings, links: &[StoredLink], hashes: &BTreeMap<i64, Hash
 }
 
 /// No number of a document is missing and none is given twice.
-async fn documents(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
-    for series in call.store.document_series().await? {
+async fn documents(books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
+    for series in books.document_series().await? {
         if (series.documents, series.highest) != (series.last_number, series.last_number) {
             found.failures.push(format!(
                 "documents of `{}` in {}: {} numbers were given, there are {} and the highest is {}",
@@ -182,9 +185,9 @@ async fn documents(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
 }
 
 /// What a correction takes back, it takes back whole: the same lines, on their other sides.
-async fn corrections(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
-    for (entry, earlier) in call.store.reversals().await? {
-        let (one, other) = (built(call, earlier).await?, built(call, entry).await?);
+async fn corrections(books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
+    for (entry, earlier) in books.reversals().await? {
+        let (one, other) = (built(books, earlier).await?, built(books, entry).await?);
         let whole = one.zip(other).is_some_and(|(one, other)| {
             let header = other.header();
             one.reversal(header.date, header.description.clone()) == other
@@ -198,14 +201,14 @@ async fn corrections(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn built(call: &Call, entry: i64) -> anyhow::Result<Option<JournalEntry>> {
-    let stored = call.store.entry(entry).await?;
+async fn built(books: &Snapshot, entry: i64) -> anyhow::Result<Option<JournalEntry>> {
+    let stored = books.entry(entry).await?;
     Ok(stored.and_then(|one| one.entry.ok()))
 }
 
 /// Every seal's signature, and that the chain still runs through the head that it signed.
-async fn seals(call: &Call, found: &mut Findings, links: &[StoredLink]) -> anyhow::Result<()> {
-    for row in call.store.seals().await? {
+async fn seals(books: &Snapshot, found: &mut Findings, links: &[StoredLink]) -> anyhow::Result<()> {
+    for row in books.seals().await? {
         let at = format!("the seal of {} of `{}`", row.period, row.entity);
         let statement = match seal::verified(&row.statement, &row.signature, &row.public_key) {
             Ok(statement) => statement,
@@ -228,8 +231,8 @@ async fn seals(call: &Call, found: &mut Findings, links: &[StoredLink]) -> anyho
     Ok(())
 }
 
-async fn files(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
-    for row in call.store.artifacts().await? {
+async fn files(call: &Call, books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
+    for row in books.artifacts().await? {
         found.artifacts += 1;
         if Hash::of(&row.artifact).as_bytes().as_slice() != row.artifact_hash {
             found.failures.push(format!(
@@ -238,16 +241,16 @@ async fn files(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
             ));
         }
     }
-    settlement(call, found).await
+    settlement(call, books, found).await
 }
 
 /// What identifies a settlement line: origin, account, identity.
 type LineKey = (String, String, String);
 
 /// Every settlement file against its hash, and every line against the file that brought it.
-async fn settlement(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
+async fn settlement(call: &Call, books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
     let mut expected = BTreeMap::<LineKey, NewLine>::new();
-    for row in call.store.settlement_files().await? {
+    for row in books.settlement_files().await? {
         found.files += 1;
         if Hash::of(&row.raw).as_bytes().as_slice() != row.hash {
             found.failures.push(format!(
@@ -278,7 +281,7 @@ async fn settlement(call: &Call, found: &mut Findings) -> anyhow::Result<()> {
         }
     }
     for origin in ["processor", "bank"] {
-        for row in call.store.settlement_lines(origin).await? {
+        for row in books.settlement_lines(origin).await? {
             let key = (
                 row.origin.clone(),
                 row.account.clone(),

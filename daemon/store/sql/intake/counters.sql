@@ -1,1 +1,1 @@
-SELECT event, entry, repetition, quarantine, batch, head FROM writer WHERE id = 1
+SELECT event, entry, repetition, quarantine, batch, head, mapping FROM writer WHERE id = 1

@@ -1,0 +1,1 @@
+SELECT mapping FROM writer WHERE id = 1

@@ -1,0 +1,1 @@
+UPDATE writer SET closed = turn WHERE id = 1

@@ -1,0 +1,1 @@
+SELECT turn, closed FROM writer WHERE id = 1

@@ -1,0 +1,1 @@
+SELECT entry FROM writer WHERE id = 1

@@ -1,0 +1,1 @@
+SELECT id, name AS code FROM rule ORDER BY id
