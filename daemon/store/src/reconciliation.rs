@@ -32,7 +32,8 @@ pub struct BreakRow {
     pub reconciliation: String,
     /// What is wrong.
     pub kind: String,
-    /// `open`, or `explained` where money agrees but the way it came does not.
+    /// `open`, or `explained` where money agrees but the way it came does not; `explained`, `resolved` or
+    /// `written-off` where a person said so.
     pub status: String,
     /// What people look for.
     pub reference: String,
@@ -52,6 +53,8 @@ pub struct BreakRow {
     pub detail: String,
     /// It comes from a match and stays until somebody resolves it.
     pub lasting: bool,
+    /// Who looks after it.
+    pub assignee: Option<String>,
 }
 
 /// The totals of one account and currency.
@@ -178,7 +181,7 @@ impl Snapshot {
         )
     }
 
-    /// All breaks that are not cleared.
+    /// What the newest runs find wrong, with what people said about it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -213,15 +216,7 @@ impl Tx {
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
         self.insert_matches(reconciliation, matches, stamp).await?;
-        on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/clear_breaks"))
-            .bind(reconciliation).execute(db).await?.rows_affected());
-        for row in breaks {
-            on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/upsert_break"))
-                .bind(&row.id).bind(&row.reconciliation).bind(&row.kind).bind(&row.status)
-                .bind(&row.reference).bind(&row.account).bind(row.currency_id).bind(row.amount)
-                .bind(row.since_on).bind(row.age_days).bind(&row.items).bind(&row.detail)
-                .bind(row.lasting).bind(stamp.now).execute(db).await?.rows_affected());
-        }
+        self.replace_findings(reconciliation, breaks, stamp).await?;
         on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/clear_state"))
             .bind(reconciliation).execute(db).await?.rows_affected());
         for row in states {

@@ -1,2 +1,8 @@
-SELECT id, reconciliation, kind, status, reference, account, currency_id, amount, since_on, age_days, items, detail, lasting
-FROM reconciliation_break WHERE status <> 'cleared' ORDER BY reconciliation, kind, account, since_on, reference, id
+-- What a person said last stands before what the run says; to look after something or to speak of it changes nothing.
+SELECT f.id, f.reconciliation, f.kind,
+    COALESCE((SELECT CASE WHEN d.deed IN ('explained', 'resolved', 'written-off') THEN d.deed END
+        FROM case_deed d WHERE d.case_id = f.id AND d.deed NOT IN ('assigned', 'commented')
+        ORDER BY d.number DESC LIMIT 1), f.status) AS status,
+    f.reference, f.account, f.currency_id, f.amount, f.since_on, f.age_days, f.items, f.detail, f.lasting <> 0 AS lasting,
+    (SELECT d.assignee FROM case_deed d WHERE d.case_id = f.id AND d.deed = 'assigned' ORDER BY d.number DESC LIMIT 1) AS assignee
+FROM finding f ORDER BY f.reconciliation, f.kind, f.account, f.since_on, f.reference, f.id

@@ -1,0 +1,65 @@
+//! What can be decided.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A kind of decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A closed period takes postings again.
+    PeriodReopen,
+    /// Bytes in quarantine will never be an event.
+    QuarantineDiscard,
+    /// A break is understood and needs nothing more.
+    BreakResolve,
+    /// A break's amount is given up.
+    WriteOff,
+    /// A break that was resolved is open again.
+    BreakReopen,
+    /// Another version of the mapping decides what is posted.
+    MappingActivation,
+    /// A batch that was refused is sent again as it is.
+    BatchResend,
+    /// The entries of a refused batch go into a new one.
+    BatchRelease,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::PeriodReopen,
+        Self::QuarantineDiscard,
+        Self::BreakResolve,
+        Self::WriteOff,
+        Self::BreakReopen,
+        Self::MappingActivation,
+        Self::BatchResend,
+        Self::BatchRelease,
+    ];
+
+    /// The word in configuration, store and command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PeriodReopen => "period-reopen",
+            Self::QuarantineDiscard => "quarantine-discard",
+            Self::BreakResolve => "break-resolve",
+            Self::WriteOff => "write-off",
+            Self::BreakReopen => "break-reopen",
+            Self::MappingActivation => "mapping-activation",
+            Self::BatchResend => "batch-resend",
+            Self::BatchRelease => "batch-release",
+        }
+    }
+
+    /// The kind of a word.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

@@ -1,0 +1,1 @@
+DELETE FROM finding WHERE reconciliation = $1 AND lasting = 0

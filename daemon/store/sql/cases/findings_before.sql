@@ -1,0 +1,1 @@
+SELECT id, amount, lasting <> 0 AS lasting FROM finding WHERE reconciliation = $1
