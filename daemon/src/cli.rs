@@ -9,6 +9,7 @@ mod init;
 mod intake;
 mod mappings;
 mod period;
+mod proposals;
 mod quarantine;
 mod reconcile;
 mod report;
@@ -88,7 +89,7 @@ enum Command {
         /// One reconciliation; all when not named.
         name: Option<String>,
     },
-    /// Breaks of the reconciliations.
+    /// Breaks of the reconciliations: list, show, assign, comment, explain, resolve, write-off, reopen.
     Breaks {
         #[command(subcommand)]
         command: breaks::Command,
@@ -97,6 +98,11 @@ enum Command {
     Period {
         #[command(subcommand)]
         command: period::Command,
+    },
+    /// Decisions that wait for another person: list, show, approve, reject.
+    Proposals {
+        #[command(subcommand)]
+        command: proposals::Command,
     },
     /// Seals, and what outsiders check: key, list, export, verify, prove.
     Evidence {
@@ -244,6 +250,7 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
         Command::Reconcile { name } => reconcile::run(call, name.as_deref(), output).await,
         Command::Breaks { command } => breaks::run(call, command, output).await,
         Command::Period { command } => period::run(call, command, output).await,
+        Command::Proposals { command } => proposals::run(call, command, output).await,
         Command::Evidence { command } => evidence::run(call, command, output).await,
         Command::Quarantine { command } => quarantine::run(call, command, output).await,
         Command::Connectors { command } => connectors::run(call, command, output).await,

@@ -2,6 +2,7 @@
 
 use crate::output::TextTable;
 use ledger::{Currency, Money};
+use office::deeds::desk::Decided;
 use store::intake::IntakeSummary;
 use store::reconciliation::BreakRow;
 
@@ -22,7 +23,15 @@ pub(crate) fn intake_text(summary: &IntakeSummary) -> String {
 
 /// Breaks as a table for a terminal.
 pub(crate) fn breaks_table(breaks: &[BreakRow]) -> TextTable {
-    let mut table = TextTable::new(&["break", "kind", "status", "amount", "days", "what is known"]);
+    let mut table = TextTable::new(&[
+        "break",
+        "kind",
+        "status",
+        "amount",
+        "days",
+        "assigned",
+        "what is known",
+    ]);
     for found in breaks {
         table.row(vec![
             found.id.clone(),
@@ -30,6 +39,7 @@ pub(crate) fn breaks_table(breaks: &[BreakRow]) -> TextTable {
             found.status.clone(),
             amount(found.amount, found.currency_id),
             found.age_days.to_string(),
+            found.assignee.clone().unwrap_or_default(),
             found.detail.clone(),
         ]);
     }
@@ -41,4 +51,14 @@ pub(crate) fn amount(amount: i64, currency_id: i64) -> String {
     Currency::from_numeric(currency_id)
         .map(|currency| Money::minor(amount, currency).to_string())
         .unwrap_or_default()
+}
+
+/// What became of a decision: what was done, or whom it waits for.
+pub(crate) fn decided(done: &Decided, what: impl FnOnce() -> String) -> String {
+    match done.proposal {
+        Some(proposal) if !done.changed => format!(
+            "proposal {proposal} waits for another person: `tieout proposals approve {proposal}`"
+        ),
+        _ => what(),
+    }
 }

@@ -17,25 +17,16 @@ pub enum Kind {
     WriteOff,
     /// A break that was resolved is open again.
     BreakReopen,
-    /// Another version of the mapping decides what is posted.
-    MappingActivation,
-    /// A batch that was refused is sent again as it is.
-    BatchResend,
-    /// The entries of a refused batch go into a new one.
-    BatchRelease,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 5] = [
         Self::PeriodReopen,
         Self::QuarantineDiscard,
         Self::BreakResolve,
         Self::WriteOff,
         Self::BreakReopen,
-        Self::MappingActivation,
-        Self::BatchResend,
-        Self::BatchRelease,
     ];
 
     /// The word in configuration, store and command line.
@@ -46,9 +37,6 @@ impl Kind {
             Self::BreakResolve => "break-resolve",
             Self::WriteOff => "write-off",
             Self::BreakReopen => "break-reopen",
-            Self::MappingActivation => "mapping-activation",
-            Self::BatchResend => "batch-resend",
-            Self::BatchRelease => "batch-release",
         }
     }
 

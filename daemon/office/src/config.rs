@@ -7,8 +7,9 @@ use connectors::secret::SecretRef;
 use connectors::source::envelope::Envelope;
 use connectors::source::{BatchLimit, kafka, redis};
 use connectors::transport::DropConfig;
+use desk::{Actor, Kind, Policy, Role, Rule};
 use formats::settlement::SettlementKind;
-use ledger::{Calendar, Currency, Entity};
+use ledger::{Calendar, Currency, Entity, Money};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -46,6 +47,9 @@ pub struct Config {
     pub http: Option<HttpConfig>,
     /// What a period's close signs with.
     pub seal: Option<SealConfig>,
+    /// Which decisions take a second person; none when not named.
+    #[serde(default)]
+    pub desk: DeskConfig,
     /// The most events of one transaction.
     #[serde(default = "default_intake")]
     pub intake_events: usize,
@@ -124,6 +128,56 @@ pub struct SealConfig {
     pub key: SecretRef,
 }
 
+/// `{ roles: { controller: [ana, ben] }, four_eyes: [period-reopen, write-off], by: { write-off: controller },
+/// above: { write-off: { EUR: "100.00" } } }`. A kind that is not listed under `four_eyes` is decided by one
+/// person.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeskConfig {
+    /// Who has which role.
+    #[serde(default)]
+    pub roles: BTreeMap<Role, Vec<String>>,
+    /// Kinds of decision that take a second person.
+    #[serde(default)]
+    pub four_eyes: Vec<Kind>,
+    /// In which role the second person decides; anybody but the first when not named.
+    #[serde(default)]
+    pub by: BTreeMap<Kind, Role>,
+    /// Amounts up to which one person suffices, by currency.
+    #[serde(default)]
+    pub above: BTreeMap<Kind, BTreeMap<String, String>>,
+}
+
+impl DeskConfig {
+    fn policy(&self) -> anyhow::Result<Policy> {
+        let mut roles = BTreeMap::new();
+        for (role, names) in &self.roles {
+            let people = names
+                .iter()
+                .map(|name| Actor::new(name).with_context(|| format!("desk.roles: `{role}`")));
+            roles.insert(role.clone(), people.collect::<anyhow::Result<_>>()?);
+        }
+        let limited = self.by.keys().chain(self.above.keys());
+        if let Some(kind) = limited.into_iter().find(|kind| !self.four_eyes.contains(kind)) {
+            bail!("desk: `{kind}` has a rule and is not listed under four_eyes; list it, or one person decides");
+        }
+        let mut rules = BTreeMap::new();
+        for kind in &self.four_eyes {
+            let mut above = BTreeMap::new();
+            for (code, amount) in self.above.get(kind).into_iter().flatten() {
+                let at = || format!("desk.above: `{kind}`");
+                let currency = Currency::from_code(code).with_context(at)?;
+                let limit = Money::parse(amount, currency).with_context(at)?;
+                anyhow::ensure!(limit.amount() >= 0, "{}: {limit} is below zero", at());
+                above.insert(currency, limit.amount());
+            }
+            let by = self.by.get(kind).cloned();
+            rules.insert(*kind, Rule { by, above });
+        }
+        Ok(Policy::new(roles, rules)?)
+    }
+}
+
 /// A folder of NDJSON files.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,7 +192,57 @@ pub struct FileConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum SourceConfig {
-    /// A folder of NDJSON files.
+    /// `{ roles: { controller: [ana, ben] }, four_eyes: [period-reopen, write-off], by: { write-off: controller },
+/// above: { write-off: { EUR: "100.00" } } }`. A kind that is not listed under `four_eyes` is decided by one
+/// person.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeskConfig {
+    /// Who has which role.
+    #[serde(default)]
+    pub roles: BTreeMap<Role, Vec<String>>,
+    /// Kinds of decision that take a second person.
+    #[serde(default)]
+    pub four_eyes: Vec<Kind>,
+    /// In which role the second person decides; anybody but the first when not named.
+    #[serde(default)]
+    pub by: BTreeMap<Kind, Role>,
+    /// Amounts up to which one person suffices, by currency.
+    #[serde(default)]
+    pub above: BTreeMap<Kind, BTreeMap<String, String>>,
+}
+
+impl DeskConfig {
+    fn policy(&self) -> anyhow::Result<Policy> {
+        let mut roles = BTreeMap::new();
+        for (role, names) in &self.roles {
+            let people = names
+                .iter()
+                .map(|name| Actor::new(name).with_context(|| format!("desk.roles: `{role}`")));
+            roles.insert(role.clone(), people.collect::<anyhow::Result<_>>()?);
+        }
+        let limited = self.by.keys().chain(self.above.keys());
+        if let Some(kind) = limited.into_iter().find(|kind| !self.four_eyes.contains(kind)) {
+            bail!("desk: `{kind}` has a rule and is not listed under four_eyes; list it, or one person decides");
+        }
+        let mut rules = BTreeMap::new();
+        for kind in &self.four_eyes {
+            let mut above = BTreeMap::new();
+            for (code, amount) in self.above.get(kind).into_iter().flatten() {
+                let at = || format!("desk.above: `{kind}`");
+                let currency = Currency::from_code(code).with_context(at)?;
+                let limit = Money::parse(amount, currency).with_context(at)?;
+                anyhow::ensure!(limit.amount() >= 0, "{}: {limit} is below zero", at());
+                above.insert(currency, limit.amount());
+            }
+            let by = self.by.get(kind).cloned();
+            rules.insert(*kind, Rule { by, above });
+        }
+        Ok(Policy::new(roles, rules)?)
+    }
+}
+
+/// A folder of NDJSON files.
     File(FileConfig),
     /// A topic.
     Kafka(kafka::Config),
@@ -255,7 +359,16 @@ impl Config {
         {
             bail!("store: the URL holds a password; name it under `password: {{ env: NAME }}`");
         }
+        self.policy()?;
         self.entities().map(|_| ())
+    }
+
+    /// Which decisions take a second person.
+    ///
+    /// # Errors
+    /// When the policy could never be fulfilled.
+    pub fn policy(&self) -> anyhow::Result<Policy> {
+        self.desk.policy()
     }
 
     /// The most that a source brings at once.

@@ -1,5 +1,7 @@
 //! What a person decides: each deed says who did it and when, in the transaction that does it.
 
 pub mod activate;
+pub mod cases;
 pub mod close;
+pub mod desk;
 pub mod reprocess;

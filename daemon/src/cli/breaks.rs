@@ -1,26 +1,161 @@
-//! `tieout breaks list`.
+//! `tieout breaks list | show | assign | comment | explain | resolve | write-off | reopen`.
+//!
+//! What a run finds and what people do about it are two things: the list shows findings with what was said
+//! last, `show` a case with its whole history.
 
-use crate::output::Output;
-use crate::wording::breaks_table;
+use crate::output::{Output, TextTable};
+use crate::wording::{amount, breaks_table, decided};
+use anyhow::Context as _;
 use clap::Subcommand;
 use office::Call;
+use office::deeds::cases;
+use office::deeds::desk::{self as deeds, Deed};
+use serde_json::json;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Every break that is not cleared.
+    /// What the newest runs find wrong.
     List,
+    /// A break's case: what it was when it was found, and everything since.
+    Show {
+        /// The break.
+        id: String,
+    },
+    /// Say who looks after it.
+    Assign {
+        /// The break.
+        id: String,
+        /// Who.
+        #[arg(long)]
+        to: String,
+    },
+    /// Say something about it.
+    Comment {
+        /// The break.
+        id: String,
+        /// What.
+        text: String,
+    },
+    /// Say how it came about, while what is to be done is not done yet.
+    Explain {
+        /// The break.
+        id: String,
+        /// How.
+        #[arg(long)]
+        why: String,
+    },
+    /// It needs nothing more.
+    Resolve {
+        /// The break.
+        id: String,
+        /// Why, for whoever asks later.
+        #[arg(long)]
+        why: String,
+    },
+    /// Its amount is given up.
+    WriteOff {
+        /// The break.
+        id: String,
+        /// Why, for whoever asks later.
+        #[arg(long)]
+        why: String,
+    },
+    /// It was resolved too early.
+    Reopen {
+        /// The break.
+        id: String,
+        /// Why, for whoever asks later.
+        #[arg(long)]
+        why: String,
+    },
 }
 
 impl Command {
     /// Whether it needs no more than the right to read the books.
     pub(crate) const fn only_asks(&self) -> bool {
-        matches!(self, Self::List)
+        matches!(self, Self::List | Self::Show { .. })
     }
 }
 
 pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyhow::Result<bool> {
-    let Command::List = command;
-    let breaks = call.store.snapshot().await?.breaks().await?;
-    output.result(&breaks, &breaks_table(&breaks).to_string())?;
+    let own = |id: &String| id.clone();
+    match command {
+        Command::List => {
+            let breaks = call.store.snapshot().await?.breaks().await?;
+            output.result(&breaks, &breaks_table(&breaks).to_string())?;
+            Ok(true)
+        }
+        Command::Show { id } => show(call, id, output).await,
+        Command::Assign { id, to } => {
+            cases::assign(call, id, to).await?;
+            said(id, &format!("{to} looks after {id}"), output)
+        }
+        Command::Comment { id, text } => {
+            cases::comment(call, id, text).await?;
+            said(id, &format!("noted at {id}"), output)
+        }
+        Command::Explain { id, why } => {
+            cases::explain(call, id, why).await?;
+            said(id, &format!("{id} is explained"), output)
+        }
+        Command::Resolve { id, why } => {
+            decide(call, &Deed::BreakResolve { id: own(id) }, why, output).await
+        }
+        Command::WriteOff { id, why } => {
+            decide(call, &Deed::WriteOff { id: own(id) }, why, output).await
+        }
+        Command::Reopen { id, why } => {
+            decide(call, &Deed::BreakReopen { id: own(id) }, why, output).await
+        }
+    }
+}
+
+fn said(id: &str, text: &str, output: Output) -> anyhow::Result<bool> {
+    output.result(&json!({ "break": id, "changed": true }), text)?;
+    Ok(true)
+}
+
+async fn decide(call: &Call, deed: &Deed, why: &str, output: Output) -> anyhow::Result<bool> {
+    let done = deeds::decide(call, deed, why).await?;
+    let text = decided(&done, || format!("{}: done", done.subject));
+    output.result(&done, &text)?;
+    Ok(true)
+}
+
+async fn show(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
+    let books = call.store.snapshot().await?;
+    let case = books.case(id).await?.with_context(|| {
+        format!("there is no break `{id}`; `tieout breaks list` shows what there is")
+    })?;
+    let history = books.case_deeds(id).await?;
+    let breaks = books.breaks().await?;
+    let finding = breaks.iter().find(|row| row.id == id);
+    let state = deeds::state_of(&history);
+    let mut text = format!(
+        "{id}: {} of `{}` in {}, {} when it was found\n{}\nstate: {}\n",
+        case.kind,
+        case.reference,
+        case.reconciliation,
+        amount(case.amount, case.currency_id),
+        finding.map_or(case.detail.as_str(), |row| row.detail.as_str()),
+        state.name()
+    );
+    let mut table = TextTable::new(&["at", "who", "what", "amount", "said"]);
+    for row in &history {
+        table.row(vec![
+            row.done_at.format("%Y-%m-%d %H:%M").to_string(),
+            row.actor.clone(),
+            row.deed.clone(),
+            amount(row.amount, case.currency_id),
+            if row.assignee.is_empty() {
+                row.why.clone()
+            } else {
+                format!("to {}", row.assignee)
+            },
+        ]);
+    }
+    text.push_str(&table.to_string());
+    let value = json!({ "case": case, "state": state, "finding": finding, "history": history });
+    output.result(&value, &text)?;
     Ok(true)
 }

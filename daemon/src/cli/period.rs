@@ -1,9 +1,11 @@
-//! `tieout period list | close | reopen`. Who closed or reopened a period is recorded as a run.
+//! `tieout period list | close | reopen`. Who closed or reopened a period is recorded with it.
 
 use crate::output::{Output, TextTable};
+use crate::wording::decided;
 use clap::Subcommand;
 use office::Call;
 use office::deeds::close;
+use office::deeds::desk::{self as deeds, Deed};
 use serde_json::json;
 
 #[derive(Debug, Subcommand)]
@@ -23,6 +25,9 @@ pub(crate) enum Command {
         entity: String,
         /// The period, 2026-01.
         period: String,
+        /// Why, for whoever asks later.
+        #[arg(long, default_value = "no reason was given")]
+        why: String,
     },
 }
 
@@ -37,7 +42,11 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
     match command {
         Command::List => list(call, output).await,
         Command::Close { entity, period } => shut(call, entity, period, output).await,
-        Command::Reopen { entity, period } => reopen(call, entity, period, output).await,
+        Command::Reopen {
+            entity,
+            period,
+            why,
+        } => reopen(call, (entity, period), why, output).await,
     }
 }
 
@@ -60,7 +69,9 @@ async fn list(call: &Call, output: Output) -> anyhow::Result<bool> {
 async fn shut(call: &Call, entity: &str, period: &str, output: Output) -> anyhow::Result<bool> {
     let started = call.stamp();
     let outcome = close::close(call, entity, period).await;
-    call.record("period close", &started, &outcome).await?;
+    if outcome.is_err() {
+        call.record("period close", &started, &outcome).await?;
+    }
     let done = outcome?;
     let text = if done.changed {
         format!(
@@ -74,18 +85,27 @@ async fn shut(call: &Call, entity: &str, period: &str, output: Output) -> anyhow
     Ok(done.changed)
 }
 
-async fn reopen(call: &Call, entity: &str, period: &str, output: Output) -> anyhow::Result<bool> {
-    let started = call.stamp();
-    let mut tx = call.store.begin().await?;
-    let changed = tx.set_period_state(entity, period, false).await?;
-    tx.commit().await?;
-    let done = json!({ "entity": entity, "period": period, "changed": changed });
-    call.record("period reopen", &started, &Ok(&done)).await?;
-    let text = if changed {
-        format!("{period} of `{entity}` is open; its seal stays, and the next close sets another")
-    } else {
-        format!("nothing changed: {period} of `{entity}` is open already, or was never posted to")
+async fn reopen(
+    call: &Call,
+    (entity, period): (&str, &str),
+    why: &str,
+    output: Output,
+) -> anyhow::Result<bool> {
+    let deed = Deed::PeriodReopen {
+        entity: entity.to_owned(),
+        period: period.to_owned(),
     };
-    output.result(&done, &text)?;
-    Ok(changed)
+    let done = deeds::decide(call, &deed, why).await?;
+    let text = decided(&done, || {
+        if done.changed {
+            format!("{period} of `{entity}` is open; its seal stays, and the next close sets another")
+        } else {
+            format!("nothing changed: {period} of `{entity}` is open already, or was never posted to")
+        }
+    });
+    let value = json!({
+        "entity": entity, "period": period, "changed": done.changed, "proposal": done.proposal, "state": done.state,
+    });
+    output.result(&value, &text)?;
+    Ok(done.proposal.is_some())
 }

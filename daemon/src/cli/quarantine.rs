@@ -1,12 +1,14 @@
 //! `tieout quarantine list | show | replay | discard`: bytes that are no event, and what becomes of them.
 
 use crate::output::{Output, TextTable};
+use crate::wording::decided;
 use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;
 use connectors::source::envelope::Envelope;
 use connectors::source::{EventBatch, RawEvent, kafka};
 use office::Call;
 use office::config::SourceConfig;
+use office::deeds::desk::{self as deeds, Deed};
 use office::pipeline::{self, SourceName};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -240,23 +242,19 @@ async fn replay_one(
 }
 
 async fn discard(call: &Call, id: i64, why: &str, output: Output) -> anyhow::Result<bool> {
-    ensure!(
-        !why.trim().is_empty(),
-        "--why says why, for whoever asks later"
-    );
-    let item = one(call, id).await?;
-    let started = call.stamp();
-    let changed = decide(call, item.id, QuarantineDecision::Discarded, why).await?;
-    let done = json!({ "number": id, "why": why, "changed": changed });
-    call.record("quarantine discard", &started, &Ok(&done))
-        .await?;
-    let text = if changed {
-        format!("{id} is discarded; its bytes stay")
-    } else {
-        format!("nothing changed: {id} was decided already")
-    };
-    output.result(&done, &text)?;
-    Ok(changed)
+    let done = deeds::decide(call, &Deed::QuarantineDiscard { id }, why).await?;
+    let text = decided(&done, || {
+        if done.changed {
+            format!("{id} is discarded; its bytes stay")
+        } else {
+            format!("nothing changed: {id} was decided already")
+        }
+    });
+    let value = json!({
+        "number": id, "why": why, "changed": done.changed, "proposal": done.proposal, "state": done.state,
+    });
+    output.result(&value, &text)?;
+    Ok(done.proposal.is_some())
 }
 
 async fn decide(

@@ -7,7 +7,7 @@ use crate::bulk::Kind::{Day, Int, Moment, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
 use crate::reconciliation::BreakRow;
-use crate::{Store, StoreError, Tx};
+use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,14 +76,14 @@ struct Before {
     lasting: bool,
 }
 
-impl Store {
+impl Snapshot {
     /// A case.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("cases/case"))
-            .bind(id).fetch_optional(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("cases/case"))
+            .bind(id).fetch_optional(db).await?))
     }
 
     /// A case's history.
@@ -91,8 +91,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn case_deeds(&self, id: &str) -> Result<Vec<DeedRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("cases/deeds"))
-            .bind(id).fetch_all(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("cases/deeds"))
+            .bind(id).fetch_all(db).await?))
     }
 }
 

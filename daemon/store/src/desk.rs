@@ -1,7 +1,7 @@
 //! Proposals and what became of them, as rows. What they mean and who may decide is the desk's own knowledge.
 
 use crate::intake::Stamp;
-use crate::{Store, StoreError, Tx};
+use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use ledger::Hash;
 use sqlx::FromRow;
@@ -58,14 +58,14 @@ pub struct ProposalRow {
     pub decided_why: Option<String>,
 }
 
-impl Store {
+impl Snapshot {
     /// All proposals, or one by its number.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn proposals(&self, id: Option<i64>) -> Result<Vec<ProposalRow>, StoreError> {
-        Ok(on_pool!(self, db => sqlx::query_as(sql!("desk/proposals"))
-            .bind(id.unwrap_or(0)).fetch_all(db).await)?)
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("desk/proposals"))
+            .bind(id.unwrap_or(0)).fetch_all(db).await?))
     }
 }
 

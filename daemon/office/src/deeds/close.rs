@@ -1,6 +1,6 @@
 //! A period's close: number what has no number yet, and sign what stands there.
 //!
-//! One transaction: the period is closed, its documents are numbered, and the seal is kept. As a writer
+//! One transaction: the period is closed, its documents are numbered, the seal is kept, and who did so. As a writer
 //! it holds the books still, so that head, balances and control equation belong together.
 
 use crate::call::Call;
@@ -9,8 +9,10 @@ use anyhow::{Context as _, ensure};
 use chrono::SecondsFormat;
 use ledger::chain::merkle_root;
 use ledger::{Currency, Hash};
-use store::Snapshot;
 use store::evidence::NewSeal;
+use store::intake::Stamp;
+use store::runs::RunRow;
+use store::{Snapshot, Tx};
 
 /// What a close did.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -62,15 +64,30 @@ pub async fn close(call: &Call, entity: &str, period: &str) -> anyhow::Result<Cl
     verified(&seal.statement, &seal.signature, &seal.public_key)
         .context("the new seal does not verify; nothing is closed")?;
     tx.insert_seal(&seal, &stamp).await?;
+    record(call, &mut tx, &stamp, &closed).await?;
     tx.commit().await?;
     Ok(closed)
+}
+
+/// Who closed it, in the transaction that does: neither is there without the other.
+async fn record(call: &Call, tx: &mut Tx, started: &Stamp, closed: &Closed) -> anyhow::Result<()> {
+    let run = RunRow {
+        id: 0,
+        job: "period close".to_owned(),
+        actor: started.actor.clone(),
+        started_at: started.now,
+        finished_at: call.clock.now(),
+        succeeded: true,
+        summary: serde_json::to_string(closed)?,
+    };
+    Ok(tx.record_run(&run).await?)
 }
 
 async fn statement(
     call: &Call,
     entity: &str,
     period: &str,
-    stamp: &store::intake::Stamp,
+    stamp: &Stamp,
 ) -> anyhow::Result<Statement> {
     // What is written here is not seen, and nobody else writes meanwhile.
     let books = &call.store.snapshot().await?;

@@ -100,6 +100,7 @@ fn break_row(plan: &Plan, found: &reconcile::Break) -> BreakRow {
         items: found.items.join(" "),
         detail: found.detail.clone(),
         lasting: found.lasting,
+        assignee: None,
     }
 }
 

@@ -1,0 +1,56 @@
+//! What people do about a break that is no decision about money: look after it, speak of it, explain it.
+
+use crate::call::{Call, Refusal};
+use crate::deeds::desk::{case_of, check_deed, last_amount, reason, refused};
+use desk::Actor;
+use desk::case::Deed;
+use store::cases::NewDeed;
+
+/// Somebody looks after a break from now on.
+///
+/// # Errors
+/// When there is no such break, or no such name.
+pub async fn assign(call: &Call, id: &str, to: &str) -> Result<(), Refusal> {
+    let to = Actor::new(to).map_err(refused)?;
+    add(call, id, Deed::Assigned, String::new(), to.name()).await
+}
+
+/// Says something about a break.
+///
+/// # Errors
+/// When there is no such break, or nothing is said.
+pub async fn comment(call: &Call, id: &str, text: &str) -> Result<(), Refusal> {
+    add(call, id, Deed::Commented, reason(text)?.to_owned(), "").await
+}
+
+/// Says how a break came about; what is to be done about it is not done yet.
+///
+/// # Errors
+/// When there is no such break, it is not open, or nothing is said.
+pub async fn explain(call: &Call, id: &str, text: &str) -> Result<(), Refusal> {
+    add(call, id, Deed::Explained, reason(text)?.to_owned(), "").await
+}
+
+async fn add(
+    call: &Call,
+    id: &str,
+    deed: Deed,
+    why: String,
+    assignee: &str,
+) -> Result<(), Refusal> {
+    let mut stamp = call.stamp();
+    let actor = Actor::new(&call.actor).map_err(refused)?;
+    actor.name().clone_into(&mut stamp.actor);
+    let mut tx = call.store.begin().await?;
+    let (case, deeds) = case_of(&mut tx, id).await?;
+    check_deed(id, &deeds, deed)?;
+    let added = NewDeed {
+        deed: deed.name(),
+        why,
+        assignee: assignee.to_owned(),
+        amount: last_amount(&case, &deeds),
+        proposal_id: None,
+    };
+    tx.add_deed(id, &added, &stamp).await?;
+    Ok(tx.commit().await?)
+}

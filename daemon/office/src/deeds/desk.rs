@@ -1,0 +1,437 @@
+//! Decisions, one way for all of them: a proposal, an approval where the policy asks for one, and the deed.
+//!
+//! Whatever is decided is a [`Deed`], which says what it is about, what is there to see, and how it is done.
+//! Where one person suffices, [`decide`] writes the proposal and does the deed in one transaction, and nobody's
+//! approval is made up. Where the policy asks for four eyes it writes the proposal alone; [`approve`] by another
+//! person does the deed in the transaction of the decision, over what the first one saw or not at all.
+
+use crate::call::{Call, Refusal, RefusalKind};
+use desk::case::{CaseState, Deed as CaseDeed};
+use desk::{Actor, Decision, Eyes, Kind, Proposal, Role, State, Verdict};
+use ledger::{Currency, Hash, Money};
+use serde::{Deserialize, Serialize};
+use store::Tx;
+use store::cases::{CaseRow, DeedRow, NewDeed};
+use store::desk::{NewProposal, ProposalRow};
+use store::intake::Stamp;
+use store::quarantine::QuarantineDecision;
+use store::runs::RunRow;
+
+/// Something that a person decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "deed", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Deed {
+    /// A closed period takes postings again.
+    PeriodReopen {
+        /// The entity.
+        entity: String,
+        /// The period.
+        period: String,
+    },
+    /// Bytes in quarantine will never be an event.
+    QuarantineDiscard {
+        /// Their number.
+        id: i64,
+    },
+    /// A break needs nothing more.
+    BreakResolve {
+        /// The break.
+        id: String,
+    },
+    /// A break's amount is given up.
+    WriteOff {
+        /// The break.
+        id: String,
+    },
+    /// A break was resolved too early.
+    BreakReopen {
+        /// The break.
+        id: String,
+    },
+}
+
+/// What became of a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decided {
+    /// The proposal; none where there was nothing to change.
+    pub proposal: Option<i64>,
+    /// What about.
+    pub subject: String,
+    /// `done`, or `waiting` for another person; `approved`, `rejected` or `withdrawn` after one.
+    pub state: Option<State>,
+    /// Whether the deed is done.
+    pub changed: bool,
+}
+
+/// A subject as it is now.
+struct Seen {
+    hash: Hash,
+    amount: Option<Money>,
+}
+
+impl Seen {
+    fn of(text: &str, amount: Option<Money>) -> Self {
+        let hash = Hash::of(text.as_bytes());
+        Self { hash, amount }
+    }
+}
+
+impl Deed {
+    /// Its kind.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::PeriodReopen { .. } => Kind::PeriodReopen,
+            Self::QuarantineDiscard { .. } => Kind::QuarantineDiscard,
+            Self::BreakResolve { .. } => Kind::BreakResolve,
+            Self::WriteOff { .. } => Kind::WriteOff,
+            Self::BreakReopen { .. } => Kind::BreakReopen,
+        }
+    }
+
+    /// What it is about.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::PeriodReopen { entity, period } => format!("{entity} {period}"),
+            Self::QuarantineDiscard { id } => id.to_string(),
+            Self::BreakResolve { id } | Self::WriteOff { id } | Self::BreakReopen { id } => {
+                id.clone()
+            }
+        }
+    }
+
+    /// The job's name in the list of runs.
+    const fn job(&self) -> &'static str {
+        match self {
+            Self::PeriodReopen { .. } => "period reopen",
+            Self::QuarantineDiscard { .. } => "quarantine discard",
+            Self::BreakResolve { .. } => "break resolve",
+            Self::WriteOff { .. } => "write-off",
+            Self::BreakReopen { .. } => "break reopen",
+        }
+    }
+
+    /// The subject as it is; none where there is nothing to change.
+    async fn seen(&self, tx: &mut Tx) -> Result<Option<Seen>, Refusal> {
+        match self {
+            Self::PeriodReopen { entity, period } => {
+                let found = tx.period_seen(entity, period).await?;
+                let closed = found.filter(|(state, _)| state == "closed");
+                Ok(closed.map(|(state, seals)| Seen::of(&format!("{state} {seals}"), None)))
+            }
+            Self::QuarantineDiscard { id } => match tx.quarantine_seen(*id).await? {
+                None => Err(missing(format!(
+                    "there is no {id} in quarantine; `tieout quarantine list` shows what there is"
+                ))),
+                Some(None) => Ok(Some(Seen::of("waiting", None))),
+                Some(Some(_)) => Ok(None),
+            },
+            Self::BreakResolve { id } => break_seen(tx, id, CaseDeed::Resolved).await.map(Some),
+            Self::WriteOff { id } => break_seen(tx, id, CaseDeed::WrittenOff).await.map(Some),
+            Self::BreakReopen { id } => break_seen(tx, id, CaseDeed::Reopened).await.map(Some),
+        }
+    }
+
+    async fn perform(
+        &self,
+        tx: &mut Tx,
+        (proposal, why): (i64, &str),
+        stamp: &Stamp,
+    ) -> Result<(), Refusal> {
+        let add = |deed: CaseDeed, amount: i64| NewDeed {
+            deed: deed.name(),
+            why: why.to_owned(),
+            amount,
+            proposal_id: Some(proposal),
+            ..NewDeed::default()
+        };
+        match self {
+            Self::PeriodReopen { entity, period } => {
+                tx.set_period_state(entity, period, false).await?;
+            }
+            Self::QuarantineDiscard { id } => {
+                let discarded = QuarantineDecision::Discarded;
+                tx.decide_quarantine(*id, discarded, why, stamp).await?;
+            }
+            Self::BreakResolve { id } => {
+                let deed = add(CaseDeed::Resolved, amount_of(tx, id).await?);
+                tx.add_deed(id, &deed, stamp).await?;
+            }
+            Self::WriteOff { id } => {
+                let deed = add(CaseDeed::WrittenOff, amount_of(tx, id).await?);
+                tx.add_deed(id, &deed, stamp).await?;
+            }
+            Self::BreakReopen { id } => {
+                let deed = add(CaseDeed::Reopened, amount_of(tx, id).await?);
+                tx.add_deed(id, &deed, stamp).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Decides, or proposes where the policy asks for another person.
+///
+/// # Errors
+/// The rule that it would break; nothing is written then.
+pub async fn decide(call: &Call, deed: &Deed, why: &str) -> Result<Decided, Refusal> {
+    let why = reason(why)?;
+    let actor = Actor::new(&call.actor).map_err(refused)?;
+    let policy = call.config.policy()?;
+    let mut stamp = call.stamp();
+    actor.name().clone_into(&mut stamp.actor);
+    let subject = deed.subject();
+    let mut tx = call.store.begin().await?;
+    let Some(seen) = deed.seen(&mut tx).await? else {
+        return Ok(Decided {
+            proposal: None,
+            subject,
+            state: None,
+            changed: false,
+        });
+    };
+    if let Some(proposal) = tx.waiting_proposal(deed.kind().name(), &subject).await? {
+        return Err(refused(desk::Refusal::AlreadyProposed {
+            proposal,
+            subject,
+        }));
+    }
+    let eyes = policy.eyes(deed.kind(), seen.amount);
+    let proposal = NewProposal {
+        kind: deed.kind().name().to_owned(),
+        subject: subject.clone(),
+        seen: seen.hash,
+        payload: serde_json::to_string(deed).map_err(anyhow::Error::from)?,
+        why: why.to_owned(),
+        four_eyes: eyes != Eyes::One,
+        role: match &eyes {
+            Eyes::Two(Some(role)) => role.name().to_owned(),
+            Eyes::One | Eyes::Two(None) => String::new(),
+        },
+    };
+    let id = tx.insert_proposal(&proposal, &stamp).await?;
+    let changed = eyes == Eyes::One;
+    let decided = Decided {
+        proposal: Some(id),
+        subject,
+        state: Some(if changed { State::Done } else { State::Waiting }),
+        changed,
+    };
+    if changed {
+        deed.perform(&mut tx, (id, why), &stamp).await?;
+    }
+    let job = if changed { deed.job() } else { "propose" };
+    record(call, &mut tx, job, &stamp, &decided).await?;
+    tx.commit().await?;
+    Ok(decided)
+}
+
+/// Approves a proposal and does what it says, in one transaction.
+///
+/// # Errors
+/// The rule that it would break; nothing is written then.
+pub async fn approve(call: &Call, id: i64, why: &str) -> Result<Decided, Refusal> {
+    conclude(call, id, true, why).await
+}
+
+/// Rejects a proposal; one's own is withdrawn.
+///
+/// # Errors
+/// The rule that it would break; nothing is written then.
+pub async fn reject(call: &Call, id: i64, why: &str) -> Result<Decided, Refusal> {
+    conclude(call, id, false, reason(why)?).await
+}
+
+async fn conclude(call: &Call, id: i64, approved: bool, why: &str) -> Result<Decided, Refusal> {
+    let actor = Actor::new(&call.actor).map_err(refused)?;
+    let policy = call.config.policy()?;
+    let mut stamp = call.stamp();
+    actor.name().clone_into(&mut stamp.actor);
+    let mut tx = call.store.begin().await?;
+    let row = tx.proposal(id).await?.ok_or_else(|| {
+        missing(format!(
+            "there is no proposal {id}; `tieout proposals list` shows what there is"
+        ))
+    })?;
+    let (proposal, earlier) = known(&row)?;
+    let deed: Deed = serde_json::from_str(&row.payload).map_err(anyhow::Error::from)?;
+    let verdict = match approved {
+        true => Verdict::Approved,
+        false if actor.is(&proposal.proposed_by) => Verdict::Withdrawn,
+        false => Verdict::Rejected,
+    };
+    let wanted = Decision {
+        proposal: id,
+        verdict,
+        decided_by: actor,
+        decided_at: stamp.now,
+        why: why.trim().to_owned(),
+    };
+    let now = match (earlier.is_none() && approved, &deed) {
+        (true, deed) => deed.seen(&mut tx).await.unwrap_or(None),
+        (false, _) => None,
+    };
+    let now = now.map_or(Hash::ZERO, |seen| seen.hash);
+    let decision = proposal
+        .decide(earlier.as_ref(), &policy, now, wanted)
+        .map_err(refused)?;
+    tx.insert_decision(&row, verdict.name(), &decision.why, &stamp)
+        .await?;
+    if approved {
+        deed.perform(&mut tx, (id, &proposal.why), &stamp).await?;
+    }
+    let decided = Decided {
+        proposal: Some(id),
+        subject: proposal.subject.clone(),
+        state: Some(proposal.state(Some(&decision))),
+        changed: approved,
+    };
+    let job = if approved { deed.job() } else { verdict.name() };
+    record(call, &mut tx, job, &stamp, &decided).await?;
+    tx.commit().await?;
+    Ok(decided)
+}
+
+/// The run's row, in the transaction of what it tells.
+async fn record(
+    call: &Call,
+    tx: &mut Tx,
+    job: &str,
+    started: &Stamp,
+    decided: &Decided,
+) -> Result<(), Refusal> {
+    let run = RunRow {
+        id: 0,
+        job: job.to_owned(),
+        actor: started.actor.clone(),
+        started_at: started.now,
+        finished_at: call.clock.now(),
+        succeeded: true,
+        summary: serde_json::to_string(decided).map_err(anyhow::Error::from)?,
+    };
+    Ok(tx.record_run(&run).await?)
+}
+
+/// A stored proposal as the desk knows it, and its decision.
+///
+/// # Errors
+/// When the rows hold what no version of this program wrote.
+pub fn known(row: &ProposalRow) -> Result<(Proposal, Option<Decision>), Refusal> {
+    let broken = |what: &str| {
+        let what = format!("proposal {}: {what}; run `tieout verify`", row.id);
+        Refusal::new(RefusalKind::Broken, what)
+    };
+    let eyes = match (row.eyes, row.role.as_str()) {
+        (2, _) => Eyes::One,
+        (_, "") => Eyes::Two(None),
+        (_, role) => Eyes::Two(Some(Role::new(role))),
+    };
+    let proposal = Proposal {
+        id: row.id,
+        kind: Kind::find(&row.kind).ok_or_else(|| broken("its kind is unknown"))?,
+        subject: row.subject.clone(),
+        seen: Hash::from_slice(&row.seen).ok_or_else(|| broken("what it saw is no hash"))?,
+        payload: row.payload.clone(),
+        why: row.why.clone(),
+        eyes,
+        proposed_by: Actor::new(&row.proposed_by).map_err(refused)?,
+        proposed_at: row.proposed_at,
+    };
+    let (Some(verdict), Some(by), Some(at)) = (&row.verdict, &row.decided_by, row.decided_at)
+    else {
+        return Ok((proposal, None));
+    };
+    let decision = Decision {
+        proposal: row.id,
+        verdict: Verdict::find(verdict).ok_or_else(|| broken("its decision is unknown"))?,
+        decided_by: Actor::new(by).map_err(refused)?,
+        decided_at: at,
+        why: row.decided_why.clone().unwrap_or_default(),
+    };
+    Ok((proposal, Some(decision)))
+}
+
+/// Why something is decided, in words.
+///
+/// # Errors
+/// [`RefusalKind::Invalid`] when there are none.
+pub(crate) fn reason(why: &str) -> Result<&str, Refusal> {
+    let why = why.trim();
+    if why.is_empty() {
+        return Err(refused(desk::Refusal::NoReason));
+    }
+    Ok(why)
+}
+
+pub(crate) fn missing(what: String) -> Refusal {
+    Refusal::new(RefusalKind::Missing, what)
+}
+
+pub(crate) fn refused(refusal: desk::Refusal) -> Refusal {
+    use desk::Refusal as Rule;
+    let kind = match &refusal {
+        Rule::Nameless | Rule::NoReason => RefusalKind::Invalid,
+        Rule::SamePerson { .. } | Rule::NotTheirs { .. } | Rule::RoleMissing { .. } => {
+            RefusalKind::Forbidden
+        }
+        Rule::AlreadyDecided { .. } | Rule::AlreadyProposed { .. } | Rule::SubjectChanged { .. } => {
+            RefusalKind::Conflict
+        }
+    };
+    Refusal::new(kind, refusal.to_string())
+}
+
+/// A case with its history.
+///
+/// # Errors
+/// [`RefusalKind::Missing`].
+pub(crate) async fn case_of(tx: &mut Tx, id: &str) -> Result<(CaseRow, Vec<DeedRow>), Refusal> {
+    tx.case_seen(id).await?.ok_or_else(|| {
+        missing(format!(
+            "there is no break `{id}`; `tieout breaks list` shows what there is"
+        ))
+    })
+}
+
+/// How far a case is, from the words of its history.
+pub fn state_of(deeds: &[DeedRow]) -> CaseState {
+    CaseState::after(deeds.iter().filter_map(|row| CaseDeed::find(&row.deed)))
+}
+
+/// Refuses what makes no sense in the state that a case is in.
+pub(crate) fn check_deed(id: &str, deeds: &[DeedRow], deed: CaseDeed) -> Result<(), Refusal> {
+    let state = state_of(deeds);
+    if state.takes(deed) {
+        return Ok(());
+    }
+    let what = format!(
+        "break `{id}` is {}; it cannot be {}",
+        state.name(),
+        deed.name()
+    );
+    Err(Refusal::new(RefusalKind::Conflict, what))
+}
+
+/// What a decision about a break sees: everything in its history that says how it stands, not who looks after
+/// it or what was said.
+async fn break_seen(tx: &mut Tx, id: &str, deed: CaseDeed) -> Result<Seen, Refusal> {
+    let (case, deeds) = case_of(tx, id).await?;
+    check_deed(id, &deeds, deed)?;
+    let stands = |row: &&DeedRow| !matches!(row.deed.as_str(), "assigned" | "commented");
+    let last = deeds.iter().rev().find(stands).map_or(0, |row| row.number);
+    let amount = last_amount(&case, &deeds);
+    let currency = Currency::from_numeric(case.currency_id).map_err(anyhow::Error::from)?;
+    let money = Money::minor(amount, currency);
+    Ok(Seen::of(&format!("{id} {last} {amount}"), Some(money)))
+}
+
+/// The amount that a run saw last.
+pub(crate) fn last_amount(case: &CaseRow, deeds: &[DeedRow]) -> i64 {
+    let seen = |row: &&DeedRow| matches!(row.deed.as_str(), "found" | "returned" | "changed");
+    let last = deeds.iter().rev().find(seen);
+    last.map_or(case.amount, |row| row.amount)
+}
+
+async fn amount_of(tx: &mut Tx, id: &str) -> Result<i64, Refusal> {
+    let (case, deeds) = case_of(tx, id).await?;
+    Ok(last_amount(&case, &deeds))
+}
