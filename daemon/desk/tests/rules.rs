@@ -154,9 +154,8 @@ fn a_decision_is_refused_with_the_rule_that_it_breaks() {
 
 #[test]
 fn a_policy_asks_for_two_where_it_says_so() {
-    let money = |text: &str, code: &str| {
-        Money::parse(text, Currency::from_code(code).unwrap()).unwrap()
-    };
+    let money =
+        |text: &str, code: &str| Money::parse(text, Currency::from_code(code).unwrap()).unwrap();
     let rule = Rule {
         by: Some(Role::new("controller")),
         above: BTreeMap::from([(Currency::from_code("EUR").unwrap(), 10_000)]),

@@ -158,8 +158,13 @@ impl DeskConfig {
             roles.insert(role.clone(), people.collect::<anyhow::Result<_>>()?);
         }
         let limited = self.by.keys().chain(self.above.keys());
-        if let Some(kind) = limited.into_iter().find(|kind| !self.four_eyes.contains(kind)) {
-            bail!("desk: `{kind}` has a rule and is not listed under four_eyes; list it, or one person decides");
+        if let Some(kind) = limited
+            .into_iter()
+            .find(|kind| !self.four_eyes.contains(kind))
+        {
+            bail!(
+                "desk: `{kind}` has a rule and is not listed under four_eyes; list it, or one person decides"
+            );
         }
         let mut rules = BTreeMap::new();
         for kind in &self.four_eyes {
@@ -192,57 +197,7 @@ pub struct FileConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum SourceConfig {
-    /// `{ roles: { controller: [ana, ben] }, four_eyes: [period-reopen, write-off], by: { write-off: controller },
-/// above: { write-off: { EUR: "100.00" } } }`. A kind that is not listed under `four_eyes` is decided by one
-/// person.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeskConfig {
-    /// Who has which role.
-    #[serde(default)]
-    pub roles: BTreeMap<Role, Vec<String>>,
-    /// Kinds of decision that take a second person.
-    #[serde(default)]
-    pub four_eyes: Vec<Kind>,
-    /// In which role the second person decides; anybody but the first when not named.
-    #[serde(default)]
-    pub by: BTreeMap<Kind, Role>,
-    /// Amounts up to which one person suffices, by currency.
-    #[serde(default)]
-    pub above: BTreeMap<Kind, BTreeMap<String, String>>,
-}
-
-impl DeskConfig {
-    fn policy(&self) -> anyhow::Result<Policy> {
-        let mut roles = BTreeMap::new();
-        for (role, names) in &self.roles {
-            let people = names
-                .iter()
-                .map(|name| Actor::new(name).with_context(|| format!("desk.roles: `{role}`")));
-            roles.insert(role.clone(), people.collect::<anyhow::Result<_>>()?);
-        }
-        let limited = self.by.keys().chain(self.above.keys());
-        if let Some(kind) = limited.into_iter().find(|kind| !self.four_eyes.contains(kind)) {
-            bail!("desk: `{kind}` has a rule and is not listed under four_eyes; list it, or one person decides");
-        }
-        let mut rules = BTreeMap::new();
-        for kind in &self.four_eyes {
-            let mut above = BTreeMap::new();
-            for (code, amount) in self.above.get(kind).into_iter().flatten() {
-                let at = || format!("desk.above: `{kind}`");
-                let currency = Currency::from_code(code).with_context(at)?;
-                let limit = Money::parse(amount, currency).with_context(at)?;
-                anyhow::ensure!(limit.amount() >= 0, "{}: {limit} is below zero", at());
-                above.insert(currency, limit.amount());
-            }
-            let by = self.by.get(kind).cloned();
-            rules.insert(*kind, Rule { by, above });
-        }
-        Ok(Policy::new(roles, rules)?)
-    }
-}
-
-/// A folder of NDJSON files.
+    /// A folder of NDJSON files.
     File(FileConfig),
     /// A topic.
     Kafka(kafka::Config),

@@ -98,9 +98,13 @@ async fn reopen(
     let done = deeds::decide(call, &deed, why).await?;
     let text = decided(&done, || {
         if done.changed {
-            format!("{period} of `{entity}` is open; its seal stays, and the next close sets another")
+            format!(
+                "{period} of `{entity}` is open; its seal stays, and the next close sets another"
+            )
         } else {
-            format!("nothing changed: {period} of `{entity}` is open already, or was never posted to")
+            format!(
+                "nothing changed: {period} of `{entity}` is open already, or was never posted to"
+            )
         }
     });
     let value = json!({

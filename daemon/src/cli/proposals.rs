@@ -59,7 +59,10 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
         Command::Reject { id, why } => {
             let done = deeds::reject(call, *id, why).await?;
             let state = done.state.map_or("", State::name);
-            output.result(&done, &format!("proposal {id} is {state}: nothing was done"))?;
+            output.result(
+                &done,
+                &format!("proposal {id} is {state}: nothing was done"),
+            )?;
             Ok(true)
         }
     }
@@ -73,9 +76,7 @@ async fn read(call: &Call, id: Option<i64>) -> anyhow::Result<Vec<(Proposal, Opt
 
 async fn list(call: &Call, all: bool, output: Output) -> anyhow::Result<bool> {
     let mut found = read(call, None).await?;
-    found.retain(|(proposal, decision)| {
-        all || proposal.state(decision.as_ref()) == State::Waiting
-    });
+    found.retain(|(proposal, decision)| all || proposal.state(decision.as_ref()) == State::Waiting);
     let mut table = TextTable::new(&["proposal", "kind", "subject", "state", "by", "at", "why"]);
     for (proposal, decision) in &found {
         table.row(vec![

@@ -25,8 +25,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use store::cases::NewDeed;
+use store::desk::NewProposal;
 use store::export::{DeliveryKind, NewBatch};
 use store::intake::{IntakeBatch, IntakePart, ReadEvent, Stamp, Unreadable};
+use store::reconciliation::BreakRow;
 use store::settlement::{NewFile, NewLine, NewStatement};
 use store::take::Taken;
 use store::turn::Turns;
@@ -99,6 +102,8 @@ suite!(
     what_went_ahead_waits_while_the_one_before_fails,
     a_snapshot_sees_the_books_at_one_moment,
     what_another_version_decided_is_not_written,
+    nobody_approves_what_they_proposed,
+    a_case_outlives_its_finding,
 );
 
 fn stamp() -> Stamp {
@@ -1143,6 +1148,209 @@ async fn views_show_names_and_decimals(store: Store) {
             .map(|(a, b, c, d)| [a.as_str(), b.as_str(), c.as_str(), d.as_str()])
             .collect();
         assert_eq!(found, expected);
+    }
+}
+
+/// Runs a statement past all that the store itself would look at.
+async fn directly(store: &Store, statement: &str) -> Result<u64, sqlx::Error> {
+    let statement = AssertSqlSafe(statement.to_owned());
+    Ok(match store {
+        Store::Sqlite { write, .. } => sqlx::query(statement).execute(write).await?.rows_affected(),
+        Store::Postgres { pool, .. } => sqlx::query(statement).execute(pool).await?.rows_affected(),
+    })
+}
+
+async fn nobody_approves_what_they_proposed(store: Store) {
+    let proposal = |four_eyes| NewProposal {
+        kind: "period-reopen".into(),
+        subject: "eu 2026-01".into(),
+        seen: Hash::of(b"closed"),
+        payload: "{}".into(),
+        why: "late".into(),
+        four_eyes,
+        role: String::new(),
+    };
+    let mut tx = store.begin().await.unwrap();
+    let two = tx.insert_proposal(&proposal(true), &stamp()).await.unwrap();
+    let one = tx
+        .insert_proposal(&proposal(false), &stamp())
+        .await
+        .unwrap();
+    assert_eq!((two, one), (1, 2));
+    let waiting = tx.waiting_proposal("period-reopen", "eu 2026-01").await;
+    assert_eq!(waiting.unwrap(), Some(two));
+    tx.commit().await.unwrap();
+    let decision = |proposal: i64, verdict: &str, of: &str, by: &str| {
+        format!(
+            "INSERT INTO decision (proposal_id, verdict, proposed_by, decided_by, decided_at, why) VALUES ({proposal}, '{verdict}', '{of}', '{by}', '2026-02-01T00:00:00Z', '')"
+        )
+    };
+    let refused = [
+        decision(two, "approved", "suite", "suite"),
+        decision(two, "approved", "suite", "SUITE"),
+        decision(two, "rejected", "suite", "suite"),
+        decision(two, "withdrawn", "suite", "other"),
+        // The proposer's name is the proposal's own, or nothing is written.
+        decision(two, "approved", "somebody", "suite"),
+        decision(7, "approved", "suite", "other"),
+        decision(one, "approved", "suite", "other"),
+        decision(two, "perhaps", "suite", "other"),
+    ];
+    for statement in refused {
+        assert!(directly(&store, &statement).await.is_err(), "{statement}");
+    }
+    let mut tx = store.begin().await.unwrap();
+    let row = tx.proposal(two).await.unwrap().unwrap();
+    let other = Stamp {
+        actor: "other".into(),
+        ..stamp()
+    };
+    tx.insert_decision(&row, "approved", "seen", &other)
+        .await
+        .unwrap();
+    assert_eq!(
+        tx.waiting_proposal("period-reopen", "eu 2026-01")
+            .await
+            .unwrap(),
+        None
+    );
+    tx.commit().await.unwrap();
+    for statement in [
+        decision(two, "rejected", "suite", "third"),
+        "UPDATE decision SET decided_by = 'third'".to_owned(),
+        "DELETE FROM decision".to_owned(),
+        "UPDATE proposal SET proposed_by = 'third'".to_owned(),
+        "DELETE FROM proposal WHERE id = 2".to_owned(),
+    ] {
+        assert!(directly(&store, &statement).await.is_err(), "{statement}");
+    }
+    let all = store.proposals(None).await.unwrap();
+    let verdicts: Vec<Option<&str>> = all.iter().map(|row| row.verdict.as_deref()).collect();
+    assert_eq!(verdicts, [Some("approved"), None]);
+    assert_eq!(all[0].decided_by.as_deref(), Some("other"));
+}
+
+fn found(id: &str, amount: i64, lasting: bool) -> BreakRow {
+    BreakRow {
+        id: id.into(),
+        reconciliation: "payments".into(),
+        kind: "amount".into(),
+        status: "open".into(),
+        reference: format!("ref {id}"),
+        account: "eu".into(),
+        currency_id: 978,
+        amount,
+        since_on: "2026-01-10".parse().unwrap(),
+        age_days: 3,
+        items: "entry:1/1".into(),
+        detail: format!("{amount} differ"),
+        lasting,
+        assignee: None,
+    }
+}
+
+async fn a_case_outlives_its_finding(store: Store) {
+    let run = async |rows: &[BreakRow]| {
+        let mut tx = store.begin().await.unwrap();
+        tx.write_findings("payments", &[], rows, &[], &stamp())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    };
+    let deed = async |id: &str, deed: &'static str, assignee: &str| {
+        let mut tx = store.begin().await.unwrap();
+        let proposal = NewProposal {
+            kind: "break-resolve".into(),
+            subject: id.into(),
+            seen: Hash::of(b""),
+            payload: "{}".into(),
+            why: "seen".into(),
+            four_eyes: false,
+            role: String::new(),
+        };
+        let is_decision = matches!(deed, "resolved" | "written-off" | "reopened");
+        let proposal_id = if is_decision {
+            Some(tx.insert_proposal(&proposal, &stamp()).await.unwrap())
+        } else {
+            None
+        };
+        let new = NewDeed {
+            deed,
+            why: "seen".into(),
+            assignee: assignee.into(),
+            amount: 5,
+            proposal_id,
+        };
+        tx.add_deed(id, &new, &stamp()).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let listed = async || -> Vec<(String, String, i64, Option<String>)> {
+        let rows = store.breaks().await.unwrap();
+        rows.into_iter()
+            .map(|row| (row.id, row.status, row.amount, row.assignee))
+            .collect()
+    };
+    let line = |id: &str, status: &str, amount, assignee: Option<&str>| {
+        (
+            id.to_owned(),
+            status.to_owned(),
+            amount,
+            assignee.map(ToOwned::to_owned),
+        )
+    };
+    run(&[found("A", 5, false), found("B", 7, true)]).await;
+    deed("A", "assigned", "ana").await;
+    deed("A", "resolved", "").await;
+    deed("A", "commented", "").await;
+    let resolved = [
+        line("A", "resolved", 5, Some("ana")),
+        line("B", "open", 7, None),
+    ];
+    assert_eq!(listed().await, resolved);
+    // The same again overwrites nothing; what comes from a match is not found again and stays.
+    run(&[found("A", 5, false)]).await;
+    assert_eq!(listed().await, resolved);
+    // Another amount is not what was resolved.
+    run(&[found("A", 6, false)]).await;
+    assert_eq!(listed().await[0], line("A", "open", 6, Some("ana")));
+    deed("A", "written-off", "").await;
+    run(&[]).await;
+    assert_eq!(listed().await, [line("B", "open", 7, None)]);
+    run(&[found("A", 6, false)]).await;
+    assert_eq!(listed().await[0], line("A", "open", 6, Some("ana")));
+    let history: Vec<String> = store
+        .case_deeds("A")
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| row.deed)
+        .collect();
+    let expected = [
+        "found",
+        "assigned",
+        "resolved",
+        "commented",
+        "changed",
+        "written-off",
+        "cleared",
+        "returned",
+    ];
+    assert_eq!(history, expected);
+    let case = store.case("A").await.unwrap().unwrap();
+    assert_eq!(
+        (case.amount, case.kind.as_str()),
+        (5, "amount"),
+        "as it was first found"
+    );
+    for statement in [
+        "UPDATE case_deed SET deed = 'commented'",
+        "DELETE FROM case_deed",
+        "UPDATE break_case SET amount = 0",
+        "DELETE FROM break_case",
+        // A decision about a break names its proposal.
+        "INSERT INTO case_deed (case_id, number, deed, actor, done_at, why, assignee, amount) VALUES ('A', 99, 'resolved', 'x', '2026-02-01T00:00:00Z', '', '', 0)",
+    ] {
+        assert!(directly(&store, statement).await.is_err(), "{statement}");
     }
 }
 

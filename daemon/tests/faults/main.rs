@@ -3,7 +3,7 @@
 //!
 //! `seeds` are short runs over files with a fault between two statements or at any moment, hundreds of
 //! them. `servers` takes away the database, the broker, an answer, a process's time; `machine` the disk
-//! and the clock; `documents` lets postings, exports and closes compete. `TIEOUT_FAULT_RUNS` and
+//! and the clock; `documents` lets postings, exports and closes compete; `deeds` stops what a person decides between its statements. `TIEOUT_FAULT_RUNS` and
 //! `TIEOUT_FAULT_SEED` choose other seeds; a failure prints its own and keeps its folder.
 
 #![allow(
@@ -22,6 +22,7 @@
 mod common;
 
 mod books;
+mod deeds;
 mod documents;
 mod machine;
 mod oracle;

@@ -373,9 +373,9 @@ pub(crate) fn refused(refusal: desk::Refusal) -> Refusal {
         Rule::SamePerson { .. } | Rule::NotTheirs { .. } | Rule::RoleMissing { .. } => {
             RefusalKind::Forbidden
         }
-        Rule::AlreadyDecided { .. } | Rule::AlreadyProposed { .. } | Rule::SubjectChanged { .. } => {
-            RefusalKind::Conflict
-        }
+        Rule::AlreadyDecided { .. }
+        | Rule::AlreadyProposed { .. }
+        | Rule::SubjectChanged { .. } => RefusalKind::Conflict,
     };
     Refusal::new(kind, refusal.to_string())
 }
