@@ -154,6 +154,7 @@ impl Command {
             Self::Report { name, .. } => name.is_some(),
             Self::Breaks { command } => command.only_asks(),
             Self::Period { command } => command.only_asks(),
+            Self::Proposals { command } => command.only_asks(),
             Self::Quarantine { command } => command.only_asks(),
             Self::Reprocess(arguments) => arguments.only_asks(),
             _ => false,

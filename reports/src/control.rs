@@ -2,7 +2,7 @@
 //!
 //! Counts and amounts come from the rows themselves, twice where two tables should agree. The
 //! verdict is `INCOMPLETE` while data is missing, `BREAKS` when all data is here and something
-//! differs, `TIES` otherwise.
+//! differs, `NOTHING RECEIVED` where nothing came yet, `TIES` otherwise.
 
 use crate::ReportError;
 use ledger::{Currency, Money};
@@ -24,6 +24,8 @@ pub enum Verdict {
     Breaks,
     /// Data is missing.
     Incomplete,
+    /// Nothing came yet: there is nothing that could tie.
+    NothingReceived,
 }
 
 impl Verdict {
@@ -33,6 +35,7 @@ impl Verdict {
             Self::Ties => "TIES",
             Self::Breaks => "BREAKS",
             Self::Incomplete => "INCOMPLETE",
+            Self::NothingReceived => "NOTHING RECEIVED",
         }
     }
 }
@@ -112,8 +115,12 @@ pub struct Control {
     pub breaks: Vec<BreakRow>,
     /// Statements whose opening + lines is not their closing.
     pub open_statements: Vec<String>,
+    /// Statements of processors and banks.
+    pub statements: usize,
     /// Since when data is missing, where some is.
     pub missing: Vec<String>,
+    /// What the books themselves have lost: rows that were written and are not there.
+    pub lost: Option<String>,
     /// The newest runs of jobs and deeds of people.
     pub runs: Vec<RunRow>,
 }
@@ -182,7 +189,9 @@ impl Control {
             clearing,
             breaks: books.breaks().await?,
             open_statements,
+            statements: statements.len(),
             missing: Vec::new(),
+            lost: None,
             runs: books.runs(RUNS).await?,
         };
         control.missing = control.missing(books).await?;
@@ -312,19 +321,42 @@ impl Control {
                 counted(usize::try_from(conflicts).unwrap_or(0), "event")
             ));
         }
-        let mut all = self.missing.clone();
+        let mut all: Vec<String> = self.lost.iter().cloned().collect();
+        all.extend(self.missing.iter().cloned());
         all.extend(differing.iter().cloned());
         let sentence = all.join("; ");
-        if !self.missing.is_empty() {
+        if self.lost.is_some() {
+            (Verdict::Incomplete, sentence)
+        } else if self.is_empty() && differing.is_empty() {
+            let all = std::iter::once("nothing came into these books yet".to_owned());
+            let all: Vec<String> = all.chain(self.missing.iter().cloned()).collect();
+            (Verdict::NothingReceived, all.join("; "))
+        } else if !self.missing.is_empty() {
             (Verdict::Incomplete, sentence)
         } else if !differing.is_empty() {
             (Verdict::Breaks, sentence)
         } else {
-            (
-                Verdict::Ties,
-                "everything received is accounted for, and every sum agrees".into(),
-            )
+            (Verdict::Ties, self.tied())
         }
+    }
+
+    /// No input, no entry, no statement.
+    fn is_empty(&self) -> bool {
+        self.intake.iter().all(|row| row.received == 0)
+            && self.totals.is_empty()
+            && self.statements == 0
+    }
+
+    /// The sentence of `TIES`, which does not hide what people have settled by their word.
+    fn tied(&self) -> String {
+        let settled = |row: &&BreakRow| matches!(row.status.as_str(), "resolved" | "written-off");
+        let settled = self.breaks.iter().filter(settled).count();
+        let mut sentence = "everything received is accounted for, and every sum agrees".to_owned();
+        if settled > 0 {
+            let settled = counted(settled, "break");
+            sentence.push_str(&format!("; {settled} resolved or written off by people"));
+        }
+        sentence
     }
 }
 

@@ -2,4 +2,5 @@
 
 pub mod check;
 pub mod connectors;
+pub(crate) mod expected;
 pub mod verify;

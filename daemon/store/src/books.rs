@@ -115,6 +115,15 @@ impl Snapshot {
         Ok(on_snapshot!(self, db => sqlx::query_as(sql!("books/periods")).fetch_all(db).await)?)
     }
 
+    /// When these books were first worked with; none while nobody did.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn opened_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(on_snapshot!(self, db =>
+            sqlx::query_scalar(sql!("books/opened_at")).fetch_optional(db).await?))
+    }
+
     /// The chart of accounts, by code.
     ///
     /// # Errors

@@ -32,8 +32,8 @@ pub struct BreakRow {
     pub reconciliation: String,
     /// What is wrong.
     pub kind: String,
-    /// `open`, or `explained` where money agrees but the way it came does not; `explained`, `resolved` or
-    /// `written-off` where a person said so.
+    /// `open`, or `explained` where money agrees but the way it came does not; `resolved` or
+    /// `written-off` where a person decided so.
     pub status: String,
     /// What people look for.
     pub reference: String,

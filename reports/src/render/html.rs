@@ -67,6 +67,7 @@ pub(super) async fn write(
     let tone = match report.verdict.as_ref().map(|(word, _)| word.as_str()) {
         Some("TIES") => "good",
         Some("BREAKS") => "bad",
+        Some("NOTHING RECEIVED") => "nothing",
         Some(_) => "waiting",
         None => "",
     };

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::jobs::reconcile;
+use crate::questions::expected;
 use anyhow::Context as _;
 use reports::build::{CONTROL, Subject};
 use reports::{Control, Format, Report, ReportError};
@@ -14,6 +15,9 @@ use store::Snapshot;
 
 /// The formats that the job writes.
 const FORMATS: [Format; 4] = Format::ALL;
+
+/// What a copy of the books without their log is told.
+const LOST: &str = "these books are not whole: the file was not closed by whoever wrote it and its log (-wal) is not beside it, so what was written last is missing; copy both together, or make the copy with VACUUM INTO";
 
 /// What is in a report is for the company and its group.
 const MODE: u32 = 0o640;
@@ -28,6 +32,12 @@ pub async fn control(call: &Call, books: &Snapshot) -> anyhow::Result<Control> {
     control.missing.extend(found.stale.iter().map(|name| {
         format!("reconciliation `{name}` has not seen the newest items (run `tieout reconcile`)")
     }));
+    let (coverage, opened) = (books.coverage().await?, books.opened_at().await?);
+    let silent = expected::silent(&call.config, &control, &coverage, opened);
+    control.missing.extend(silent);
+    if !books.is_whole().await? {
+        control.lost = Some(LOST.to_owned());
+    }
     Ok(control)
 }
 

@@ -1,7 +1,8 @@
--- What a person said last stands before what the run says; to look after something or to speak of it changes nothing.
+-- What a person decided last stands before what the run says; to look after something, to speak of it or to
+-- explain it decides nothing.
 SELECT f.id, f.reconciliation, f.kind,
-    COALESCE((SELECT CASE WHEN d.deed IN ('explained', 'resolved', 'written-off') THEN d.deed END
-        FROM case_deed d WHERE d.case_id = f.id AND d.deed NOT IN ('assigned', 'commented')
+    COALESCE((SELECT CASE WHEN d.deed IN ('resolved', 'written-off') THEN d.deed END
+        FROM case_deed d WHERE d.case_id = f.id AND d.deed NOT IN ('assigned', 'commented', 'explained')
         ORDER BY d.number DESC LIMIT 1), f.status) AS status,
     f.reference, f.account, f.currency_id, f.amount, f.since_on, f.age_days, f.items, f.detail, f.lasting <> 0 AS lasting,
     (SELECT d.assignee FROM case_deed d WHERE d.case_id = f.id AND d.deed = 'assigned' ORDER BY d.number DESC LIMIT 1) AS assignee

@@ -1,0 +1,1 @@
+SELECT activated_at FROM mapping ORDER BY id LIMIT 1
