@@ -64,8 +64,10 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn proposals(&self, id: Option<i64>) -> Result<Vec<ProposalRow>, StoreError> {
-        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("desk/proposals"))
-            .bind(id.unwrap_or(0)).fetch_all(db).await?))
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("desk/proposals"))
+            .bind(id.unwrap_or(0)).fetch_all(db).await?),
+        )
     }
 }
 

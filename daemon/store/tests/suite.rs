@@ -1224,7 +1224,13 @@ async fn nobody_approves_what_they_proposed(store: Store) {
     ] {
         assert!(directly(&store, &statement).await.is_err(), "{statement}");
     }
-    let all = store.proposals(None).await.unwrap();
+    let all = store
+        .snapshot()
+        .await
+        .unwrap()
+        .proposals(None)
+        .await
+        .unwrap();
     let verdicts: Vec<Option<&str>> = all.iter().map(|row| row.verdict.as_deref()).collect();
     assert_eq!(verdicts, [Some("approved"), None]);
     assert_eq!(all[0].decided_by.as_deref(), Some("other"));
@@ -1285,7 +1291,7 @@ async fn a_case_outlives_its_finding(store: Store) {
         tx.commit().await.unwrap();
     };
     let listed = async || -> Vec<(String, String, i64, Option<String>)> {
-        let rows = store.breaks().await.unwrap();
+        let rows = store.snapshot().await.unwrap().breaks().await.unwrap();
         rows.into_iter()
             .map(|row| (row.id, row.status, row.amount, row.assignee))
             .collect()
@@ -1318,7 +1324,8 @@ async fn a_case_outlives_its_finding(store: Store) {
     assert_eq!(listed().await, [line("B", "open", 7, None)]);
     run(&[found("A", 6, false)]).await;
     assert_eq!(listed().await[0], line("A", "open", 6, Some("ana")));
-    let history: Vec<String> = store
+    let now = store.snapshot().await.unwrap();
+    let history: Vec<String> = now
         .case_deeds("A")
         .await
         .unwrap()
@@ -1336,7 +1343,8 @@ async fn a_case_outlives_its_finding(store: Store) {
         "returned",
     ];
     assert_eq!(history, expected);
-    let case = store.case("A").await.unwrap().unwrap();
+    let case = now.case("A").await.unwrap().unwrap();
+    drop(now);
     assert_eq!(
         (case.amount, case.kind.as_str()),
         (5, "amount"),
