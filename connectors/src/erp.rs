@@ -4,11 +4,12 @@
 //! before they are sent. The formats are registered in `formats`; this registry makes a connector
 //! of each.
 
-use crate::transport::{FileDrop, Placed, TransportError};
+use crate::transport::{FileDrop, Placed, Shelf, TransportError};
 use async_trait::async_trait;
 use formats::OptionsError;
 use formats::erp::{Artifact, ExportBatch, FileKind, Render, RenderError};
 use std::fmt::Debug;
+use std::io::Write;
 use std::sync::Arc;
 
 /// Every kind of ERP connector that this build knows, by name.
@@ -26,13 +27,21 @@ pub enum Delivery {
         /// What it said.
         reason: String,
     },
+    /// Something else lies in its way, and nothing was sent: the same call goes through once it is gone.
+    Blocked {
+        /// What it is, and what to do.
+        reason: String,
+    },
 }
 
 /// An ERP.
 #[async_trait]
 pub trait ErpConnector: Debug + Send + Sync {
+    /// What the batch is called where the ERP takes it from.
+    fn name(&self, batch: &ExportBatch) -> String;
+
     /// Renders the batch as the ERP reads it. The same batch always gives the same bytes.
-    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError>;
+    fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError>;
 
     /// Hands the artifact over, at most once. `Ok` is the ERP's answer, whatever it is; `Err`
     /// means that nobody knows, and the call may be repeated with the same bytes.
@@ -44,6 +53,11 @@ pub trait ErpConnector: Debug + Send + Sync {
 
     /// Whether the ERP can be reached, without leaving anything there.
     async fn check(&self) -> Result<(), TransportError>;
+
+    /// The way to see which batches lie where the ERP takes them from, where one can look.
+    fn shelf(&self) -> Option<&dyn Shelf> {
+        None
+    }
 }
 
 #[derive(Debug)]
@@ -54,8 +68,12 @@ struct FileErp {
 
 #[async_trait]
 impl ErpConnector for FileErp {
-    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError> {
-        self.format.render(batch)
+    fn name(&self, batch: &ExportBatch) -> String {
+        self.format.name(batch)
+    }
+
+    fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError> {
+        self.format.render(batch, out)
     }
 
     async fn deliver(
@@ -74,7 +92,7 @@ impl ErpConnector for FileErp {
                     "another `{name}` lies in {}; move it away and export again",
                     self.drop.peer()
                 );
-                return Ok(Delivery::Rejected { reason });
+                return Ok(Delivery::Blocked { reason });
             }
         }
         Ok(Delivery::Accepted(format!(
@@ -86,6 +104,10 @@ impl ErpConnector for FileErp {
 
     async fn check(&self) -> Result<(), TransportError> {
         self.drop.check().await
+    }
+
+    fn shelf(&self) -> Option<&dyn Shelf> {
+        self.drop.shelf()
     }
 }
 

@@ -6,8 +6,10 @@ pub mod sftp;
 use async_trait::async_trait;
 use serde::Deserialize;
 use std::fmt::Debug;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 /// Where a target's files go: `{ folder: {…} }` or `{ sftp: {…} }`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -81,6 +83,9 @@ pub enum TransportError {
     /// A secret is missing.
     #[error("a secret is missing")]
     Secret(#[from] crate::secret::SecretError),
+    /// Work on the place was given up, because the process ends.
+    #[error("the work on `{0}` was given up")]
+    GivenUp(String),
     /// The file arrived shorter or longer than it left.
     #[error("`{peer}` holds {found} bytes of `{name}`, {expected} were sent")]
     Size {
@@ -107,4 +112,44 @@ pub trait FileDrop: Debug + Send + Sync {
 
     /// The place as people call it.
     fn peer(&self) -> String;
+
+    /// The way to see what lies there, where the place lets one look.
+    fn shelf(&self) -> Option<&dyn Shelf> {
+        None
+    }
+}
+
+/// A place that shows what lies in it.
+#[async_trait]
+pub trait Shelf: Send + Sync {
+    /// The names of all files there; none where the place itself is not there yet. `Err` means that nobody
+    /// knows.
+    async fn list(&self) -> Result<Vec<String>, TransportError>;
+
+    /// A file's bytes; `None` when there is no such file.
+    async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, TransportError>;
+}
+
+/// How long an upload that nobody ended is left alone, on the clock of the place that it lies in.
+const STALE: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// A name for an upload that no other upload has, of this process or of another.
+fn part_name(name: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // Processes in containers share their number; the seed of a map's hashes is each one's own.
+    static OWN: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish());
+    format!(
+        ".{name}.{:x}-{:016x}-{:x}.part",
+        std::process::id(),
+        *OWN,
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+/// Whether this is an upload of the file; a name that an earlier version shared among all uploads counts.
+fn is_part(name: &str, found: &str) -> bool {
+    found
+        .strip_prefix('.')
+        .and_then(|rest| rest.strip_prefix(name))
+        .is_some_and(|rest| rest == ".part" || (rest.starts_with('.') && rest.ends_with(".part")))
 }

@@ -71,6 +71,27 @@ async fn a_file_arrives_whole_and_a_repeat_sends_nothing() {
         "what lies there stays"
     );
     assert!(!folder.join("inbound/.batch.csv.part").exists());
+    let shelf = drop.shelf().unwrap();
+    let listed = shelf.list().await.unwrap();
+    assert!(listed.contains(&"batch.csv".to_owned()), "{listed:?}");
+    assert_eq!(shelf.read("batch.csv").await.unwrap().unwrap(), bytes);
+    assert_eq!(shelf.read("nothing.csv").await.unwrap(), None);
+    let of_this = |name: &&String| name.contains("batch.csv") && name.ends_with(".part");
+    assert_eq!(listed.iter().filter(of_this).count(), 0, "{listed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_files_at_once_lie_there_once() {
+    let (folder, config) = peer();
+    let bytes: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
+    let drop = open(&config);
+    let placed =
+        futures_util::future::join_all((0..3).map(|_| drop.put("at-once.csv", &bytes))).await;
+    for one in &placed {
+        assert_ne!(*one.as_ref().unwrap(), Placed::Occupied);
+    }
+    let path = folder.join("inbound/at-once.csv");
+    assert_eq!(std::fs::read(path).unwrap(), bytes);
 }
 
 #[tokio::test]

@@ -72,10 +72,7 @@ enum Command {
     /// What the mapping in force would have posted, and with --post the difference as entries.
     Reprocess(reprocess::Arguments),
     /// Export what targets do not have yet, and deliver it.
-    Export {
-        /// One target; all when not named.
-        target: Option<String>,
-    },
+    Export(export::Arguments),
     /// Settlement reports and bank statements; the configured folder when none is named.
     Settle {
         /// The files.
@@ -244,7 +241,7 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
         Command::Ingest { files } => intake::ingest(call, files, output).await,
         Command::Post => intake::post_again(call, output).await,
         Command::Reprocess(arguments) => reprocess::run(call, arguments, output).await,
-        Command::Export { target } => export::run(call, target.as_deref(), output).await,
+        Command::Export(arguments) => export::run(call, arguments, output).await,
         Command::Settle { files, format } => {
             settle::run(call, files, format.as_deref(), output).await
         }

@@ -14,15 +14,22 @@ mod starter;
 mod wording;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Events are made of many small texts, taken on one thread and freed on another.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long work that cannot be called back may hold up the end.
+const LAST_WORK: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return output::failure(&error.into()),
     };
-    runtime.block_on(cli::main())
+    let code = runtime.block_on(cli::main());
+    // A folder on a server that does not answer holds a thread; the end does not wait for it.
+    runtime.shutdown_timeout(LAST_WORK);
+    code
 }

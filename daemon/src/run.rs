@@ -55,8 +55,8 @@ pub(crate) async fn run(call: Call) -> anyhow::Result<()> {
         let (call, name, source) = (call.clone(), name.clone(), source.clone());
         tasks.spawn(consume(call, name, source, stopped.clone()));
     }
-    let running = Arc::new(Mutex::new(()));
-    let mut scheduler = schedule(&call, &running, &stopped).await?;
+    let (running, exporting) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+    let mut scheduler = schedule(&call, (&running, &exporting), &stopped).await?;
     tracing::info!(company = %call.config.company, books = call.store.backend(), "running");
     let outcome = tokio::select! {
         signal = signal() => signal,
@@ -72,8 +72,8 @@ pub(crate) async fn run(call: Call) -> anyhow::Result<()> {
     while let Some(ended) = tasks.join_next().await {
         ended??;
     }
-    // A job that still runs holds this; once it is free, nothing writes any more.
-    let _quiet = running.lock().await;
+    // A job that still runs holds one of these; once both are free, nothing writes any more.
+    let _quiet = (running.lock().await, exporting.lock().await);
     call.store.close().await?;
     tracing::info!("stopped");
     outcome
@@ -93,7 +93,7 @@ async fn signal() -> anyhow::Result<()> {
 /// SQLite has one writer, and jobs build on each other's results.
 async fn schedule(
     call: &Call,
-    running: &Arc<Mutex<()>>,
+    (running, exporting): (&Arc<Mutex<()>>, &Arc<Mutex<()>>),
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new()
@@ -101,7 +101,9 @@ async fn schedule(
         .context("the schedule cannot be started")?;
     for (name, cron) in &call.config.schedule {
         let (call, name) = (call.clone(), name.clone());
-        let (running, stopped) = (Arc::clone(running), stopped.clone());
+        // An export waits for receivers, and what it takes is settled: nobody else waits for it.
+        let turns = if name == "export" { exporting } else { running };
+        let (running, stopped) = (Arc::clone(turns), stopped.clone());
         let queued = Arc::new(AtomicBool::new(false));
         let job = Job::new_async(cron.as_str(), move |_id, _scheduler| {
             let (call, name) = (call.clone(), name.clone());

@@ -138,6 +138,8 @@ pub struct TargetLine {
     pub unknown: i64,
     /// Refused.
     pub rejected: i64,
+    /// What was refused, and what to decide, batch by batch.
+    pub refusals: Vec<String>,
     /// Whether amounts exported and not yet exported make up the journal.
     pub amounts_agree: bool,
 }
@@ -222,6 +224,7 @@ impl Control {
             ));
         }
         for target in &self.targets {
+            missing.extend(target.refusals.iter().cloned());
             let open = target.waiting() + target.unknown;
             if open > 0 {
                 missing.push(format!(
@@ -424,11 +427,24 @@ async fn targets(books: &Snapshot, totals: &[EntryTotal]) -> Result<Vec<TargetLi
             delivered: sum(&[Some(1)]),
             unknown: sum(&[Some(4), None]),
             rejected: sum(&[Some(3)]),
+            refusals: states
+                .iter()
+                .filter(|state| state.target == counts.target && state.state == Some(3))
+                .map(refusal)
+                .collect(),
             amounts_agree,
             counts,
         });
     }
     Ok(lines)
+}
+
+fn refusal(batch: &BatchState) -> String {
+    let said = batch.message.as_deref().unwrap_or_default();
+    format!(
+        "{} entries rejected by {} in batch {} ({said}); decide with `tieout export resend {} --why …` or `tieout export release {} --why …`",
+        batch.entries, batch.target, batch.number, batch.uuid, batch.uuid
+    )
 }
 
 /// An amount in a stored currency.

@@ -20,6 +20,7 @@ use ledger::{Chart, JournalEntry};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::io::Write;
 use std::sync::Arc;
 
 /// Entries that leave together and are answered together.
@@ -147,25 +148,48 @@ pub trait FileFormat: Debug + Send + Sync + 'static {
     where
         Self: Sized;
 
-    /// Writes the file.
+    /// The file's name.
+    fn name(&self, batch: &ExportBatch) -> String;
+
+    /// Writes the file, from its first byte to its last: `out` keeps them while the rest is rendered.
     ///
     /// # Errors
     /// [`RenderError`].
-    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError>;
+    fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError>;
 }
 
 /// A file format with its options.
 pub trait Render: Debug + Send + Sync {
+    /// The file's name.
+    fn name(&self, batch: &ExportBatch) -> String;
+
     /// Writes the file. The same batch always gives the same bytes.
     ///
     /// # Errors
     /// [`RenderError`].
-    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError>;
+    fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError>;
+
+    /// The whole file in memory.
+    ///
+    /// # Errors
+    /// [`RenderError`].
+    fn artifact(&self, batch: &ExportBatch) -> Result<Artifact, RenderError> {
+        let mut bytes = Vec::new();
+        self.render(batch, &mut bytes)?;
+        Ok(Artifact {
+            name: self.name(batch),
+            bytes,
+        })
+    }
 }
 
 impl<F: FileFormat> Render for F {
-    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError> {
-        FileFormat::render(self, batch)
+    fn name(&self, batch: &ExportBatch) -> String {
+        FileFormat::name(self, batch)
+    }
+
+    fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError> {
+        FileFormat::render(self, batch, out)
     }
 }
 

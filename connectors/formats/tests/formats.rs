@@ -69,8 +69,8 @@ fn every_kind_renders_its_fixtures() {
             let folder = cases.join(name);
             let (options, batch) = case(&folder);
             let format = kind.open(options).unwrap();
-            let artifact = format.render(&batch).unwrap();
-            let again = format.render(&batch).unwrap();
+            let artifact = format.artifact(&batch).unwrap();
+            let again = format.artifact(&batch).unwrap();
             assert_eq!(artifact, again, "the same batch, the same bytes");
             let held = held(&artifact);
             for (name, bytes) in &held {

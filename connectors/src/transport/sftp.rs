@@ -4,11 +4,11 @@
 //! file is uploaded under a temporary name, its size is checked, then it is renamed. A repeat that
 //! finds the finished file, byte for byte, sends nothing.
 
-use super::{FileDrop, Placed, TransportError};
+use super::{FileDrop, Placed, STALE, Shelf, TransportError, is_part, part_name};
 use crate::secret::{Secret, SecretRef};
 use async_trait::async_trait;
 use serde::Deserialize;
-use ssh2::{CheckResult, KnownHostFileKind, RenameFlags, Session};
+use ssh2::{CheckResult, KnownHostFileKind, OpenFlags, OpenType, RenameFlags, Session};
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -158,9 +158,26 @@ impl Sftp {
                 Placed::Occupied
             });
         }
-        let partial = folder.join(format!(".{name}.part"));
+        let partial = folder.join(part_name(name));
+        let placed = self.upload(&sftp, &partial, &final_path, bytes);
+        if placed.is_err() {
+            // What cannot be removed now is stale one day.
+            let _left = sftp.unlink(&partial);
+        }
+        placed
+    }
+
+    fn upload(
+        &self,
+        sftp: &ssh2::Sftp,
+        partial: &Path,
+        final_path: &Path,
+        bytes: &[u8],
+    ) -> Result<Placed, TransportError> {
+        let name = final_path.file_name().unwrap_or_default().to_string_lossy();
+        let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
         let mut file = sftp
-            .create(&partial)
+            .open_mode(partial, flags, 0o640, OpenType::File)
             .map_err(|error| self.failed("creating the upload", error))?;
         file.write_all(bytes)
             .map_err(|error| self.failed("uploading", error))?;
@@ -170,24 +187,82 @@ impl Sftp {
         }
         drop(file);
         let stat = sftp
-            .stat(&partial)
+            .stat(partial)
             .map_err(|error| self.failed("checking the upload", error))?;
         let (found, expected) = (
             stat.size.unwrap_or(0),
             u64::try_from(bytes.len()).unwrap_or(0),
         );
         if found != expected {
-            let name = name.to_owned();
             return Err(TransportError::Size {
                 peer: self.peer(),
-                name,
+                name: name.into_owned(),
                 expected,
                 found,
             });
         }
-        sftp.rename(&partial, &final_path, Some(RenameFlags::empty()))
-            .map_err(|error| self.failed("renaming the upload", error))?;
-        Ok(Placed::Sent)
+        self.clean(sftp, &name, stat.mtime.unwrap_or(0));
+        match sftp.rename(partial, final_path, Some(RenameFlags::empty())) {
+            Ok(()) => Ok(Placed::Sent),
+            // Another process may have put it there meanwhile; then it lies there, or something else does.
+            Err(error) => match self.existing(sftp, final_path)? {
+                Some(found) => {
+                    let _left = sftp.unlink(partial);
+                    Ok(if found == bytes {
+                        Placed::Already
+                    } else {
+                        Placed::Occupied
+                    })
+                }
+                None => Err(self.failed("renaming the upload", error)),
+            },
+        }
+    }
+
+    /// Removes uploads of this file that nobody ended; a server that does not let us leaves them.
+    fn clean(&self, sftp: &ssh2::Sftp, name: &str, now: u64) {
+        let folder = Path::new(&self.config.folder);
+        for (path, stat) in sftp.readdir(folder).unwrap_or_default() {
+            let found = path.file_name().unwrap_or_default().to_string_lossy();
+            let age = now.saturating_sub(stat.mtime.unwrap_or(now));
+            let stale = age > STALE.as_secs() || *found == *format!(".{name}.part");
+            if is_part(name, &found) && stale {
+                let _left = sftp.unlink(&path);
+            }
+        }
+    }
+
+    fn names(&self) -> Result<Vec<String>, TransportError> {
+        let session = self.connect()?;
+        let sftp = session
+            .sftp()
+            .map_err(|error| self.failed("opening SFTP", error))?;
+        let found = sftp
+            .readdir(Path::new(&self.config.folder))
+            .map_err(|error| self.failed("looking what lies there", error))?;
+        Ok(found
+            .iter()
+            .filter_map(|(path, _)| Some(path.file_name()?.to_string_lossy().into_owned()))
+            .collect())
+    }
+
+    fn fetch(&self, name: &str) -> Result<Option<Vec<u8>>, TransportError> {
+        let session = self.connect()?;
+        let sftp = session
+            .sftp()
+            .map_err(|error| self.failed("opening SFTP", error))?;
+        self.existing(&sftp, &Path::new(&self.config.folder).join(name))
+    }
+
+    /// libssh2 blocks: its work is done where nobody waits for it.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, TransportError> + Send + 'static,
+    ) -> Result<T, TransportError> {
+        let own = self.clone();
+        tokio::task::spawn_blocking(move || work(&own))
+            .await
+            .unwrap_or_else(|_ended| Err(TransportError::GivenUp(self.peer())))
     }
 
     fn existing(&self, sftp: &ssh2::Sftp, path: &Path) -> Result<Option<Vec<u8>>, TransportError> {
@@ -207,15 +282,12 @@ impl Sftp {
 #[async_trait]
 impl FileDrop for Sftp {
     async fn put(&self, name: &str, bytes: &[u8]) -> Result<Placed, TransportError> {
-        let (own, name, bytes) = (self.clone(), name.to_owned(), bytes.to_vec());
-        tokio::task::spawn_blocking(move || own.place(&name, &bytes))
-            .await
-            .unwrap_or_else(|error| Err(self.failed("uploading", error)))
+        let (name, bytes) = (name.to_owned(), bytes.to_vec());
+        self.aside(move |own| own.place(&name, &bytes)).await
     }
 
     async fn check(&self) -> Result<(), TransportError> {
-        let own = self.clone();
-        tokio::task::spawn_blocking(move || {
+        self.aside(|own| {
             let session = own.connect()?;
             let sftp = session
                 .sftp()
@@ -225,7 +297,6 @@ impl FileDrop for Sftp {
                 .map_err(|error| own.failed(&format!("looking for `{}`", own.config.folder), error))
         })
         .await
-        .unwrap_or_else(|error| Err(self.failed("connecting", error)))
     }
 
     fn peer(&self) -> String {
@@ -233,5 +304,21 @@ impl FileDrop for Sftp {
             "sftp://{}@{}:{}",
             self.config.user, self.config.host, self.config.port
         )
+    }
+
+    fn shelf(&self) -> Option<&dyn Shelf> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Shelf for Sftp {
+    async fn list(&self) -> Result<Vec<String>, TransportError> {
+        self.aside(Self::names).await
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, TransportError> {
+        let name = name.to_owned();
+        self.aside(move |own| own.fetch(&name)).await
     }
 }

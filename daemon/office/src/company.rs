@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use connectors::secret::{Secret, SecretRef};
 use ledger::{Clock, Entity, IdGen};
 use mappings::{Context, Pack, Program};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -37,6 +37,8 @@ pub struct Company {
     /// Files that this process has taken to their end, by size and time of change: a schedule that
     /// looks every few seconds need not read them all again.
     pub taken: Arc<Mutex<BTreeMap<PathBuf, (u64, SystemTime)>>>,
+    /// Targets whose folder this process has compared with the books.
+    pub compared: Arc<Mutex<BTreeSet<String>>>,
     /// Started when the first event comes.
     mapper: Arc<OnceLock<Mapper>>,
 }
@@ -187,6 +189,7 @@ impl ReadIn {
             clock,
             ids,
             taken: Arc::default(),
+            compared: Arc::default(),
             mapper: Arc::default(),
         }
     }

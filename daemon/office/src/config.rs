@@ -230,6 +230,9 @@ pub struct TargetConfig {
     /// The most entries in one batch.
     #[serde(default = "default_batch")]
     pub batch_entries: i64,
+    /// How many seconds its receiver may take for one batch; beyond them nobody knows, and the next export looks.
+    #[serde(default = "default_deadline")]
+    pub deadline_seconds: u64,
 }
 
 fn default_intake() -> usize {
@@ -240,8 +243,14 @@ fn no_options() -> serde_json::Value {
     serde_json::Value::Object(serde_json::Map::new())
 }
 
+/// Each batch costs two commits and two files that are flushed to the disk; ten thousand entries make
+/// those few, and still fit memory and what ERPs take at once.
 const fn default_batch() -> i64 {
-    5_000
+    10_000
+}
+
+const fn default_deadline() -> u64 {
+    300
 }
 
 /// The HTTP server.

@@ -1,10 +1,72 @@
-//! `tieout export`: what targets do not have yet.
+//! `tieout export [TARGET] | resend BATCH | release BATCH`: what targets do not have yet, and what is decided
+//! about a batch that one of them refused.
 
 use crate::output::{Output, TextTable};
+use clap::{Args, Subcommand};
 use office::Call;
+use office::deeds::resend::{self, Request};
 use office::jobs::export;
 
-pub(crate) async fn run(call: &Call, target: Option<&str>, output: Output) -> anyhow::Result<bool> {
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    deed: Option<Deed>,
+    /// One target; all when not named.
+    target: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Deed {
+    /// Send a batch that was refused again, byte for byte, at the next export.
+    Resend(Decision),
+    /// Put the entries of a batch that was refused into a new one at the next export.
+    Release(Decision),
+}
+
+#[derive(Debug, Args)]
+struct Decision {
+    /// The batch: its UUID, as the control equation, the manifest and `tieout trace` show it.
+    batch: String,
+    /// Why; it stays in the books.
+    #[arg(long)]
+    why: String,
+}
+
+impl Decision {
+    fn request(&self) -> Request {
+        Request {
+            batch: self.batch.clone(),
+            why: self.why.clone(),
+        }
+    }
+}
+
+pub(crate) async fn run(
+    call: &Call,
+    arguments: &Arguments,
+    output: Output,
+) -> anyhow::Result<bool> {
+    let (answer, next) = match &arguments.deed {
+        None => return exported(call, arguments.target.as_deref(), output).await,
+        Some(Deed::Resend(decision)) => (
+            resend::resend(call, &decision.request()).await?,
+            "sends it again",
+        ),
+        Some(Deed::Release(decision)) => (
+            resend::release(call, &decision.request()).await?,
+            "puts its entries into a new batch",
+        ),
+    };
+    let text = format!(
+        "batch {} of `{}` ({} entries): the next `tieout export {}` {next}",
+        answer.number, answer.target, answer.entries, answer.target
+    );
+    output.result(&answer, &text)?;
+    Ok(true)
+}
+
+async fn exported(call: &Call, target: Option<&str>, output: Output) -> anyhow::Result<bool> {
     let started = call.stamp();
     let outcome = export::run(call, target).await;
     call.record("export", &started, &outcome).await?;
@@ -19,6 +81,7 @@ pub(crate) async fn run(call: &Call, target: Option<&str>, output: Output) -> an
         "problem",
     ]);
     for summary in &summaries {
+        let said = summary.problem.as_ref().or(summary.note.as_ref());
         table.row(vec![
             summary.target.clone(),
             summary.batches.to_string(),
@@ -26,7 +89,7 @@ pub(crate) async fn run(call: &Call, target: Option<&str>, output: Output) -> an
             summary.delivered.to_string(),
             summary.rejected.to_string(),
             summary.unknown.to_string(),
-            summary.problem.clone().unwrap_or_default(),
+            said.cloned().unwrap_or_default(),
         ]);
     }
     output.result(&summaries, &table.to_string())?;

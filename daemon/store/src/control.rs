@@ -52,17 +52,23 @@ pub struct TargetControl {
     pub batches: i64,
 }
 
-/// The newest state of a batch.
+/// A batch in the state of its best attempt.
 #[derive(Clone, Debug, FromRow)]
 pub struct BatchState {
     /// The target's name.
     pub target: String,
     /// The batch.
     pub id: i64,
+    /// Its name outside.
+    pub uuid: String,
+    /// Its number within the target.
+    pub number: i64,
     /// Its entries.
     pub entries: i64,
-    /// 1 delivered, 2 acknowledged, 3 rejected, 4 unknown; none when it was never sent.
+    /// 1 delivered, 2 acknowledged, 3 rejected, 4 unknown, 5 released; none when it was never sent.
     pub state: Option<i64>,
+    /// What the receiver said then.
+    pub message: Option<String>,
 }
 
 /// Entries and amounts of one entity, period and currency, in minor units.
@@ -121,7 +127,7 @@ impl Snapshot {
         Ok(on_snapshot!(self, db => sqlx::query_as(sql!("control/targets")).fetch_all(db).await)?)
     }
 
-    /// Per batch: its newest state.
+    /// Per batch: its state.
     ///
     /// # Errors
     /// [`StoreError::Database`].

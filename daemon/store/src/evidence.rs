@@ -7,8 +7,8 @@ use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use ledger::Hash;
 use sqlx::FromRow;
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// The number of an entry as a document: gapless per entity and fiscal year.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -139,30 +139,15 @@ impl Snapshot {
 }
 
 impl Tx {
-    /// Gives these entries, in order, the next numbers of their series; those that have one keep it.
-    /// Gives all their documents back, by entry.
+    /// Gives the entries `first..=last`, in order, the next numbers of their series; those that have one
+    /// keep it.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn number_documents(
-        &mut self,
-        entries: &[i64],
-    ) -> Result<BTreeMap<i64, DocumentRow>, StoreError> {
-        let (Some(first), Some(last)) = (entries.iter().min(), entries.iter().max()) else {
-            return Ok(BTreeMap::new());
-        };
-        let wanted: BTreeSet<i64> = entries.iter().copied().collect();
-        let mut unnumbered: Vec<Unnumbered> = on_tx!(&mut *self, db =>
-            sqlx::query_as(sql!("evidence/unnumbered")).bind(first - 1).bind(last).fetch_all(db).await?);
-        unnumbered.retain(|entry| wanted.contains(&entry.id));
-        self.number(&unnumbered).await?;
-        let all: Vec<DocumentRow> = on_tx!(&mut *self, db =>
-            sqlx::query_as(sql!("evidence/documents")).bind(first - 1).bind(last).fetch_all(db).await?);
-        Ok(all
-            .into_iter()
-            .filter(|row| wanted.contains(&row.entry_id))
-            .map(|row| (row.entry_id, row))
-            .collect())
+    pub async fn number_entries(&mut self, first: i64, last: i64) -> Result<(), StoreError> {
+        let unnumbered: Vec<Unnumbered> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("evidence/unnumbered")).bind(first).bind(last).fetch_all(db).await?);
+        self.number(&unnumbered).await
     }
 
     /// The same for all entries of a period.

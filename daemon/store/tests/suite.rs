@@ -25,9 +25,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use store::artifact::{Parcel, Rendered};
 use store::cases::NewDeed;
+use store::claim::Claim;
 use store::desk::NewProposal;
-use store::export::{DeliveryKind, NewBatch};
+use store::export::DeliveryKind;
 use store::intake::{IntakeBatch, IntakePart, ReadEvent, Stamp, Unreadable};
 use store::reconciliation::BreakRow;
 use store::settlement::{NewFile, NewLine, NewStatement};
@@ -93,6 +95,11 @@ suite!(
     a_closed_period_suspends_and_a_reopened_one_posts,
     nothing_that_was_written_can_be_changed,
     an_entry_is_in_one_batch_per_target,
+    a_claim_without_an_artifact_is_found_and_an_artifact_comes_back,
+    a_batch_has_the_state_of_its_best_attempt,
+    a_refused_batch_is_sent_again_or_released_into_another,
+    a_lease_has_one_holder,
+    a_reader_builds_what_was_posted,
     overlapping_files_never_count_a_line_twice,
     entries_come_back_as_they_went_in,
     views_show_names_and_decimals,
@@ -939,77 +946,248 @@ async fn nothing_that_was_written_can_be_changed(store: Store) {
     }
 }
 
-async fn an_entry_is_in_one_batch_per_target(store: Store) {
-    books(&store).await;
-    take(
-        &store,
-        &batch(0, vec![sale("1", 100, "EUR"), sale("2", 100, "EUR")]),
-    )
+async fn sold(store: &Store, from: i64, ids: &[&str]) {
+    let sales = ids.iter().map(|id| sale(id, 100, "EUR")).collect();
+    take(store, &batch(from, sales)).await.unwrap();
+}
+
+async fn claimed(store: &Store, target: i64, limit: i64, uuid: &str) -> Option<Claim> {
+    let mut tx = store.begin().await.unwrap();
+    let claim = tx.claim(target, limit, uuid, &stamp()).await.unwrap();
+    tx.commit().await.unwrap();
+    claim
+}
+
+/// What an artifact of the tests holds: more than one chunk.
+fn bytes() -> Vec<u8> {
+    (0..3_000_000u32).map(|n| (n % 253) as u8).collect()
+}
+
+async fn rendered(store: &Store, claim: &Claim) {
+    let mut parcel = Parcel::default();
+    std::io::Write::write_all(&mut parcel, &bytes()).unwrap();
+    let artifact = parcel.seal().unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.insert_rendered(&Rendered {
+        claim,
+        lines: 2 * claim.entries(),
+        name: "a.csv",
+        artifact: &artifact,
+        manifest: "{}",
+    })
     .await
     .unwrap();
-    let mut tx = store.begin().await.unwrap();
-    let target_id = tx.target_id("books", "csv").await.unwrap();
-    let (id, number) = tx.next_batch(target_id).await.unwrap();
-    let new = NewBatch {
-        id,
-        uuid: "b-1".into(),
-        target_id,
-        number,
-        entries: vec![1, 2],
-        lines: 4,
-        artifact_name: "a.csv".into(),
-        artifact: b"bytes".to_vec(),
-        manifest: "{}".into(),
-    };
-    tx.insert_batch(&new, &stamp()).await.unwrap();
     tx.commit().await.unwrap();
-    assert!(
-        now(&store)
-            .await
-            .pending_entries(target_id, 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+}
+
+async fn attempted(store: &Store, batch: i64, kind: DeliveryKind) {
     let mut tx = store.begin().await.unwrap();
-    let again = NewBatch {
-        id: id + 1,
-        uuid: "b-2".into(),
-        number: number + 1,
-        entries: vec![2],
-        ..new
-    };
-    assert!(
-        tx.insert_batch(&again, &stamp()).await.is_err(),
-        "an entry went into a second batch"
-    );
-    drop(tx);
-    assert_eq!(
-        now(&store)
-            .await
-            .undelivered(target_id)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
-    for kind in [DeliveryKind::Unknown, DeliveryKind::Delivered] {
-        let mut tx = store.begin().await.unwrap();
-        tx.insert_delivery(id, kind, "said so", &stamp())
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+    tx.insert_delivery(batch, kind, "said so", &stamp())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn standing(store: &Store, uuid: &str) -> (Option<i64>, i64) {
+    let mut tx = store.begin().await.unwrap();
+    let batch = tx.batch_standing(uuid).await.unwrap().unwrap();
+    (batch.state, batch.due)
+}
+
+async fn refused_by_the_database(store: &Store, statement: &str) -> bool {
+    let statement = AssertSqlSafe(statement.to_owned());
+    match store {
+        Store::Sqlite { write, .. } => sqlx::query(statement).execute(write).await.is_err(),
+        Store::Postgres { pool, .. } => sqlx::query(statement).execute(pool).await.is_err(),
     }
-    assert!(
-        now(&store)
-            .await
-            .undelivered(target_id)
-            .await
-            .unwrap()
-            .is_empty()
+}
+
+async fn an_entry_is_in_one_batch_per_target(store: Store) {
+    books(&store).await;
+    sold(&store, 0, &["1", "2", "3"]).await;
+    let mut tx = store.begin().await.unwrap();
+    let target = tx.target_id("books", "csv").await.unwrap();
+    let other = tx.target_id("other", "csv").await.unwrap();
+    tx.commit().await.unwrap();
+    let one = claimed(&store, target, 2, "b-1").await.unwrap();
+    let two = claimed(&store, target, 2, "b-2").await.unwrap();
+    assert_eq!((one.number, one.first_entry, one.last_entry), (1, 1, 2));
+    assert_eq!((two.number, two.first_entry, two.last_entry), (2, 3, 3));
+    assert_eq!(claimed(&store, target, 2, "b-3").await, None);
+    let all = claimed(&store, other, 9, "o-1").await.unwrap();
+    assert_eq!((all.number, all.entries()), (1, 3));
+    assert_eq!(store.documents(0, 9).await.unwrap().len(), 3);
+    // Whatever a program believes: no run begins again, overlaps, leaves a gap, or takes what was not released.
+    let range = |first: i64, last: i64, follows: &str, ends: &str, replaces: &str| {
+        format!(
+            "INSERT INTO batch_range SELECT 9, 'x', {target}, 9, {first}, {last}, {follows}, {ends}, {replaces}, claimed_at, 'x' FROM batch_range WHERE batch_id = 1"
+        )
+    };
+    for (first, last, follows, ends, replaces) in [
+        (1, 2, "NULL", "2", "NULL"),
+        (1, 9, "NULL", "9", "NULL"),
+        (2, 9, "1", "9", "NULL"),
+        (3, 3, "2", "3", "NULL"),
+        (3, 9, "2", "9", "NULL"),
+        (5, 9, "4", "9", "NULL"),
+        (4, 9, "NULL", "9", "NULL"),
+        (1, 2, "NULL", "NULL", "1"),
+        (1, 2, "NULL", "NULL", "NULL"),
+    ] {
+        let statement = range(first, last, follows, ends, replaces);
+        assert!(
+            refused_by_the_database(&store, &statement).await,
+            "{statement}"
+        );
+    }
+}
+
+async fn a_claim_without_an_artifact_is_found_and_an_artifact_comes_back(store: Store) {
+    books(&store).await;
+    sold(&store, 0, &["1", "2"]).await;
+    let mut tx = store.begin().await.unwrap();
+    let target = tx.target_id("books", "csv").await.unwrap();
+    tx.commit().await.unwrap();
+    let claim = claimed(&store, target, 9, "b-1").await.unwrap();
+    assert_eq!(store.next_due(target, 0).await.unwrap().map(|b| b.id), None);
+    let found = store.unrendered(target).await.unwrap();
+    assert_eq!(found, [claim.clone()]);
+    rendered(&store, &claim).await;
+    assert_eq!(store.unrendered(target).await.unwrap(), []);
+    let due = store.next_due(target, 0).await.unwrap().unwrap();
+    assert_eq!(due.uuid, "b-1");
+    assert_eq!(store.artifact(due.id).await.unwrap(), bytes());
+    assert!(now(&store).await.check_artifact(due.id).await.unwrap().sound);
+    // An earlier version kept the bytes in the row.
+    let statement = format!(
+        "INSERT INTO batch SELECT 7, 'old', {target}, 7, first_entry, last_entry, entries, lines, created_at, created_by, 'old.csv', artifact_hash, artifact_hash, manifest FROM batch WHERE id = {}",
+        due.id
     );
-    let batches = now(&store).await.batches_of_entry(2).await.unwrap();
-    assert_eq!((batches[0].number, batches[0].state), (1, Some(1)));
+    assert!(!refused_by_the_database(&store, &statement).await);
+    assert_eq!(store.artifact(7).await.unwrap(), due.artifact_hash);
+    assert!(!now(&store).await.check_artifact(7).await.unwrap().sound);
+}
+
+async fn a_batch_has_the_state_of_its_best_attempt(store: Store) {
+    use DeliveryKind::{Acknowledged, Delivered, Rejected, Unknown};
+    books(&store).await;
+    let mut tx = store.begin().await.unwrap();
+    let target = tx.target_id("books", "csv").await.unwrap();
+    tx.commit().await.unwrap();
+    let table: [(&[DeliveryKind], Option<i64>, i64); 8] = [
+        (&[], None, 1),
+        (&[Unknown], Some(4), 1),
+        (&[Rejected], Some(3), 0),
+        (&[Rejected, Unknown], Some(4), 1),
+        (&[Unknown, Rejected], Some(3), 0),
+        (&[Delivered, Unknown], Some(1), 0),
+        (&[Unknown, Delivered, Rejected], Some(1), 0),
+        (&[Acknowledged, Delivered, Unknown], Some(2), 0),
+    ];
+    for (at, (attempts, state, due)) in (0i64..).zip(table) {
+        sold(&store, at, &[&at.to_string()]).await;
+        let uuid = format!("b-{at}");
+        let claim = claimed(&store, target, 1, &uuid).await.unwrap();
+        rendered(&store, &claim).await;
+        for kind in attempts {
+            attempted(&store, claim.batch_id, *kind).await;
+        }
+        assert_eq!(standing(&store, &uuid).await, (state, due), "{attempts:?}");
+        let entry = now(&store).await.batches_of_entry(at + 1).await.unwrap();
+        assert_eq!((entry.len(), entry[0].state), (1, state), "{attempts:?}");
+        let all = now(&store).await.batch_states().await.unwrap();
+        assert_eq!(all.last().unwrap().state, state, "{attempts:?}");
+        let sent = store.next_due(target, claim.number - 1).await.unwrap();
+        assert_eq!(sent.is_some(), due == 1, "{attempts:?}");
+    }
+}
+
+async fn a_refused_batch_is_sent_again_or_released_into_another(store: Store) {
+    books(&store).await;
+    sold(&store, 0, &["1", "2"]).await;
+    let mut tx = store.begin().await.unwrap();
+    let target = tx.target_id("books", "csv").await.unwrap();
+    tx.commit().await.unwrap();
+    let claim = claimed(&store, target, 9, "b-1").await.unwrap();
+    rendered(&store, &claim).await;
+    attempted(&store, claim.batch_id, DeliveryKind::Rejected).await;
+    let mut tx = store.begin().await.unwrap();
+    tx.resend_batch(claim.batch_id, 1, "they mended it", &stamp())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(standing(&store, "b-1").await, (Some(3), 1));
+    attempted(&store, claim.batch_id, DeliveryKind::Rejected).await;
+    assert_eq!(standing(&store, "b-1").await, (Some(3), 0), "once");
+    let exported = async || now(&store).await.target_control().await.unwrap()[0].exported;
+    assert_eq!(exported().await, 2);
+    let mut tx = store.begin().await.unwrap();
+    tx.release_batch(claim.batch_id, "another account", &stamp())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(
+        standing(&store, "b-1").await,
+        (Some(store::export::RELEASED), 0)
+    );
+    assert_eq!(exported().await, 0, "its entries wait again");
+    sold(&store, 2, &["3"]).await;
+    // All of them, in a batch of their own, once; then what came since.
+    let again = claimed(&store, target, 1, "b-2").await.unwrap();
+    assert_eq!(
+        (again.first_entry, again.last_entry, again.number),
+        (1, 2, 2)
+    );
+    assert_eq!(again.replaces.as_deref(), Some("b-1"));
+    assert_eq!(store.unrendered(target).await.unwrap(), [again.clone()]);
+    let last = claimed(&store, target, 9, "b-3").await.unwrap();
+    assert_eq!((last.first_entry, last.last_entry), (3, 3));
+    assert_eq!(claimed(&store, target, 9, "b-4").await, None);
+    assert_eq!(exported().await, 3);
+    let of_one = now(&store).await.batches_of_entry(1).await.unwrap();
+    let states: Vec<_> = of_one.iter().map(|b| (b.number, b.state)).collect();
+    assert_eq!(states, [(1, Some(5)), (2, None)]);
+    for table in [
+        "batch_range",
+        "batch_release",
+        "batch_resend",
+        "artifact_chunk",
+    ] {
+        let statement = format!("DELETE FROM {table}");
+        assert!(refused_by_the_database(&store, &statement).await, "{table}");
+    }
+}
+
+async fn a_lease_has_one_holder(store: Store) {
+    let mut held = store.lease("export", "files").await.unwrap().unwrap();
+    held.keep().await.unwrap();
+    assert!(store.lease("export", "files").await.unwrap().is_none());
+    let other = store.lease("export", "books").await.unwrap();
+    assert!(other.is_some(), "another subject is free");
+    held.end().await;
+    assert!(store.lease("export", "files").await.unwrap().is_some());
+}
+
+async fn a_reader_builds_what_was_posted(store: Store) {
+    books(&store).await;
+    sold(&store, 0, &["1", "2"]).await;
+    take(&store, &batch(2, vec![sale("3", 1200, "JPY")]))
+        .await
+        .unwrap();
+    let mut reader = store.reader();
+    let mut read = reader.read(0, 2).await.unwrap();
+    read.extend(reader.read(2, 9).await.unwrap());
+    let one_by_one = now(&store).await.entries(0, 9).await.unwrap();
+    assert_eq!(read.len(), 3);
+    for (new, old) in read.iter().zip(&one_by_one) {
+        assert_eq!((new.id, new.event_id), (old.id, old.event_id));
+        assert_eq!(
+            (&new.period, new.stored_hash),
+            (&old.period, old.stored_hash)
+        );
+        assert_eq!(new.entry, old.entry);
+        assert_eq!(new.entry.as_ref().unwrap().hash(), new.stored_hash);
+    }
 }
 
 async fn overlapping_files_never_count_a_line_twice(store: Store) {

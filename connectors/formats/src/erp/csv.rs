@@ -6,9 +6,10 @@
 //! of them empty), `currency`; `functional_debit`, `functional_credit`, `functional_currency`,
 //! `rate`; `dimensions` (`name=value`, joined by `;`); `rule`, `mapping` (version), `event` (key).
 
-use super::{Artifact, ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
+use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
 use ledger::{Line, Money, Side};
 use serde::Deserialize;
+use std::io::Write;
 
 /// This kind's registration.
 pub const KIND: FileKind = FileKind::of::<Csv>("csv", "CSV of journal lines", "{}");
@@ -55,73 +56,94 @@ impl FileFormat for Csv {
         Self
     }
 
-    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError> {
+    fn name(&self, batch: &ExportBatch) -> String {
+        batch.file_name("csv")
+    }
+
+    fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError> {
         let mut writer = ::csv::WriterBuilder::new()
             .terminator(::csv::Terminator::CRLF)
-            .from_writer(Vec::new());
+            .buffer_capacity(64 << 10)
+            .from_writer(out);
         let header = HEADER.iter().copied().chain(["event"]);
         writer.write_record(header).map_err(RenderError::write)?;
         for item in &batch.entries {
-            for (index, line) in item.entry.lines().iter().enumerate() {
-                let record = record(batch, item, index + 1, line);
-                writer.write_record(&record).map_err(RenderError::write)?;
-            }
+            entry(&mut writer, batch, item).map_err(RenderError::write)?;
         }
-        let bytes = writer
-            .into_inner()
-            .map_err(|error| RenderError::write(error.to_string()))?;
-        Ok(Artifact {
-            name: batch.file_name("csv"),
-            bytes,
-        })
+        writer.flush().map_err(RenderError::write)
     }
 }
 
-fn record(batch: &ExportBatch, item: &ExportEntry, line_no: usize, line: &Line) -> Vec<String> {
+/// The rows of an entry. What all its lines share is made once.
+fn entry<W: Write>(
+    writer: &mut ::csv::Writer<W>,
+    batch: &ExportBatch,
+    item: &ExportEntry,
+) -> Result<(), ::csv::Error> {
     let header = item.entry.header();
-    let code = batch
-        .chart
-        .get(&line.account)
-        .map(|account| account.code.clone());
-    let on = |side: Side, money: Money| {
-        if line.side == side {
-            money.to_decimal().to_string()
-        } else {
-            String::new()
+    let (number, id) = (batch.number.to_string(), item.id.to_string());
+    let date = header.date.to_string();
+    let rate = header.rate.map(|rate| rate.normalize().to_string());
+    let rate = rate.unwrap_or_default();
+    let (mapping, event) = (header.rule.mapping.to_string(), header.event.to_string());
+    for (line, line_no) in item.entry.lines().iter().zip(1..) {
+        let line_no: usize = line_no;
+        let account = batch.chart.get(&line.account);
+        for field in [
+            &batch.id,
+            &number,
+            &id,
+            &item.document,
+            &line_no.to_string(),
+        ] {
+            writer.write_field(field)?;
         }
+        let kind = header.kind.name();
+        for field in [header.entity.as_str(), &item.period, &date, kind] {
+            writer.write_field(field)?;
+        }
+        writer.write_field(&header.reference)?;
+        writer.write_field(&header.description)?;
+        writer.write_field(account.map_or("", |account| account.code.as_str()))?;
+        writer.write_field(&line.account)?;
+        money(writer, line.side, line.amount)?;
+        money(writer, line.side, line.functional)?;
+        writer.write_field(&rate)?;
+        writer.write_field(dimensions(line))?;
+        for field in [&header.rule.rule, &mapping, &event] {
+            writer.write_field(field)?;
+        }
+        writer.write_record(None::<&[u8]>)?;
+    }
+    Ok(())
+}
+
+/// Debit, credit and currency; the other side is blank.
+fn money<W: Write>(
+    writer: &mut ::csv::Writer<W>,
+    side: Side,
+    money: Money,
+) -> Result<(), ::csv::Error> {
+    let amount = money.to_decimal().to_string();
+    let (debit, credit) = match side {
+        Side::Debit => (amount.as_str(), ""),
+        Side::Credit => ("", amount.as_str()),
     };
-    let dimensions: Vec<String> = line
-        .dimensions
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    vec![
-        batch.id.clone(),
-        batch.number.to_string(),
-        item.id.to_string(),
-        item.document.clone(),
-        line_no.to_string(),
-        header.entity.clone(),
-        item.period.clone(),
-        header.date.to_string(),
-        header.kind.name().to_owned(),
-        header.reference.clone(),
-        header.description.clone(),
-        code.unwrap_or_default(),
-        line.account.clone(),
-        on(Side::Debit, line.amount),
-        on(Side::Credit, line.amount),
-        line.amount.currency().code().to_owned(),
-        on(Side::Debit, line.functional),
-        on(Side::Credit, line.functional),
-        line.functional.currency().code().to_owned(),
-        header
-            .rate
-            .map(|rate| rate.normalize().to_string())
-            .unwrap_or_default(),
-        dimensions.join(";"),
-        header.rule.rule.clone(),
-        header.rule.mapping.to_string(),
-        header.event.to_string(),
-    ]
+    for field in [debit, credit, money.currency().code()] {
+        writer.write_field(field)?;
+    }
+    Ok(())
+}
+
+fn dimensions(line: &Line) -> String {
+    let mut text = String::new();
+    for (name, value) in &line.dimensions {
+        if !text.is_empty() {
+            text.push(';');
+        }
+        text.push_str(name);
+        text.push('=');
+        text.push_str(value);
+    }
+    text
 }

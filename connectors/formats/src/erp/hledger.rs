@@ -3,10 +3,11 @@
 //! Accounts are named `entity:type:account`; every account and commodity is declared, so that the
 //! strict checks hold. Foreign amounts carry their total in the functional currency (`@@`).
 
-use super::{Artifact, ExportBatch, FileFormat, FileKind, RenderError};
-use ledger::{AccountType, Chart, Currency, Line, text};
+use super::{ExportBatch, FileFormat, FileKind, RenderError};
+use ledger::{AccountType, Chart, Currency, text};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::io::{self, BufWriter, Write};
 
 /// This kind's registration.
 pub const KIND: FileKind = FileKind::of::<Hledger>("hledger", "hledger journal", "{}");
@@ -27,50 +28,63 @@ impl FileFormat for Hledger {
         Self
     }
 
-    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError> {
-        let mut accounts = BTreeSet::new();
-        let mut currencies = BTreeSet::new();
-        for item in &batch.entries {
-            for line in item.entry.lines() {
-                accounts.insert(name(&batch.chart, &item.entry.header().entity, line));
-                currencies.insert(line.amount.currency());
-                currencies.insert(line.functional.currency());
-            }
-        }
-        let mut journal = format!(
-            "; batch {} number {} of {}\n\n",
-            batch.id, batch.number, batch.target
-        );
-        for currency in currencies {
-            journal.push_str(&format!("commodity {}\n", sample(currency)));
-        }
-        journal.push('\n');
-        for account in accounts {
-            journal.push_str(&format!("account {account}\n"));
-        }
-        for item in &batch.entries {
-            let entity = &item.entry.header().entity;
-            journal.push('\n');
-            let text = text::entry(&item.entry, |line| name(&batch.chart, entity, line));
-            let document = format!("\n    ; document: {}\n", item.document);
-            journal.push_str(&text.replacen('\n', &document, 1));
-        }
-        Ok(Artifact {
-            name: batch.file_name("journal"),
-            bytes: journal.into_bytes(),
-        })
+    fn name(&self, batch: &ExportBatch) -> String {
+        batch.file_name("journal")
+    }
+
+    fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError> {
+        let mut out = BufWriter::with_capacity(64 << 10, out);
+        write(batch, &mut out).map_err(RenderError::write)
     }
 }
 
-fn name(chart: &Chart, entity: &str, line: &Line) -> String {
-    let kind = match chart.get(&line.account).map(|account| account.kind) {
+fn write(batch: &ExportBatch, out: &mut impl Write) -> io::Result<()> {
+    let mut accounts = BTreeSet::new();
+    let mut currencies = BTreeSet::new();
+    for item in &batch.entries {
+        let entity = item.entry.header().entity.as_str();
+        for line in item.entry.lines() {
+            accounts.insert((entity, line.account.as_str()));
+            currencies.insert(line.amount.currency());
+            currencies.insert(line.functional.currency());
+        }
+    }
+    let named: BTreeSet<String> = accounts
+        .into_iter()
+        .map(|(entity, account)| name(&batch.chart, entity, account))
+        .collect();
+    writeln!(
+        out,
+        "; batch {} number {} of {}\n",
+        batch.id, batch.number, batch.target
+    )?;
+    for currency in currencies {
+        writeln!(out, "commodity {}", sample(currency))?;
+    }
+    writeln!(out)?;
+    for account in named {
+        writeln!(out, "account {account}")?;
+    }
+    for item in &batch.entries {
+        let entity = &item.entry.header().entity;
+        let text = text::entry(&item.entry, |line| {
+            name(&batch.chart, entity, &line.account)
+        });
+        let document = format!("\n    ; document: {}\n", item.document);
+        write!(out, "\n{}", text.replacen('\n', &document, 1))?;
+    }
+    out.flush()
+}
+
+fn name(chart: &Chart, entity: &str, account: &str) -> String {
+    let kind = match chart.get(account).map(|account| account.kind) {
         Some(AccountType::Asset) | None => "assets",
         Some(AccountType::Liability) => "liabilities",
         Some(AccountType::Equity) => "equity",
         Some(AccountType::Revenue) => "revenues",
         Some(AccountType::Expense) => "expenses",
     };
-    format!("{entity}:{kind}:{}", line.account)
+    format!("{entity}:{kind}:{account}")
 }
 
 /// A number that shows hledger how many places a commodity has.

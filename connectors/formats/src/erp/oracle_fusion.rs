@@ -6,7 +6,7 @@
 //! the import's parameter. Accounted amounts and the rate are given where the entry is in a foreign
 //! currency. Not run against the live system.
 
-use super::{Artifact, ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
+use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
 use ledger::{Line, Money, Side};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -83,23 +83,33 @@ impl FileFormat for OracleFusion {
         Self { config }
     }
 
-    fn render(&self, batch: &ExportBatch) -> Result<Artifact, RenderError> {
+    fn name(&self, batch: &ExportBatch) -> String {
+        batch.file_name("zip")
+    }
+
+    /// The rows are packed while they are written; what stands in memory is the ZIP.
+    fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError> {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        // The earliest date that ZIP knows, so that equal rows give equal bytes.
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Deflated)
+            .last_modified_time(zip::DateTime::default());
+        zip.start_file("GlInterface.csv", options)
+            .map_err(RenderError::write)?;
         let mut writer = csv::WriterBuilder::new()
             .has_headers(false)
-            .from_writer(Vec::new());
+            .buffer_capacity(64 << 10)
+            .from_writer(&mut zip);
         for item in &batch.entries {
             for (index, line) in item.entry.lines().iter().enumerate() {
                 let row = self.row(batch, item, index + 1, line)?;
                 writer.write_record(&row.0).map_err(RenderError::write)?;
             }
         }
-        let csv = writer
-            .into_inner()
-            .map_err(|error| RenderError::write(error.to_string()))?;
-        Ok(Artifact {
-            name: batch.file_name("zip"),
-            bytes: zipped("GlInterface.csv", &csv)?,
-        })
+        writer.flush().map_err(RenderError::write)?;
+        drop(writer);
+        let packed = zip.finish().map_err(RenderError::write)?.into_inner();
+        out.write_all(&packed).map_err(RenderError::write)
     }
 }
 
@@ -219,17 +229,4 @@ fn amounts(row: &mut Row, (debit, credit): (usize, usize), side: Side, money: Mo
         Side::Credit => credit,
     };
     row.set(column, money.to_decimal().to_string());
-}
-
-/// A ZIP with one file and the earliest date that ZIP knows, so that equal rows give equal bytes.
-fn zipped(name: &str, bytes: &[u8]) -> Result<Vec<u8>, RenderError> {
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Deflated)
-        .last_modified_time(zip::DateTime::default());
-    writer
-        .start_file(name, options)
-        .map_err(RenderError::write)?;
-    writer.write_all(bytes).map_err(RenderError::write)?;
-    Ok(writer.finish().map_err(RenderError::write)?.into_inner())
 }

@@ -1,33 +1,55 @@
 //! Export: entries that a target does not have yet become batches; batches are delivered.
 //!
-//! A batch, its artifact and manifest are stored before anything is sent, and a repeat sends the
-//! stored bytes. One target's trouble does not stop the others.
+//! A target is exported by one process at a time: who has its lease claims entries ([`make`]), renders them
+//! outside any transaction, stores the artifact, and meanwhile sends what is stored ([`send`]). Before the first
+//! time after a start the books are compared with what the target already holds ([`compare`]). Targets go
+//! side by side, and one's trouble or slowness does not stop the others.
+
+mod compare;
+mod make;
+mod send;
 
 use crate::call::Call;
 use crate::config::TargetConfig;
-use crate::metric;
 use anyhow::Context as _;
-use connectors::erp::{Delivery, ErpConnector, ErpKind, Host};
-use formats::erp::{Artifact, ExportBatch, ExportEntry};
-use ledger::{Currency, Hash, Money};
-use serde_json::json;
+use connectors::erp::{ErpConnector, ErpKind, Host};
+use futures_util::future::join_all;
 use std::sync::Arc;
-use store::export::{DeliveryKind, NewBatch, PendingBatch};
+use std::time::Duration;
+use store::lease::{BREATH, Lease};
+use tokio::sync::mpsc;
+
+/// How long a target that another process exports is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often one looks whether it is free.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What an export did for one target.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct TargetSummary {
+    /// The target's name.
     pub target: String,
+    /// Batches made.
     pub batches: i64,
+    /// Entries in them.
     pub entries: i64,
+    /// Batches that arrived.
     pub delivered: i64,
+    /// Batches that were refused.
     pub rejected: i64,
+    /// Batches of which nobody knows.
     pub unknown: i64,
+    /// What the reader should know though nothing went wrong.
+    pub note: Option<String>,
     /// Why it could not go on.
     pub problem: Option<String>,
 }
 
 /// Opens the connector of a target.
+///
+/// # Errors
+/// When its kind, its options or the place of its files are not valid.
 pub fn open(
     call: &Call,
     name: &str,
@@ -40,6 +62,9 @@ pub fn open(
 }
 
 /// Exports to all targets, or to one.
+///
+/// # Errors
+/// When there is no such target. A target's own trouble is in its summary.
 pub async fn run(call: &Call, only: Option<&str>) -> anyhow::Result<Vec<TargetSummary>> {
     if let Some(name) = only
         && !call.config.targets.contains_key(name)
@@ -50,22 +75,64 @@ pub async fn run(call: &Call, only: Option<&str>) -> anyhow::Result<Vec<TargetSu
             known.join(", ")
         );
     }
-    let mut all = Vec::new();
-    for (name, target) in &call.config.targets {
-        if only.is_some_and(|only| only != name) {
-            continue;
-        }
-        let mut summary = TargetSummary {
-            target: name.clone(),
-            ..TargetSummary::default()
-        };
-        if let Err(error) = export(call, name, target, &mut summary).await {
-            tracing::error!(target.name = %name, error = %format!("{error:#}"), "the export stopped");
-            summary.problem = Some(format!("{error:#}"));
-        }
-        all.push(summary);
+    let targets = call.config.targets.iter();
+    let wanted = targets.filter(|(name, _)| only.is_none_or(|only| only == name.as_str()));
+    Ok(join_all(wanted.map(|(name, target)| one(call, name, target))).await)
+}
+
+async fn one(call: &Call, name: &str, target: &TargetConfig) -> TargetSummary {
+    let mut summary = TargetSummary {
+        target: name.to_owned(),
+        ..TargetSummary::default()
+    };
+    if let Err(error) = leased(call, name, target, &mut summary).await {
+        tracing::error!(target.name = %name, error = %format!("{error:#}"), "the export stopped");
+        summary.problem = Some(format!("{error:#}"));
     }
-    Ok(all)
+    summary
+}
+
+/// Exports while nobody else does.
+async fn leased(
+    call: &Call,
+    name: &str,
+    target: &TargetConfig,
+    summary: &mut TargetSummary,
+) -> anyhow::Result<()> {
+    let Some(mut lease) = wait_for_lease(call, name).await? else {
+        let note = format!("another process exports to `{name}`; it is left to that one");
+        tracing::info!(target.name = %name, "{note}");
+        summary.note = Some(note);
+        return Ok(());
+    };
+    let outcome = tokio::select! {
+        done = export(call, name, target, summary) => done,
+        lost = keep(&mut lease) => Err(lost),
+    };
+    lease.end().await;
+    outcome
+}
+
+async fn wait_for_lease(call: &Call, name: &str) -> anyhow::Result<Option<Lease>> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let lease = call.store.lease("export", name).await?;
+        if lease.is_some() || waited >= PATIENCE {
+            return Ok(lease);
+        }
+        tokio::time::sleep(LOOK).await;
+        waited += LOOK;
+    }
+}
+
+/// Says now and then that the holder is there, until it is no longer so.
+async fn keep(lease: &mut Lease) -> anyhow::Error {
+    loop {
+        tokio::time::sleep(BREATH).await;
+        if let Err(error) = lease.keep().await {
+            return anyhow::Error::from(error).context("the lease of the target was lost");
+        }
+    }
 }
 
 async fn export(
@@ -74,187 +141,47 @@ async fn export(
     target: &TargetConfig,
     summary: &mut TargetSummary,
 ) -> anyhow::Result<()> {
-    let connector = open(call, name, target)?;
+    let connector: Arc<dyn ErpConnector> = open(call, name, target)?.into();
     let mut tx = call.store.begin().await?;
     let target_id = tx.target_id(name, &target.kind).await?;
     tx.commit().await?;
-    loop {
-        let pending = call
-            .store
-            .snapshot()
-            .await?
-            .pending_entries(target_id, target.batch_entries)
-            .await?;
-        if pending.is_empty() {
-            break;
-        }
-        let maker = Maker {
-            call,
-            name,
-            target,
-            target_id,
-            connector: connector.as_ref(),
-        };
-        maker.batch(&pending).await?;
-        summary.batches += 1;
-        summary.entries += i64::try_from(pending.len()).unwrap_or(0);
-    }
-    for batch in call.store.snapshot().await?.undelivered(target_id).await? {
-        match deliver(call, name, connector.as_ref(), &batch).await? {
-            DeliveryKind::Delivered | DeliveryKind::Acknowledged => summary.delivered += 1,
-            DeliveryKind::Rejected => summary.rejected += 1,
-            DeliveryKind::Unknown => summary.unknown += 1,
-        }
+    let most = Duration::from_secs(target.deadline_seconds);
+    let comparing = compare::once(call, name, target_id, connector.as_ref());
+    tokio::time::timeout(most, comparing)
+        .await
+        .with_context(|| {
+            format!(
+                "`{name}` did not show within {} seconds what it already holds",
+                most.as_secs()
+            )
+        })??;
+    let to = Target {
+        call,
+        name,
+        config: target,
+        id: target_id,
+        connector,
+    };
+    let (stored, ready) = mpsc::unbounded_channel();
+    // What is stored is sent while the rest is made, and also when the rest cannot be made.
+    let (made, sent) = tokio::join!(make::all(&to, stored), send::all(&to, ready));
+    for (part, outcome) in [made, sent] {
+        summary.batches += part.batches;
+        summary.entries += part.entries;
+        summary.delivered += part.delivered;
+        summary.rejected += part.rejected;
+        summary.unknown += part.unknown;
+        outcome?;
     }
     Ok(())
 }
 
-struct Maker<'m> {
-    call: &'m Call,
-    name: &'m str,
-    target: &'m TargetConfig,
-    target_id: i64,
-    connector: &'m dyn ErpConnector,
-}
-
-impl Maker<'_> {
-    /// Renders entries and stores batch, artifact and manifest together.
-    async fn batch(&self, entries: &[i64]) -> anyhow::Result<()> {
-        let call = self.call;
-        let stamp = call.stamp();
-        let mut rendered = self.entries(entries).await?;
-        let mut tx = call.store.begin().await?;
-        let (id, number) = tx.next_batch(self.target_id).await?;
-        let documents = tx.number_documents(entries).await?;
-        for entry in &mut rendered {
-            let document = documents.get(&entry.id);
-            let document = document.with_context(|| format!("entry {} has no number", entry.id))?;
-            entry.document = document.name();
-        }
-        let batch = ExportBatch {
-            id: call.ids.next_id(stamp.now).to_string(),
-            number,
-            target: self.name.to_owned(),
-            created_at: stamp.now,
-            entries: rendered,
-            chart: Arc::new(call.program.chart.clone()),
-        };
-        let artifact = self.connector.render(&batch).map_err(anyhow::Error::from)?;
-        let manifest = manifest(&batch, &self.target.kind, &artifact)?;
-        let new = NewBatch {
-            id,
-            uuid: batch.id.clone(),
-            target_id: self.target_id,
-            number,
-            entries: entries.to_vec(),
-            lines: i64::try_from(batch.line_count())?,
-            artifact_name: artifact.name,
-            artifact: artifact.bytes,
-            manifest,
-        };
-        tx.insert_batch(&new, &stamp).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    async fn entries(&self, wanted: &[i64]) -> anyhow::Result<Vec<ExportEntry>> {
-        let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
-            return Ok(Vec::new());
-        };
-        let stored = self
-            .call
-            .store
-            .snapshot()
-            .await?
-            .entries(first - 1, *last)
-            .await?;
-        stored
-            .into_iter()
-            .filter(|entry| wanted.binary_search(&entry.id).is_ok())
-            .map(|stored| {
-                let entry = stored.entry.map_err(|error| {
-                    anyhow::anyhow!(
-                        "entry {} cannot leave: {error}; run `tieout verify`",
-                        stored.id
-                    )
-                })?;
-                Ok(ExportEntry {
-                    id: stored.id,
-                    // Given when the batch is made.
-                    document: String::new(),
-                    period: stored.period,
-                    entry,
-                })
-            })
-            .collect()
-    }
-}
-
-/// What the receiver should find: extent, control totals, hash.
-fn manifest(batch: &ExportBatch, kind: &str, artifact: &Artifact) -> anyhow::Result<String> {
-    let decimal = |amount: i128, currency: Currency| {
-        i64::try_from(amount).map(|amount| Money::minor(amount, currency).to_decimal().to_string())
-    };
-    let mut totals = Vec::new();
-    for ((entity, currency), total) in batch.totals() {
-        totals.push(json!({
-            "entity": entity,
-            "currency": currency.code(),
-            "entries": total.entries,
-            "lines": total.lines,
-            "debit": decimal(total.debit, currency)?,
-            "credit": decimal(total.credit, currency)?,
-        }));
-    }
-    let manifest = json!({
-        "batch": batch.id,
-        "number": batch.number,
-        "target": batch.target,
-        "kind": kind,
-        "created_at": batch.created_at,
-        "first_entry": batch.entries.first().map(|item| item.id),
-        "last_entry": batch.entries.last().map(|item| item.id),
-        "entries": batch.entries.len(),
-        "lines": batch.line_count(),
-        "control_totals": totals,
-        "artifact": {
-            "name": artifact.name,
-            "bytes": artifact.bytes.len(),
-            "sha256": Hash::of(&artifact.bytes).to_string(),
-        },
-    });
-    Ok(serde_json::to_string_pretty(&manifest)? + "\n")
-}
-
-async fn deliver(
-    call: &Call,
-    target: &str,
-    connector: &dyn ErpConnector,
-    batch: &PendingBatch,
-) -> anyhow::Result<DeliveryKind> {
-    anyhow::ensure!(
-        Hash::of(&batch.artifact).as_bytes().as_slice() == batch.artifact_hash,
-        "the stored artifact `{}` is not what was rendered; it is not sent; run `tieout verify`",
-        batch.artifact_name
-    );
-    let artifact = Artifact {
-        name: batch.artifact_name.clone(),
-        bytes: batch.artifact.clone(),
-    };
-    let (kind, message) = match connector.deliver(&artifact, &batch.manifest).await {
-        Ok(Delivery::Accepted(receipt)) => (DeliveryKind::Delivered, receipt),
-        Ok(Delivery::Rejected { reason }) => (DeliveryKind::Rejected, reason),
-        Err(error) => (
-            DeliveryKind::Unknown,
-            format!("{:#}", anyhow::Error::from(error)),
-        ),
-    };
-    let result = DeliveryKind::name_of(Some(kind.number()));
-    metric::delivery(target, result);
-    tracing::info!(batch.id = %batch.uuid, artifact = %artifact.name, result, "a batch was sent");
-    let mut tx = call.store.begin().await?;
-    tx.insert_delivery(batch.id, kind, &message, &call.stamp())
-        .await?;
-    tx.commit().await?;
-    Ok(kind)
+/// A target that is exported.
+struct Target<'t> {
+    call: &'t Call,
+    name: &'t str,
+    config: &'t TargetConfig,
+    /// Its number in the store.
+    id: i64,
+    connector: Arc<dyn ErpConnector>,
 }

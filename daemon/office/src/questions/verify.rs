@@ -232,12 +232,13 @@ async fn seals(books: &Snapshot, found: &mut Findings, links: &[StoredLink]) -> 
 }
 
 async fn files(call: &Call, books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
-    for row in books.artifacts().await? {
+    for batch in books.rendered_batches().await? {
         found.artifacts += 1;
-        if Hash::of(&row.artifact).as_bytes().as_slice() != row.artifact_hash {
+        let artifact = books.check_artifact(batch).await?;
+        if !artifact.sound {
             found.failures.push(format!(
                 "artifact `{}` is not what was rendered",
-                row.artifact_name
+                artifact.name
             ));
         }
     }

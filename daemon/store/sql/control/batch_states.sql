@@ -1,3 +1,2 @@
-SELECT t.name AS target, b.id, b.entries,
-    (SELECT d.kind FROM delivery d WHERE d.batch_id = b.id ORDER BY d.attempt DESC LIMIT 1) AS state
-FROM batch b JOIN target t ON t.id = b.target_id ORDER BY t.name, b.number
+SELECT t.name AS target, s.batch_id AS id, s.uuid, s.number, s.entries, s.state, s.message
+FROM batch_state s JOIN target t ON t.id = s.target_id ORDER BY t.name, s.number

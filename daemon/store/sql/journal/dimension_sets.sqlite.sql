@@ -1,0 +1,1 @@
+SELECT id, content FROM dimension_set WHERE id IN (SELECT value FROM json_each($1))

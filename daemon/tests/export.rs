@@ -1,0 +1,504 @@
+//! Export: each entry leaves once, whoever exports at the same time, whatever stops in between, and whatever
+//! the target says.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod common;
+
+use common::{Daemon, block_on, config, database, eventually, expect, expect_json, folder, tieout};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A company of its own, on one of the databases.
+struct Company {
+    dir: PathBuf,
+    config: String,
+    postgres: Option<String>,
+}
+
+/// Each test as one per database.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite { $(#[test] fn $name() { super::$name(&super::Company::new(stringify!($name), false)); })* }
+        mod on_postgres { $(#[test] fn $name() { super::$name(&super::Company::new(stringify!($name), true)); })* }
+    };
+}
+
+on_both!(
+    two_processes_export_each_entry_once,
+    a_claim_whose_process_died_is_rendered_with_the_same_numbers,
+    a_refusal_keeps_the_books_from_tying_out_until_it_is_decided,
+    a_name_that_is_taken_is_tried_again,
+    restored_books_export_nothing_that_the_target_has_seen,
+    a_target_that_does_not_answer_holds_up_nobody,
+);
+
+const FILES: &str = "files: { kind: csv, drop: { folder: { path: exports/files } } }";
+
+fn credit_note(id: usize) -> String {
+    let amount = |text: &str| Value::Number(text.parse().unwrap());
+    json!({
+        "specversion": "1.0", "id": format!("cn-{id}"), "source": "//tests", "type": "billing.credit_note.issued.v1",
+        "time": "2026-01-05T10:00:00Z",
+        "data": { "credit_note_id": format!("CN-{id}"), "entity": "eu", "customer_id": "C-1", "issued_at": "2026-01-05T10:00:00Z",
+            "currency": "EUR", "region": "DE", "product": "access", "net": amount("100.00"), "tax": amount("19.00"), "total": amount("119.00") }
+    })
+    .to_string()
+}
+
+impl Company {
+    fn new(name: &str, postgres: bool) -> Self {
+        let database_kind = if postgres { "postgres" } else { "sqlite" };
+        let dir = folder(&format!("export-{name}-{database_kind}"));
+        expect(0, &["init", dir.to_str().unwrap()]);
+        let short: String = name.chars().take(24).collect();
+        let postgres = postgres.then(|| database(&format!("export_{short}")));
+        let company = Self {
+            config: config(&dir),
+            dir,
+            postgres,
+        };
+        company.targets(FILES);
+        if let Some(url) = &company.postgres {
+            common::configure(&company.dir, |text| text.replace("sqlite:tieout.db", url));
+        }
+        company
+    }
+
+    /// Puts something else in place of a block of the configuration.
+    fn replace(&self, block: &str, with: &str) {
+        common::configure(&self.dir, |text| {
+            let mut kept = String::new();
+            let mut inside = false;
+            for line in text.lines() {
+                inside = line.starts_with(block) || (inside && line.starts_with([' ', '#']));
+                if !inside {
+                    kept.push_str(line);
+                    kept.push('\n');
+                }
+            }
+            kept + with
+        });
+    }
+
+    /// Leaves only these targets in the configuration.
+    fn targets(&self, targets: &str) {
+        self.replace("targets:", &format!("targets:\n  {targets}\n"));
+    }
+
+    fn write(&self, file: &str, ids: std::ops::Range<usize>) {
+        let lines: Vec<String> = ids.map(credit_note).collect();
+        let text = lines.join("\n") + "\n";
+        std::fs::write(self.dir.join("inbox").join(file), text).unwrap();
+    }
+
+    fn ingest(&self, file: &str, ids: std::ops::Range<usize>) {
+        self.write(file, ids);
+        expect(0, &["-c", &self.config, "ingest"]);
+    }
+
+    /// Exports, and gives what is said about the first target.
+    fn export(&self, code: i32) -> Value {
+        expect_json(code, &["-c", &self.config, "--json", "export"])[0].take()
+    }
+
+    fn run(&self, code: i32, arguments: &[&str]) -> String {
+        let mut all = vec!["-c", self.config.as_str()];
+        all.extend(arguments);
+        expect(code, &all)
+    }
+
+    fn verdict(&self) -> (String, String) {
+        let found = expect_json(0, &["-c", &self.config, "--json", "verify"]);
+        let text = |name: &str| found[name].as_str().unwrap().to_owned();
+        (text("verdict"), text("because"))
+    }
+
+    fn exported(&self, name: &str) -> PathBuf {
+        self.dir.join("exports/files").join(name)
+    }
+
+    fn manifest(&self, number: i64) -> Value {
+        let name = format!("tieout-files-{number:06}.csv.manifest.json");
+        serde_json::from_slice(&std::fs::read(self.exported(&name)).unwrap()).unwrap()
+    }
+
+    fn number(&self, statement: &str) -> i64 {
+        let statement = AssertSqlSafe(statement.to_owned());
+        block_on(async {
+            match &self.postgres {
+                Some(url) => {
+                    let mut connection = PgConnection::connect(url).await.unwrap();
+                    sqlx::query_scalar(statement)
+                        .fetch_one(&mut connection)
+                        .await
+                }
+                None => {
+                    let path = self.dir.join("tieout.db");
+                    let url = format!("sqlite:{}", path.display());
+                    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                    sqlx::query_scalar(statement)
+                        .fetch_one(&mut connection)
+                        .await
+                }
+            }
+            .unwrap()
+        })
+    }
+
+    fn execute(&self, statement: &str) {
+        let statement = AssertSqlSafe(statement.to_owned());
+        block_on(async {
+            match &self.postgres {
+                Some(url) => {
+                    let mut connection = PgConnection::connect(url).await.unwrap();
+                    connection.execute(statement).await.unwrap();
+                }
+                None => {
+                    let path = self.dir.join("tieout.db");
+                    let url = format!("sqlite:{}", path.display());
+                    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                    connection.execute(statement).await.unwrap();
+                }
+            }
+        });
+    }
+
+    /// Every entry is in one live batch, and in the files as often.
+    fn each_left_once(&self, entries: i64) {
+        assert_eq!(self.number("SELECT COUNT(*) FROM entry"), entries);
+        assert_eq!(self.number("SELECT COUNT(*) FROM batch_entry"), entries);
+        let distinct = "SELECT COUNT(DISTINCT entry_id) FROM batch_entry";
+        assert_eq!(self.number(distinct), entries);
+    }
+}
+
+impl Drop for Company {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        if let Some(url) = &self.postgres {
+            common::drop_database(url);
+        }
+        let _left = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn two_processes_export_each_entry_once(company: &Company) {
+    company.targets(
+        "files: { kind: csv, batch_entries: 7, drop: { folder: { path: exports/files } } }",
+    );
+    company.ingest("a.ndjson", 0..100);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| company.export(0));
+        }
+    });
+    company.each_left_once(100);
+    assert_eq!(company.number("SELECT COUNT(*) FROM batch"), 15);
+    assert_eq!(company.number("SELECT COUNT(*) FROM delivery"), 15);
+    let elsewhere = "SELECT COUNT(*) FROM delivery WHERE kind <> 1";
+    assert_eq!(company.number(elsewhere), 0);
+    let files = std::fs::read_dir(company.dir.join("exports/files")).unwrap();
+    assert_eq!(files.count(), 30, "a file and a manifest each, and no rest");
+}
+
+fn a_claim_whose_process_died_is_rendered_with_the_same_numbers(company: &Company) {
+    company.ingest("a.ndjson", 0..20);
+    let begun = "SELECT COUNT(*) FROM batch_range r WHERE NOT EXISTS (SELECT 1 FROM batch b WHERE b.id = r.batch_id)";
+    let mut statement = 1;
+    while company.number(begun) == 0 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tieout"))
+            .args(["-c", &company.config, "export"])
+            .env("USER", "killed")
+            .env("TIEOUT_FAULT", format!("stop:{statement}"))
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+        let stopped = said.any(|line| line.unwrap().starts_with("stopped before statement"));
+        assert!(stopped, "it never stopped between claim and artifact");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        statement += 1;
+    }
+    let mine = "SELECT COUNT(*) FROM batch_range WHERE number = 1 AND claimed_by = 'killed' AND first_entry = 1 AND last_entry = 20";
+    assert_eq!(company.number(mine), 1);
+    company.ingest("b.ndjson", 20..25);
+    let done = company.export(0);
+    assert_eq!(
+        (&done["batches"], &done["delivered"]),
+        (&json!(2), &json!(2))
+    );
+    let manifest = company.manifest(1);
+    assert_eq!(
+        (&manifest["first_entry"], &manifest["last_entry"]),
+        (&json!(1), &json!(20))
+    );
+    let uuid = manifest["batch"].as_str().unwrap();
+    let same = format!("SELECT COUNT(*) FROM batch_range WHERE number = 1 AND uuid = '{uuid}'");
+    assert_eq!(company.number(&same), 1);
+    let by = "SELECT COUNT(*) FROM batch WHERE number = 1 AND created_by = 'killed'";
+    assert_eq!(company.number(by), 1);
+    company.each_left_once(25);
+    assert_eq!(
+        company.verdict().0,
+        "INCOMPLETE",
+        "payouts are not reconciled"
+    );
+}
+
+/// A batch that its target refused for good: no connector of this build does, an ERP's API may.
+fn refused(company: &Company) -> String {
+    std::fs::create_dir_all(company.dir.join("exports/files")).unwrap();
+    let taken = company.exported("tieout-files-000001.csv");
+    std::fs::write(&taken, "another").unwrap();
+    company.export(1);
+    company.execute(
+        "INSERT INTO delivery SELECT id, 2, 3, 'account 4000 is closed', created_at, 'erp' FROM batch WHERE number = 1",
+    );
+    std::fs::remove_file(taken).unwrap();
+    company.manifest(1)["batch"].as_str().unwrap().to_owned()
+}
+
+fn a_refusal_keeps_the_books_from_tying_out_until_it_is_decided(company: &Company) {
+    company.ingest("a.ndjson", 0..10);
+    let uuid = refused(company);
+    let done = company.export(0);
+    assert_eq!(done["delivered"], 0, "nobody decided yet");
+    let (verdict, because) = company.verdict();
+    assert_eq!(verdict, "INCOMPLETE");
+    assert!(
+        because.contains("10 entries rejected by files in batch 1 (account 4000 is closed)")
+            && because.contains(&format!("tieout export resend {uuid}")),
+        "{because}"
+    );
+    // Without a reason, or for something else, nothing is decided.
+    company.run(2, &["export", "resend", &uuid]);
+    for (batch, why) in [("no-such-batch", "because"), (uuid.as_str(), "  ")] {
+        let refusal = tieout(&[
+            "-c",
+            &company.config,
+            "export",
+            "release",
+            batch,
+            "--why",
+            why,
+        ]);
+        assert!(!refusal.status.success(), "{batch} {why}");
+    }
+    company.run(0, &["export", "resend", &uuid, "--why", "they opened it"]);
+    let twice = tieout(&[
+        "-c",
+        &company.config,
+        "export",
+        "release",
+        &uuid,
+        "--why",
+        "no",
+    ]);
+    assert!(!twice.status.success(), "it is on its way again");
+    assert_eq!(company.export(0)["delivered"], 1);
+    assert!(!company.verdict().1.contains("rejected"));
+    company.each_left_once(10);
+    // Delivered is no matter of a decision; another refusal is, and its entries leave in another batch.
+    let arrived = tieout(&[
+        "-c",
+        &company.config,
+        "export",
+        "release",
+        &uuid,
+        "--why",
+        "no",
+    ]);
+    let said = String::from_utf8_lossy(&arrived.stderr).into_owned();
+    assert!(said.contains("was not refused, it is delivered"), "{said}");
+    released(company);
+}
+
+fn released(company: &Company) {
+    company.ingest("b.ndjson", 10..13);
+    let taken = company.exported("tieout-files-000002.csv");
+    std::fs::write(&taken, "another").unwrap();
+    company.export(1);
+    company.execute(
+        "INSERT INTO delivery SELECT id, 2, 3, 'no', created_at, 'erp' FROM batch WHERE number = 2",
+    );
+    let uuid = company.manifest(2)["batch"].as_str().unwrap().to_owned();
+    company.run(0, &["export", "release", &uuid, "--why", "another account"]);
+    assert!(
+        company
+            .verdict()
+            .1
+            .contains("3 entries not yet delivered to files")
+    );
+    company.ingest("c.ndjson", 13..15);
+    let done = company.export(0);
+    assert_eq!(
+        (&done["batches"], &done["delivered"]),
+        (&json!(2), &json!(2))
+    );
+    let manifest = company.manifest(3);
+    assert_eq!(manifest["replaces"], json!(uuid));
+    assert_eq!(
+        (&manifest["first_entry"], &manifest["entries"]),
+        (&json!(11), &json!(3))
+    );
+    assert_eq!(company.manifest(4)["first_entry"], 14);
+    company.each_left_once(15);
+    let trace = company.run(0, &["trace", "entry:11"]);
+    assert!(trace.contains("in batch 2 of files: released"), "{trace}");
+    assert!(trace.contains("in batch 3 of files: delivered"), "{trace}");
+    assert!(!company.verdict().1.contains("files"));
+    let who = "SELECT COUNT(*) FROM batch_release WHERE decided_by = 'tester' AND why = 'another account'";
+    assert_eq!(company.number(who), 1);
+    let recorded = "SELECT COUNT(*) FROM run WHERE job IN ('export resend', 'export release')";
+    assert_eq!(company.number(recorded), 2);
+}
+
+fn a_name_that_is_taken_is_tried_again(company: &Company) {
+    company.ingest("a.ndjson", 0..10);
+    std::fs::create_dir_all(company.dir.join("exports/files")).unwrap();
+    let taken = company.exported("tieout-files-000001.csv");
+    std::fs::write(&taken, "another").unwrap();
+    for _ in 0..2 {
+        let done = company.export(1);
+        assert_eq!(
+            (&done["rejected"], &done["unknown"]),
+            (&json!(0), &json!(1))
+        );
+    }
+    assert_eq!(
+        std::fs::read(&taken).unwrap(),
+        b"another",
+        "it stays as it is"
+    );
+    let told = company.run(0, &["trace", "entry:1"]);
+    assert!(told.contains("move it away and export again"), "{told}");
+    std::fs::rename(&taken, company.dir.join("elsewhere.csv")).unwrap();
+    assert_eq!(company.export(0)["delivered"], 1);
+    assert!(std::fs::read(&taken).unwrap().len() > 1_000);
+}
+
+fn restored_books_export_nothing_that_the_target_has_seen(company: &Company) {
+    company.ingest("a.ndjson", 0..10);
+    company.export(0);
+    let backup = match &company.postgres {
+        Some(url) => {
+            let name = url.rsplit('/').next().unwrap();
+            company.execute("SELECT 1");
+            let base = common::peer("TIEOUT_TEST_POSTGRES");
+            administer(
+                &base,
+                &format!("CREATE DATABASE {name}_old TEMPLATE {name}"),
+            );
+            format!("{url}_old")
+        }
+        None => {
+            company.execute(&format!(
+                "VACUUM INTO '{}'",
+                company.dir.join("backup.db").display()
+            ));
+            "sqlite:backup.db".to_owned()
+        }
+    };
+    company.ingest("b.ndjson", 10..20);
+    company.export(0);
+    // The disk is lost, and yesterday's backup takes the place of the books.
+    let now = company.postgres.as_deref().unwrap_or("sqlite:tieout.db");
+    common::configure(&company.dir, |text| text.replace(now, &backup));
+    expect(0, &["-c", &company.config, "ingest"]);
+    let done = company.export(1);
+    let problem = done["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("tieout-files-000002.csv.manifest.json")
+            && problem.contains("these books end with batch 1")
+            && problem.contains("restored from an older backup"),
+        "{problem}"
+    );
+    assert_eq!(
+        (&done["batches"], &done["delivered"]),
+        (&json!(0), &json!(0))
+    );
+    // Other books with the same number are no better.
+    let name = "tieout-files-000001.csv.manifest.json";
+    let mut foreign = company.manifest(1);
+    foreign["batch"] = json!("somebody-else");
+    let kept = std::fs::read(company.exported(name)).unwrap();
+    std::fs::write(company.exported(name), foreign.to_string()).unwrap();
+    for ending in ["csv", "csv.manifest.json"] {
+        std::fs::remove_file(company.exported(&format!("tieout-files-000002.{ending}"))).unwrap();
+    }
+    let problem = company.export(1)["problem"].as_str().unwrap().to_owned();
+    assert!(
+        problem.contains("batch 1 of these books is another one"),
+        "{problem}"
+    );
+    // Nothing is in the way any more.
+    std::fs::write(company.exported(name), kept).unwrap();
+    assert_eq!(company.export(0)["delivered"], 1);
+    assert_eq!(company.manifest(2)["first_entry"], 11);
+    if let Some(url) = &company.postgres {
+        common::drop_database(&format!("{url}_old"));
+    }
+}
+
+fn administer(url: &str, statement: &str) {
+    block_on(async {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        connection
+            .execute(AssertSqlSafe(statement.to_owned()))
+            .await
+            .unwrap();
+    });
+}
+
+/// A receiver that takes connections and says nothing.
+fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGdUnmFZ8bXR2Vd5kqS3H0kqT3hJQwq7b1cX2H9pUe4K";
+    let target = format!(
+        "slow: {{ kind: csv, deadline_seconds: 20, drop: {{ sftp: {{ host: 127.0.0.1, port: {port}, user: nobody, host_key: \"{key}\", folder: in, password: {{ env: TIEOUT_EVENTS_TOKEN }}, timeout_seconds: 20 }} }} }}"
+    );
+    (listener, target)
+}
+
+fn a_target_that_does_not_answer_holds_up_nobody(company: &Company) {
+    company.ingest("a.ndjson", 0..10);
+    let (listener, slow) = silent();
+    company.targets(&format!("{FILES}\n  {slow}"));
+    company.replace("http:", "");
+    let often = "schedule: { export: \"* * * * * *\", ingest: \"* * * * * *\" }\n";
+    company.replace("schedule:", often);
+    let daemon = Daemon::start(&company.dir, "token");
+    let (held, _peer) = listener.accept().unwrap();
+    let begun = Instant::now();
+    // While the receiver is waited for, what comes is taken, and the other target has its file.
+    company.write("b.ndjson", 10..17);
+    eventually(Duration::from_secs(15), || {
+        let entries = company.number("SELECT COUNT(*) FROM entry");
+        let there = company.exported("tieout-files-000001.csv").exists();
+        if entries == 17 && there {
+            Ok(())
+        } else {
+            Err(format!("{entries} entries, the file is there: {there}"))
+        }
+    });
+    assert!(begun.elapsed() < Duration::from_secs(15));
+    drop((held, listener));
+    assert_eq!(daemon.stop(), Some(0));
+}
