@@ -1057,7 +1057,14 @@ async fn a_claim_without_an_artifact_is_found_and_an_artifact_comes_back(store: 
     let due = store.next_due(target, 0).await.unwrap().unwrap();
     assert_eq!(due.uuid, "b-1");
     assert_eq!(store.artifact(due.id).await.unwrap(), bytes());
-    assert!(now(&store).await.check_artifact(due.id).await.unwrap().sound);
+    assert!(
+        now(&store)
+            .await
+            .check_artifact(due.id)
+            .await
+            .unwrap()
+            .sound
+    );
     // An earlier version kept the bytes in the row.
     let statement = format!(
         "INSERT INTO batch SELECT 7, 'old', {target}, 7, first_entry, last_entry, entries, lines, created_at, created_by, 'old.csv', artifact_hash, artifact_hash, manifest FROM batch WHERE id = {}",
