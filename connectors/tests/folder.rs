@@ -36,7 +36,7 @@ async fn equal_files_at_once_lie_there_once_and_nobody_is_refused() {
     let sent = |wanted: Placed| {
         let of_it = placed
             .iter()
-            .filter(|one| **one.as_ref().unwrap() == wanted);
+            .filter(|one| one.as_ref().unwrap() == &wanted);
         of_it.count()
     };
     assert_eq!((sent(Placed::Sent), sent(Placed::Already)), (1, 7));

@@ -80,7 +80,7 @@ pub(crate) fn write(dir: &Path) -> anyhow::Result<()> {
     for folder in ["inbox", "settlements", "exports", "reports"] {
         std::fs::create_dir_all(dir.join(folder))?;
     }
-    std::fs::write(dir.join("starter.yaml"), CONFIG)?;
+    std::fs::write(dir.join("tieout.yaml"), CONFIG)?;
     let pack = dir.join("mappings").join("billing");
     for (name, text) in PACK {
         let path = pack.join(name);
