@@ -34,9 +34,7 @@ async fn equal_files_at_once_lie_there_once_and_nobody_is_refused() {
     let bytes: Vec<u8> = (0..500_000u32).flat_map(u32::to_le_bytes).collect();
     let placed = join_all((0..8).map(|_| drop.put("batch.csv", &bytes))).await;
     let sent = |wanted: Placed| {
-        let of_it = placed
-            .iter()
-            .filter(|one| one.as_ref().unwrap() == &wanted);
+        let of_it = placed.iter().filter(|one| one.as_ref().unwrap() == &wanted);
         of_it.count()
     };
     assert_eq!((sent(Placed::Sent), sent(Placed::Already)), (1, 7));

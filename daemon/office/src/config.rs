@@ -312,6 +312,9 @@ impl Config {
             if target.batch_entries < 1 {
                 bail!("target `{name}`: batch_entries must be at least 1");
             }
+            if target.deadline_seconds < 1 {
+                bail!("target `{name}`: deadline_seconds must be at least 1");
+            }
         }
         if self.store.url.contains('@')
             && self
