@@ -10,7 +10,7 @@ FIELD ?= ../shared/field
 MUST ?= 07 09 14 18 20 25 33 34
 SECONDS ?= 600
 
-.PHONY: demo test check lint format corpus field soak bench-posting build-tools test-tools
+.PHONY: demo test check lint format corpus field soak bench-posting bench-chain build-tools test-tools
 
 # The company's month through the whole chain, on the embedded default.
 demo: build-tools
@@ -38,6 +38,11 @@ soak: test-tools
 # filling a large ledger. EVENTS, LARGE and DATABASES make it smaller.
 bench-posting: test-tools
 	.ci/with-services $(CARGO) bench --package tieout --bench posting
+
+# Every stage after posting, beside the bare operation: wall and CPU seconds and peak memory. EVENTS (a million)
+# and DATABASES make it smaller.
+bench-chain: test-tools
+	.ci/with-services $(CARGO) bench --package tieout --bench chain
 
 # What a change should pass before it is shown: format, lints, tests.
 check: lint test

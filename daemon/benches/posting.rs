@@ -25,6 +25,9 @@
     reason = "a measurement that cannot go on should say where, and its results are for people"
 )]
 
+mod measure;
+
+use measure::{books_url, memory, server_clock, setting, stat};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
@@ -50,10 +53,6 @@ const TRANSACTION: usize = 10_000;
 
 /// How often (b), (a) and (c) are measured, one after the other.
 const ROUNDS: usize = 3;
-
-fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
 
 fn main() {
     // `cargo test --benches` runs this too, and wants nothing of it.
@@ -207,7 +206,7 @@ impl Bench<'_> {
         std::fs::write(dir.join("tieout.yaml"), text).unwrap();
         // The books are made once, and what is measured is posting.
         let config = dir.join("tieout.yaml");
-        tieout(&["-c", config.to_str().unwrap(), "period", "list"]);
+        tieout(&["-c", config.to_str().unwrap(), "post"]);
         dir
     }
 
@@ -573,13 +572,6 @@ fn tieout(arguments: &[&str]) {
     );
 }
 
-/// The books of a company on the server.
-fn books_url(base: &str, dir: &Path) -> String {
-    let (server, _) = base.rsplit_once('/').unwrap();
-    let name = dir.file_name().unwrap().to_string_lossy();
-    format!("{server}/bench_{name}")
-}
-
 fn daemon(dir: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_tieout"))
         .args(["-c", dir.join("tieout.yaml").to_str().unwrap(), "run"])
@@ -616,58 +608,6 @@ fn quantiles(port: u16) -> String {
         })
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-struct Stat {
-    parent: i32,
-    own: f64,
-    children: f64,
-    name: String,
-}
-
-/// A process in the kernel's words, proc(5).
-fn stat(process: &str) -> Option<Stat> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let (head, rest) = text.rsplit_once(')')?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    let ticks = |at: usize| {
-        fields
-            .get(at)
-            .and_then(|text| text.parse::<f64>().ok())
-            .unwrap_or(0.0)
-    };
-    // Clock ticks are hundredths of a second on Linux.
-    Some(Stat {
-        parent: fields.get(1)?.parse().ok()?,
-        own: (ticks(11) + ticks(12)) / 100.0,
-        children: (ticks(13) + ticks(14)) / 100.0,
-        name: head.split_once('(')?.1.to_owned(),
-    })
-}
-
-fn server_clock(postmaster: i32) -> f64 {
-    let mut sum = stat(&postmaster.to_string()).map_or(0.0, |stat| stat.own + stat.children);
-    for item in std::fs::read_dir("/proc").unwrap() {
-        let name = item.unwrap().file_name().to_string_lossy().into_owned();
-        if let Some(stat) = stat(&name)
-            && stat.parent == postmaster
-            && stat.name.starts_with("postgres")
-        {
-            sum += stat.own;
-        }
-    }
-    sum
-}
-
-/// The most memory that a process has held, in KiB.
-fn memory(process: u32) -> u64 {
-    std::fs::read_to_string(format!("/proc/{process}/status"))
-        .ok()
-        .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("VmHWM"))?;
-            line.split_whitespace().nth(1)?.parse().ok()
-        })
-        .unwrap_or(0)
 }
 
 /// Our large tables, each with the number by which a batch's rows are found.

@@ -48,6 +48,9 @@ pub(crate) struct Arguments {
     /// Another seed is another month.
     #[arg(long, default_value_t = 7)]
     seed: u64,
+    /// Only make the month's files; each stage is then a command of its own.
+    #[arg(long)]
+    only_files: bool,
 }
 
 pub(crate) async fn run(arguments: &Arguments, output: Output) -> anyhow::Result<bool> {
@@ -67,6 +70,11 @@ pub(crate) async fn run(arguments: &Arguments, output: Output) -> anyhow::Result
         write_key(&key)?;
     }
     let truth = make(dir, arguments)?;
+    if arguments.only_files {
+        let text = format!("{} holds the month's files", dir.display());
+        output.result(&json!({ "dir": dir, "events": arguments.events }), &text)?;
+        return Ok(true);
+    }
     let now: DateTime<Utc> = NOW.parse()?;
     let company = Company::open(
         &dir.join("tieout.yaml"),
