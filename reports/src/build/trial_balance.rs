@@ -4,7 +4,6 @@
 use super::Subject;
 use crate::ReportError;
 use crate::control::money;
-use crate::frame::sum_by;
 use crate::model::{Cell, Column, Report, Row, Table};
 use ledger::AccountType;
 use std::collections::BTreeMap;
@@ -63,16 +62,9 @@ fn rows(
     let mut rows = Vec::new();
     let mut sums = Sums::default();
     let mut group: Option<(String, i64)> = None;
-    for (key, value) in summed(balances, accounts)? {
-        let [entity, currency, code, account, functional] = key.as_slice() else {
-            continue;
-        };
-        let [debit, credit, functional_debit, functional_credit] = value.as_slice() else {
-            continue;
-        };
-        let currency: i64 = currency.parse().unwrap_or(0);
-        let functional: i64 = functional.parse().unwrap_or(0);
-        let this = (entity.clone(), currency);
+    for (key, [debit, credit, functional_debit, functional_credit]) in summed(balances, accounts)? {
+        let (entity, currency, code, account, functional) = key;
+        let this = (entity.to_owned(), currency);
         if let Some(done) = group.replace(this.clone())
             && done != this
         {
@@ -81,7 +73,7 @@ fn rows(
         }
         let balance = debit - credit;
         let functional_balance = functional_debit - functional_credit;
-        sums.add(*debit, *credit, functional_balance, functional);
+        sums.add(debit, credit, functional_balance, functional);
         let kind = accounts
             .get(account)
             .and_then(|row| AccountType::from_name(&row.kind));
@@ -91,8 +83,8 @@ fn rows(
             Cell::text(code),
             Cell::text(account),
             Cell::text(kind.map(AccountType::name).unwrap_or_default()),
-            Cell::unless_zero(money(*debit, currency)?),
-            Cell::unless_zero(money(*credit, currency)?),
+            Cell::unless_zero(money(debit, currency)?),
+            Cell::unless_zero(money(credit, currency)?),
             Cell::unless_zero(money(balance.max(0), currency)?),
             Cell::unless_zero(money((-balance).max(0), currency)?),
             Cell::text(money(0, functional)?.currency().code()),
@@ -105,37 +97,31 @@ fn rows(
     Ok(rows)
 }
 
-/// Balances of all periods by entity, currency, code, account and functional currency.
-fn summed(
-    balances: &[BalanceRow],
-    accounts: &BTreeMap<String, AccountRow>,
-) -> Result<Vec<(Vec<String>, Vec<i64>)>, ReportError> {
-    let code = |name: &str| {
-        accounts
-            .get(name)
-            .map(|row| row.code.clone())
-            .unwrap_or_default()
-    };
-    let keys = [
-        balances.iter().map(|row| row.entity.clone()).collect(),
-        balances
-            .iter()
-            .map(|row| format!("{:03}", row.currency_id))
-            .collect(),
-        balances.iter().map(|row| code(&row.account)).collect(),
-        balances.iter().map(|row| row.account.clone()).collect(),
-        balances
-            .iter()
-            .map(|row| format!("{:03}", row.functional_id))
-            .collect(),
-    ];
-    let values = [
-        balances.iter().map(|row| row.debit).collect(),
-        balances.iter().map(|row| row.credit).collect(),
-        balances.iter().map(|row| row.functional_debit).collect(),
-        balances.iter().map(|row| row.functional_credit).collect(),
-    ];
-    sum_by(&keys, &values)
+/// Entity, currency, code, account and functional currency.
+type Key<'b> = (&'b str, i64, &'b str, &'b str, i64);
+
+/// Balances of all periods, in the order of the report. They are few: a frame would take longer to begin.
+fn summed<'b>(
+    balances: &'b [BalanceRow],
+    accounts: &'b BTreeMap<String, AccountRow>,
+) -> Result<BTreeMap<Key<'b>, [i64; 4]>, ReportError> {
+    let mut sums = BTreeMap::<Key<'b>, [i64; 4]>::new();
+    let mut sizes = [0_i128; 4];
+    for row in balances {
+        let code = accounts.get(&row.account).map_or("", |found| &found.code);
+        let (entity, account) = (row.entity.as_str(), row.account.as_str());
+        let key = (entity, row.currency_id, code, account, row.functional_id);
+        let functional = (row.functional_debit, row.functional_credit);
+        let amounts = [row.debit, row.credit, functional.0, functional.1];
+        let into = sums.entry(key).or_default().iter_mut().zip(&mut sizes);
+        for ((sum, size), amount) in into.zip(amounts) {
+            *size += i128::from(amount).abs();
+            // Where all sizes together fit, no sum of some of them can fail to.
+            i64::try_from(*size).map_err(|_beyond| ReportError::Overflow)?;
+            *sum += amount;
+        }
+    }
+    Ok(sums)
 }
 
 #[derive(Default)]
@@ -173,5 +159,35 @@ impl Sums {
             Cell::text(money(0, self.functional_id)?.currency().code()),
             money(self.functional, self.functional_id).map(Cell::Amount)?,
         ]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balance(period: &str, debit: i64) -> BalanceRow {
+        BalanceRow {
+            entity: "eu".into(),
+            period: period.into(),
+            account: "bank".into(),
+            currency_id: 978,
+            functional_id: 978,
+            debit,
+            credit: 3,
+            functional_debit: debit,
+            functional_credit: 3,
+        }
+    }
+
+    #[test]
+    fn periods_are_summed_and_an_overflow_is_told() {
+        let none = BTreeMap::new();
+        let balances = [balance("2026-01", 5), balance("2026-02", 7)];
+        let sums = summed(&balances, &none).unwrap();
+        let wanted = BTreeMap::from([(("eu", 978, "", "bank", 978), [12, 6, 12, 6])]);
+        assert_eq!(sums, wanted);
+        let beyond = [balance("2026-01", i64::MAX), balance("2026-02", 1)];
+        assert!(matches!(summed(&beyond, &none), Err(ReportError::Overflow)));
     }
 }
