@@ -304,6 +304,13 @@ fn a_version_is_activated_by_who_posts_and_each_time_it_comes_back() {
     std::fs::remove_dir_all(dir).unwrap();
 }
 
+fn ready(url: &str) {
+    eventually(Duration::from_secs(60), || {
+        block_on(async { reqwest::get(format!("{url}/readyz")).await })
+            .map_err(|error| error.to_string())
+    });
+}
+
 fn send(url: &str, event: &Value) -> (u16, String) {
     block_on(async {
         let response = reqwest::Client::new()
@@ -336,10 +343,7 @@ fn listening(name: &str) -> (PathBuf, String) {
 fn two_processes_do_not_post_with_two_versions() {
     let (dir, url) = listening("reading-two");
     let daemon = Daemon::start(&dir, "a-token");
-    eventually(Duration::from_secs(60), || {
-        block_on(async { reqwest::get(format!("{url}/readyz")).await })
-            .map_err(|error| error.to_string())
-    });
+    ready(&url);
     assert_eq!(send(&url, &payment(1)).0, 200);
     change(&dir, "rule: credit-note-issued", "rule: credit-note");
     expect(0, &["-c", &config(&dir), "post"]);
@@ -352,6 +356,7 @@ fn two_processes_do_not_post_with_two_versions() {
     );
     assert!(control.to_string().contains("posted"), "{control}");
     let again = Daemon::start(&dir, "a-token");
+    ready(&url);
     eventually(Duration::from_secs(60), || match send(&url, &payment(2)) {
         (200, told) => Ok(told),
         other => Err(format!("{other:?}")),
@@ -362,15 +367,10 @@ fn two_processes_do_not_post_with_two_versions() {
 
 #[test]
 fn a_copy_without_its_log_is_told_when_it_is_worked_on() {
-    let (dir, _) = listening("reading-copy");
+    let (dir, url) = listening("reading-copy");
     let daemon = Daemon::start(&dir, "a-token");
-    eventually(Duration::from_secs(60), || {
-        let log =
-            std::fs::metadata(dir.join("tieout.db-wal")).map_err(|error| error.to_string())?;
-        (log.len() > 0)
-            .then_some(())
-            .ok_or_else(|| "no log".to_owned())
-    });
+    ready(&url);
+    assert_eq!(send(&url, &payment(1)).0, 200);
     std::fs::copy(dir.join("tieout.db"), dir.join("copy.db")).unwrap();
     daemon.stop();
     expect(0, &["-c", &config(&dir), "settle"]);

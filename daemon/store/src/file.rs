@@ -66,12 +66,26 @@ impl BookFile {
         Ok(file)
     }
 
-    /// The same to be read without locks, if nobody writes.
+    /// The same to be read: by its owner beside those who write, by anybody else without locks if nobody
+    /// writes. SQLite's locks are files beside it, which an owner takes away again.
     pub(crate) fn to_read(path: &Path) -> Result<Self, StoreError> {
         let file = Self::find(path)?;
-        Ok(Self {
-            alone: file.before.is_some(),
-            ..file
+        let alone = file.before.is_some() && !file.is_own();
+        Ok(Self { alone, ..file })
+    }
+
+    /// Whether the file and its folder belong to whoever runs this, to be written.
+    fn is_own(&self) -> bool {
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let Ok(me) = std::fs::metadata("/proc/self") else {
+            return false;
+        };
+        [folder, &self.path].into_iter().all(|path| {
+            std::fs::metadata(path)
+                .is_ok_and(|found| found.uid() == me.uid() && found.mode() & 0o200 != 0)
         })
     }
 

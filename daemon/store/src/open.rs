@@ -267,7 +267,6 @@ async fn mark_open(write: &SqlitePool, file: &BookFile) -> Result<bool, StoreErr
 async fn read_sqlite(url: &str) -> Result<Store, StoreError> {
     let options = SqliteConnectOptions::from_str(url)?
         .create_if_missing(false)
-        .read_only(true)
         .busy_timeout(Duration::from_secs(30))
         .pragma("query_only", "ON")
         .row_buffer_size(ROWS_AHEAD);
@@ -275,19 +274,12 @@ async fn read_sqlite(url: &str) -> Result<Store, StoreError> {
     if !path.exists() {
         return Err(StoreError::NoBooks);
     }
-    // Nobody writes while there is no log; then the file is read as it lies, since SQLite's locks would
-    // be new files beside it.
-    let file = BookFile::to_read(&path)?;
-    let options = options.immutable(file.is_alone());
-    let opened = SqlitePoolOptions::new()
-        .max_connections(FILE_READERS)
-        .connect_with(options)
-        .await;
-    let read = match opened {
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("14") => {
-            return Err(StoreError::LogUnreadable(path.display().to_string()));
+    let (read, file) = match connect_to_read(&options).await {
+        // The last who wrote closed the books meanwhile: now they lie still.
+        Err(StoreError::LogUnreadable(_)) if !BookFile::find(&path)?.has_log() => {
+            connect_to_read(&options).await?
         }
-        other => other?,
+        connected => connected?,
     };
     let done = sqlx::query_scalar(sql!("migrations"))
         .fetch_all(&read)
@@ -301,4 +293,30 @@ async fn read_sqlite(url: &str) -> Result<Store, StoreError> {
         access: Access::Read,
         was_whole: true,
     })
+}
+
+async fn connect_to_read(
+    options: &SqliteConnectOptions,
+) -> Result<(SqlitePool, BookFile), StoreError> {
+    let path = options.get_filename().to_owned();
+    let file = BookFile::to_read(&path)?;
+    // The owner's connection takes the files of SQLite's locks away again; whoever may write is still kept
+    // from it by `query_only`. With a log there, nobody but a writer folds it.
+    let options = options
+        .clone()
+        .read_only(file.is_alone() || file.has_log())
+        .immutable(file.is_alone());
+    let opened = SqlitePoolOptions::new()
+        .max_connections(FILE_READERS)
+        .connect_with(options)
+        .await;
+    match opened {
+        // CANTOPEN and READONLY: what the log needs beside it is not there and cannot be made.
+        Err(sqlx::Error::Database(error))
+            if matches!(error.code().as_deref(), Some("14" | "8")) =>
+        {
+            Err(StoreError::LogUnreadable(path.display().to_string()))
+        }
+        opened => Ok((opened?, file)),
+    }
 }

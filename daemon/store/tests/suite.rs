@@ -673,6 +673,11 @@ fn place() -> PathBuf {
     folder.join("books.db")
 }
 
+fn mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
 fn url(path: &Path) -> String {
     format!("sqlite:{}", path.display())
 }
@@ -761,15 +766,27 @@ async fn books_that_are_read_take_nothing_and_are_not_made() {
         .close()
         .await
         .unwrap();
+    let beside = Store::open_to_read(&url(&path), None).await.unwrap();
+    mode(&path, 0o444);
     let reading = Store::open_to_read(&url(&path), None).await.unwrap();
-    let refused = reading.begin().await;
-    assert!(matches!(refused, Err(StoreError::ReadOnly)), "{refused:?}");
-    // Somebody begins to write while the file is read as it lies.
+    mode(&path, 0o644);
+    for store in [&beside, &reading] {
+        let refused = store.begin().await;
+        assert!(matches!(refused, Err(StoreError::ReadOnly)), "{refused:?}");
+    }
+    // Somebody begins to write: the owner's reader takes turns with it, the other reads the file as it lies.
     let writing = Store::open(&url(&path), None).await.unwrap();
     books(&writing).await;
+    assert!(now(&beside).await.is_whole().await.unwrap());
     let moved = reading.close().await;
     assert!(matches!(moved, Err(StoreError::Moved)), "{moved:?}");
+    beside.close().await.unwrap();
     writing.close().await.unwrap();
+    let left: Vec<PathBuf> = std::fs::read_dir(path.parent().unwrap())
+        .unwrap()
+        .map(|item| item.unwrap().path())
+        .collect();
+    assert_eq!(left.len(), 2, "the file and its lock: {left:?}");
     std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }
 
