@@ -1,14 +1,17 @@
 //! Event sources. A source brings bytes with their positions; it never says what they mean.
 
+pub mod encoding;
 pub mod envelope;
 pub mod file;
 pub mod kafka;
 pub mod redis;
+pub mod regular;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use ledger::Class;
+use ledger::bounds::Whole;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
@@ -59,6 +62,19 @@ pub struct Problem {
     pub reason: String,
     /// The message's headers, as a JSON object of texts, where it had any.
     pub headers: Option<String>,
+    /// What the payload is the head of, where the source did not keep all of it.
+    pub whole: Option<Whole>,
+}
+
+impl Problem {
+    /// Bytes that are all there.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            headers: None,
+            whole: None,
+        }
+    }
 }
 
 /// Consecutive events of one partition.

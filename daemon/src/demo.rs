@@ -16,6 +16,7 @@ use crate::wording::{amount, breaks_table, intake_text};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clap::Args;
+use connectors::source::file::Layout;
 use ledger::{FixedClock, SequentialIds};
 use office::deeds::activate;
 use office::evidence::seal::write_key;
@@ -160,7 +161,7 @@ async fn chain(call: &Call, events: usize) -> anyhow::Result<Story> {
             name: "billing".to_owned(),
             kind: "file",
         };
-        intake::ingest_file(call, &from, &path, None, &mut total).await?;
+        intake::ingest_file(call, &from, &path, Layout::default(), &mut total).await?;
     }
     call.progress.end();
     call.record("ingest", &started, &Ok(total)).await?;

@@ -62,6 +62,7 @@ const TESTS: &[(&str, &str, &str)] = golden_tests![
     "invoice-finalized",
     "invoice-in-yen-in-dollar-books",
     "invoice-of-an-unknown-entity",
+    "invoice-of-nothing",
     "invoice-that-breaks-its-promise",
     "invoice-voided",
     "invoice-with-a-negative-line",

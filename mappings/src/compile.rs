@@ -5,13 +5,14 @@ use crate::expression::{self, Parsed};
 use crate::linear::{self, Form};
 use crate::pack::Pack;
 use crate::program::{
-    Action, DeferRule, EntryRule, Expr, LineRule, Post, Program, RoundingRule, Rule, Sourced,
-    Target,
+    Action, Computed, DeferRule, EntryRule, Expr, LineRule, Post, Program, RoundingRule, Rule,
+    Sourced, Target,
 };
 use crate::schema;
 use crate::table::Table;
 use crate::yaml::{self, Choice, Text, place};
 use chrono::NaiveDate;
+use ledger::bounds::{self, Bound};
 use ledger::{Account, Chart, EntryKind, Rounding, Side};
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -185,6 +186,7 @@ struct Each<'a> {
 #[derive(Clone, Copy)]
 struct Place<'a> {
     file: SourceFile<'a>,
+    rule: &'a str,
     schema: Option<&'a Value>,
     each: Option<Each<'a>>,
 }
@@ -195,7 +197,7 @@ struct Compiler<'c> {
     tables: &'c BTreeMap<String, Table>,
     schemas: &'c BTreeMap<String, Value>,
     found: &'c mut Diagnostics,
-    expressions: Vec<String>,
+    expressions: Vec<Computed>,
     /// Names of rules, with file and line, to refuse a second one.
     names: BTreeMap<String, (String, u64)>,
 }
@@ -218,6 +220,7 @@ impl Compiler<'_> {
                     format!("rule `{name}` stands already in {path}:{line}; names are unique");
                 self.found.at(&file, at, message);
             }
+            self.fits(&file, &raw.name, bounds::CODE, &name);
             let Some(rule) = self.rule(&file, raw) else {
                 continue;
             };
@@ -234,10 +237,19 @@ impl Compiler<'_> {
         }
     }
 
+    /// A text of the pack that every entry carries is such as comes in from outside.
+    fn fits(&mut self, file: &SourceFile<'_>, raw: &Text, bound: Bound, text: &str) {
+        if let Err(problem) = bound.check(text) {
+            self.found
+                .at(file, place(raw), format!("the text {problem}"));
+        }
+    }
+
     fn rule(&mut self, file: &SourceFile<'_>, raw: &yaml::Rule) -> Option<Rule> {
         let schema = self.schemas.get(&raw.on.value);
         let here = Place {
             file: *file,
+            rule: &raw.name.value,
             schema,
             each: None,
         };
@@ -353,6 +365,15 @@ impl Compiler<'_> {
                 || rule.name.value.replace('-', " "),
                 |text| text.value.clone(),
             );
+        let said = own
+            .and_then(|own| own.description.as_ref())
+            .or(rule.description.as_ref());
+        self.fits(
+            &here.file,
+            said.unwrap_or(&rule.name),
+            bounds::DESCRIPTION,
+            &description,
+        );
         let reference = own
             .and_then(|own| own.reference.as_ref())
             .or(rule.reference.as_ref());
@@ -610,9 +631,13 @@ impl Compiler<'_> {
                 })
             }
             Ok(Parsed::Computed) => {
-                let known = self.expressions.iter().position(|known| *known == text);
+                let mut known = self.expressions.iter();
+                let known = known.position(|known| known.text == text);
                 let index = known.unwrap_or_else(|| {
-                    self.expressions.push(text.clone());
+                    self.expressions.push(Computed {
+                        text: text.clone(),
+                        rule: here.rule.to_owned(),
+                    });
                     self.expressions.len() - 1
                 });
                 Some(Sourced {

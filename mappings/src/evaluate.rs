@@ -8,8 +8,11 @@
 use crate::data::Data;
 use crate::event::Event;
 use crate::native::{Comparison, Look};
-use crate::program::{Action, EntryRule, Expr, LineRule, Post, Program, Rule, Sourced, Target};
+use crate::program::{
+    Action, Computed, EntryRule, Expr, LineRule, Post, Program, Rule, Sourced, Target,
+};
 use chrono::{DateTime, NaiveDate};
+use ledger::bounds;
 use ledger::money::parse_decimal;
 use ledger::{
     Currency, Decision, Deferral, Dimensions, Entity, EntryHeader, JournalEntry, Line, Money,
@@ -41,6 +44,23 @@ pub struct Evaluator<'p> {
     comparisons: Vec<Option<Comparison>>,
     vm: VM,
 }
+
+/// An expression that was read when the pack was compiled and cannot be made ready for events.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "rule `{rule}`: the expression `{expression}` cannot be compiled: {problem}; write it otherwise"
+)]
+pub struct EvaluatorError {
+    /// The rule in which it stands first.
+    pub rule: String,
+    /// Its text.
+    pub expression: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// What is said of an event that a rule posts and of which no line is left.
+const NO_EFFECT: &str = "no accounting effect: every amount is zero";
 
 /// Why an event cannot be decided: the text of its suspension.
 type Refusal = String;
@@ -95,24 +115,31 @@ struct Draft {
 
 impl<'p> Evaluator<'p> {
     /// Prepares a program for this thread.
-    pub fn new(program: &'p Program, context: &'p Context) -> Self {
+    ///
+    /// # Errors
+    /// [`EvaluatorError`] when an expression cannot be made ready.
+    pub fn new(program: &'p Program, context: &'p Context) -> Result<Self, EvaluatorError> {
         let mut isolate = Isolate::new();
-        let expressions = program
-            .expressions
-            .iter()
-            .filter_map(|text| isolate.compile_standard(text).ok())
-            .collect();
-        Self {
+        let mut expressions = Vec::with_capacity(program.expressions.len());
+        for Computed { text, rule } in &program.expressions {
+            let expression = isolate.compile_standard(text);
+            expressions.push(expression.map_err(|problem| EvaluatorError {
+                rule: rule.clone(),
+                expression: text.clone(),
+                problem: problem.to_string(),
+            })?);
+        }
+        Ok(Self {
             program,
             context,
             expressions,
             comparisons: program
                 .expressions
                 .iter()
-                .map(|text| Comparison::of(text))
+                .map(|computed| Comparison::of(&computed.text))
                 .collect(),
             vm: VM::new(),
-        }
+        })
     }
 
     /// Decides an event.
@@ -189,12 +216,14 @@ impl<'p> Evaluator<'p> {
                     };
                     postings.extend(self.posting(subject, &frame)?);
                 }
-                if postings.is_empty() {
-                    return Err("all amounts are zero, so there is no entry; a rule that expects this says `ignore:`".into());
-                }
-                Ok(Some(Decision::Posted {
-                    rule: rule.name.clone(),
-                    postings,
+                let rule = rule.name.clone();
+                Ok(Some(if postings.is_empty() {
+                    Decision::NoEffect {
+                        rule,
+                        reason: NO_EFFECT.to_owned(),
+                    }
+                } else {
+                    Decision::Posted { rule, postings }
                 }))
             }
         }
@@ -299,6 +328,9 @@ impl<'p> Evaluator<'p> {
             Some(reference) => self.text(subject, reference, None)?.into_owned(),
             None => subject.event.id.clone().into_owned(),
         };
+        bounds::REFERENCE
+            .check(&reference)
+            .map_err(|problem| format!("the reference {problem}"))?;
         let header = EntryHeader {
             entity: frame.entity.code.clone(),
             date,
@@ -362,7 +394,11 @@ impl<'p> Evaluator<'p> {
         let account = self.target(subject, &line.account, element, date)?;
         let mut dimensions = Dimensions::new();
         for (name, target) in &line.dimensions {
-            dimensions.insert(name.clone(), self.target(subject, target, element, date)?);
+            let value = self.target(subject, target, element, date)?;
+            bounds::DIMENSION
+                .check(&value)
+                .map_err(|problem| format!("dimension `{name}` {problem}"))?;
+            dimensions.insert(name.clone(), value);
         }
         // A negative amount is the same amount on the other side.
         let negative = amount.is_sign_negative() && !amount.is_zero();

@@ -32,6 +32,14 @@ pub(crate) fn parse(text: &str, alias: Option<&str>) -> Result<Parsed, String> {
         }
         Ok(path_of(root).map_or(Parsed::Computed, Parsed::Path))
     })?
+    .and_then(|parsed| match parsed {
+        // Not all that can be read can be made ready for events.
+        Parsed::Computed => zen_expression::Isolate::new()
+            .compile_standard(text)
+            .map(|_ready| Parsed::Computed)
+            .map_err(|error| format!("`{text}` cannot be compiled: {error}")),
+        path @ Parsed::Path(_) => Ok(path),
+    })
 }
 
 /// Parses a text and hands its tree out.

@@ -4,7 +4,7 @@
 //! the form that hledger reads. What makes no entry is written as a comment, `; ignored by RULE:
 //! why` or `; suspended by RULE: why`.
 
-use crate::evaluate::{Context, Evaluator};
+use crate::evaluate::{Context, Evaluator, EvaluatorError};
 use crate::event::Event;
 use crate::pack::Pack;
 use crate::program::Program;
@@ -48,9 +48,13 @@ impl Case {
 }
 
 /// Runs every golden test of a pack.
-pub fn run(pack: &Pack, program: &Program, context: &Context) -> Vec<Case> {
-    let mut evaluator = Evaluator::new(program, context);
-    pack.cases()
+///
+/// # Errors
+/// [`EvaluatorError`] when an expression cannot be made ready.
+pub fn run(pack: &Pack, program: &Program, context: &Context) -> Result<Vec<Case>, EvaluatorError> {
+    let mut evaluator = Evaluator::new(program, context)?;
+    let cases = pack
+        .cases()
         .map(|name| {
             let file = |leaf: &str| pack.files.get(&format!("tests/{name}/{leaf}"));
             let found = match file("event.json").map(|bytes| events(bytes)) {
@@ -67,7 +71,8 @@ pub fn run(pack: &Pack, program: &Program, context: &Context) -> Vec<Case> {
                 found,
             }
         })
-        .collect()
+        .collect();
+    Ok(cases)
 }
 
 fn events(bytes: &[u8]) -> Result<Vec<Event<'static>>, String> {
@@ -113,6 +118,7 @@ fn written(decision: Decision) -> String {
             parts.join("\n")
         }
         Decision::Ignored { rule, reason } => format!("; ignored by {rule}: {reason}\n"),
+        Decision::NoEffect { rule, reason } => format!("; nothing to post by {rule}: {reason}\n"),
         Decision::Suspended {
             rule: Some(rule),
             reason,

@@ -22,7 +22,7 @@ mod yaml;
 
 pub use compile::compile;
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use evaluate::{Context, Evaluator};
-pub use event::{Event, EventError};
+pub use evaluate::{Context, Evaluator, EvaluatorError};
+pub use event::{Event, EventError, content_of};
 pub use pack::Pack;
 pub use program::Program;

@@ -17,8 +17,8 @@ pub struct Program {
     pub chart: Chart,
     pub(crate) rules: BTreeMap<String, Vec<Rule>>,
     pub(crate) tables: BTreeMap<String, Table>,
-    /// The texts of all computed expressions; [`Expr::Computed`] points here.
-    pub(crate) expressions: Vec<String>,
+    /// All computed expressions; [`Expr::Computed`] points here.
+    pub(crate) expressions: Vec<Computed>,
 }
 
 impl Program {
@@ -35,6 +35,14 @@ impl Program {
     pub fn table_names(&self) -> impl Iterator<Item = &str> {
         self.tables.keys().map(String::as_str)
     }
+}
+
+/// An expression that needs an interpreter, or looks as if it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Computed {
+    pub(crate) text: String,
+    /// The rule in which it stands first.
+    pub(crate) rule: String,
 }
 
 /// Something to be taken from an event.

@@ -68,7 +68,7 @@ fn every_golden_test_of_the_billing_pack_passes() {
     let folder = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("packs/billing");
     let pack = read(&folder);
     let program = compile(&pack).unwrap_or_else(|found| panic!("{found}"));
-    let cases = golden::run(&pack, &program, &context());
+    let cases = golden::run(&pack, &program, &context()).unwrap();
     assert!(
         cases.len() >= 15,
         "only {} golden tests were found",
@@ -117,7 +117,7 @@ fn every_part_of_the_language_does_what_its_golden_tests_say() {
         let pack = read(&folder);
         let program =
             compile(&pack).unwrap_or_else(|found| panic!("{}\n{found}", folder.display()));
-        for case in golden::run(&pack, &program, &context()) {
+        for case in golden::run(&pack, &program, &context()).unwrap() {
             if update() {
                 let path = folder
                     .join("tests")

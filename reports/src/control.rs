@@ -214,11 +214,13 @@ impl Control {
                 since.map(|day| day.to_string()).unwrap_or_default()
             ));
         }
-        let quarantined = books.quarantined().await?;
-        if let Some(first) = quarantined.first() {
+        if let Some(first) = books.quarantine_waiting().await? {
             missing.push(format!(
                 "{} in quarantine, the first in {} at {}",
-                counted(quarantined.len(), "input"),
+                counted(
+                    usize::try_from(first.waiting).unwrap_or(usize::MAX),
+                    "input"
+                ),
                 first.partition_name.split('@').next().unwrap_or_default(),
                 first.position
             ));

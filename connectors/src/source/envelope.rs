@@ -3,6 +3,7 @@
 //! The whole message becomes the event's `data`, so nothing of it is lost and rules name its fields
 //! as `data.…`. A message without an `id` where the envelope looks for one is no event.
 
+use super::encoding;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -62,8 +63,8 @@ impl Envelope {
     /// # Errors
     /// Why it is none, for people.
     pub fn wrap(&self, message: &[u8]) -> Result<Vec<u8>, String> {
-        let value: Value =
-            serde_json::from_slice(message).map_err(|error| format!("not JSON: {error}"))?;
+        let value: Value = serde_json::from_slice(encoding::utf8(message).as_ref())
+            .map_err(|error| format!("not JSON: {error}"))?;
         let mut event = Map::new();
         event.insert("specversion".into(), "1.0".into());
         for (name, place) in [

@@ -1,68 +1,112 @@
-//! NDJSON files of CloudEvents: one event per line, plain, `.gz` or `.zst`.
+//! NDJSON files of CloudEvents: one event per line, plain, `.gz` or `.zst`, in UTF-8 or in an encoding that a
+//! mark or the configuration names.
 //!
 //! The partition is the file's name and the hash of its bytes, so that a file that grew or changed
 //! is another partition and its known events are duplicates. A position is the offset of a line in
-//! the decompressed text. Blank lines are no events.
+//! the unpacked text. Blank lines are no events. Of a line that is larger than an event may be, the head is
+//! kept, with the length and the hash of all of it; memory depends on no line and on no file.
+//!
+//! Reading waits for a disk, so a thread does it, a batch ahead of whoever polls.
 
+use super::encoding::{self, Declared};
 use super::envelope::Envelope;
 use super::{
     BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
+    regular,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use ledger::Hash;
+use ledger::bounds::{HEAD_BYTES, MAX_EVENT_BYTES, Whole};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
+use tokio::sync::mpsc;
 
-/// The longest line that is kept whole: 64 MiB.
-const MAX_LINE_BYTES: usize = 64 << 20;
+/// The longest line that is held whole: the largest event and its end.
+const MAX_LINE_BYTES: usize = MAX_EVENT_BYTES + 2;
+
+/// How the lines of a file are understood.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// Where the attributes of plain JSON lines stand; without it lines are CloudEvents.
+    pub envelope: Option<Envelope>,
+    /// The encoding, where no mark says it and it is not UTF-8.
+    pub encoding: Option<Declared>,
+    /// How far a packed file may unpack.
+    pub unpacked: Unpacked,
+}
+
+/// How far a packed file may unpack.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Unpacked {
+    /// To how many bytes.
+    pub most_bytes: u64,
+    /// To how many times its own size, once it is more than 64 MiB.
+    pub most_ratio: u64,
+}
+
+impl Default for Unpacked {
+    fn default() -> Self {
+        Self {
+            most_bytes: 64 << 30,
+            most_ratio: 100,
+        }
+    }
+}
+
+/// Up to here any ratio is taken: a small file of equal events packs well.
+const ANY_RATIO: u64 = 64 << 20;
+
+/// What a source reads from.
+enum Input {
+    File(File),
+    Bytes(io::Cursor<Vec<u8>>),
+}
 
 /// A file of events.
 pub struct FileSource {
     path: PathBuf,
     partition: String,
-    lines: Lines,
-    /// The offset of the next line.
-    position: i64,
-    started: bool,
     limit: BatchLimit,
-    envelope: Option<Envelope>,
+    layout: Layout,
+    /// Until the first batch is asked for.
+    input: Option<Input>,
+    batches: Option<mpsc::Receiver<io::Result<Option<EventBatch>>>>,
 }
 
 impl fmt::Debug for FileSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileSource")
             .field("partition", &self.partition)
-            .field("position", &self.position)
             .finish_non_exhaustive()
     }
 }
 
 impl FileSource {
-    /// Opens a file and takes its hash.
+    /// Opens a regular file and takes its hash.
     ///
     /// # Errors
-    /// [`SourceError::Unavailable`] when it cannot be read.
+    /// [`SourceError::Unavailable`] when it cannot be read, [`SourceError::Broken`] when it is no such file.
     pub fn open(path: &Path, limit: BatchLimit) -> Result<Self, SourceError> {
         let unavailable = |source: io::Error| unavailable(path, source);
-        let hash = hash_of(path).map_err(unavailable)?;
+        let mut file = regular::open(path).map_err(unavailable)?;
+        let hash = hash_of(&mut file).map_err(unavailable)?;
+        file.rewind().map_err(unavailable)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let file = File::open(path).map_err(unavailable)?;
-        let reader = decompressed(path, file).map_err(unavailable)?;
-        let partition = format!("{name}@{hash}");
-        let path = path.to_owned();
-        Ok(Self {
-            path,
-            partition,
-            lines: Lines::of(reader),
-            position: 0,
-            started: false,
+        Ok(Self::of(
+            path.to_owned(),
+            format!("{name}@{hash}"),
             limit,
-            envelope: None,
-        })
+            Input::File(file),
+        ))
     }
 
     /// Standard input as a source, read to its end before the first event.
@@ -76,28 +120,132 @@ impl FileSource {
             .read_to_end(&mut bytes)
             .map_err(|source| unavailable(&path, source))?;
         let partition = format!("stdin@{}", short_hash(&Sha256::digest(&bytes)));
-        let reader = Box::new(io::Cursor::new(bytes));
-        Ok(Self {
-            path,
-            partition,
-            lines: Lines::of(reader),
-            position: 0,
-            started: false,
-            limit,
-            envelope: None,
-        })
+        let input = Input::Bytes(io::Cursor::new(bytes));
+        Ok(Self::of(path, partition, limit, input))
     }
 
-    /// Lines are plain JSON, and the envelope says where the attributes stand.
+    fn of(path: PathBuf, partition: String, limit: BatchLimit, input: Input) -> Self {
+        Self {
+            path,
+            partition,
+            limit,
+            layout: Layout::default(),
+            input: Some(input),
+            batches: None,
+        }
+    }
+
+    /// Says how its lines are understood. In another encoding a line has another place, so it is another
+    /// partition.
     #[must_use]
-    pub fn with_envelope(mut self, envelope: Option<Envelope>) -> Self {
-        self.envelope = envelope;
+    pub fn with_layout(mut self, layout: Layout) -> Self {
+        if let Some(encoding) = layout.encoding {
+            self.partition.push('+');
+            self.partition.push_str(encoding.name());
+        }
+        self.layout = layout;
         self
     }
 
     /// The partition that this file is.
     pub fn partition(&self) -> &str {
         &self.partition
+    }
+
+    /// Begins to read where the books say that the last batch ended.
+    async fn begin(&mut self, checkpoints: &dyn Checkpoints) -> Result<(), SourceError> {
+        let position = checkpoints.position(&self.partition).await?;
+        let Some(input) = self.input.take() else {
+            return Ok(());
+        };
+        let (to, batches) = mpsc::channel(1);
+        let (path, layout) = (self.path.clone(), self.layout.clone());
+        let (partition, limit) = (self.partition.clone(), self.limit);
+        let read = move || {
+            let reader = opened(&path, input, &layout).map(|reader| FileReader {
+                partition,
+                lines: Lines::of(reader),
+                position: 0,
+                limit,
+                envelope: layout.envelope,
+            });
+            match reader {
+                Ok(reader) => reader.run(position, &to),
+                // Nobody asks any more.
+                Err(error) => drop(to.blocking_send(Err(error))),
+            }
+        };
+        std::thread::Builder::new()
+            .name("file".to_owned())
+            .spawn(read)
+            .map_err(|source| unavailable(&self.path, source))?;
+        self.batches = Some(batches);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl EventSource for FileSource {
+    async fn poll(
+        &mut self,
+        checkpoints: &dyn Checkpoints,
+    ) -> Result<Vec<EventBatch>, SourceError> {
+        if self.input.is_some() {
+            self.begin(checkpoints).await?;
+        }
+        let Some(batches) = &mut self.batches else {
+            return Ok(Vec::new());
+        };
+        let next = batches.recv().await;
+        let broke_off = || Err(io::Error::other("reading broke off"));
+        match next.unwrap_or_else(broke_off) {
+            Ok(Some(batch)) => Ok(vec![batch]),
+            Ok(None) => {
+                self.batches = None;
+                Ok(Vec::new())
+            }
+            Err(source) => Err(unavailable(&self.path, source)),
+        }
+    }
+
+    async fn release(&mut self, _partition: &str, _through: i64) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    async fn fenced(&mut self, partition: &str) -> Result<(), SourceError> {
+        Err(SourceError::Broken {
+            name: partition.to_owned(),
+            what: "somebody else is taking this file too; it goes on from there when it is taken again"
+                .to_owned(),
+        })
+    }
+
+    fn state(&self) -> SourceState {
+        SourceState::default()
+    }
+}
+
+/// The thread's side of a source.
+struct FileReader {
+    partition: String,
+    lines: Lines,
+    /// The offset of the next line.
+    position: i64,
+    limit: BatchLimit,
+    envelope: Option<Envelope>,
+}
+
+impl FileReader {
+    /// Hands over batches from a position on, until the end, an error, or nobody wants more.
+    fn run(mut self, from: i64, to: &mpsc::Sender<io::Result<Option<EventBatch>>>) {
+        let mut next = self.skip_to(from).and_then(|()| self.next_batch());
+        loop {
+            let ended = !matches!(next, Ok(Some(_)));
+            if to.blocking_send(next).is_err() || ended {
+                return;
+            }
+            next = self.next_batch();
+        }
     }
 
     fn skip_to(&mut self, target: i64) -> io::Result<()> {
@@ -118,32 +266,15 @@ impl FileSource {
         let mut events = Vec::new();
         let mut bytes = 0;
         while events.len() < self.limit.events && bytes < self.limit.bytes {
-            let Some(mut line) = self.lines.next() else {
+            let Some(line) = self.lines.next() else {
                 break;
             };
             let position = self.position;
-            self.position += i64::try_from(line.len()).unwrap_or(0);
-            while let Some((b'\n' | b'\r', before)) = line.split_last() {
-                line.truncate(before.len());
+            self.position = position.saturating_add(line.length);
+            if let Some(event) = self.event(position, line) {
+                bytes += event.payload.len();
+                events.push(event);
             }
-            if line.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            bytes += line.len();
-            events.push(match &self.envelope {
-                None => RawEvent::new(position, line),
-                Some(envelope) => match envelope.wrap(&line) {
-                    Ok(event) => RawEvent::new(position, event),
-                    Err(reason) => RawEvent {
-                        position,
-                        payload: line,
-                        problem: Some(Problem {
-                            reason,
-                            headers: None,
-                        }),
-                    },
-                },
-            });
         }
         if self.position == from {
             return self.lines.broken.take().map_or(Ok(None), Err);
@@ -157,39 +288,44 @@ impl FileSource {
             oldest: None,
         }))
     }
-}
 
-#[async_trait]
-impl EventSource for FileSource {
-    async fn poll(
-        &mut self,
-        checkpoints: &dyn Checkpoints,
-    ) -> Result<Vec<EventBatch>, SourceError> {
-        if !self.started {
-            let position = checkpoints.position(&self.partition).await?;
-            self.skip_to(position)
-                .map_err(|source| unavailable(&self.path, source))?;
-            self.started = true;
+    /// The event of a line, if it is not blank.
+    fn event(&self, position: i64, line: Line) -> Option<RawEvent> {
+        let Line {
+            mut bytes, whole, ..
+        } = line;
+        if let Some(whole) = whole {
+            let length = whole.length;
+            let reason = format!(
+                "{length} bytes are more than the {MAX_EVENT_BYTES} that an event may have"
+            );
+            let problem = Problem {
+                whole: Some(whole),
+                ..Problem::new(reason)
+            };
+            return Some(RawEvent {
+                position,
+                payload: bytes,
+                problem: Some(problem),
+            });
         }
-        self.next_batch()
-            .map(|batch| batch.into_iter().collect())
-            .map_err(|source| unavailable(&self.path, source))
-    }
-
-    async fn release(&mut self, _partition: &str, _through: i64) -> Result<(), SourceError> {
-        Ok(())
-    }
-
-    async fn fenced(&mut self, partition: &str) -> Result<(), SourceError> {
-        Err(SourceError::Broken {
-            name: partition.to_owned(),
-            what: "somebody else is taking this file too; it goes on from there when it is taken again"
-                .to_owned(),
+        while let Some((b'\n' | b'\r', before)) = bytes.split_last() {
+            bytes.truncate(before.len());
+        }
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return None;
+        }
+        Some(match &self.envelope {
+            None => RawEvent::new(position, bytes),
+            Some(envelope) => match envelope.wrap(&bytes) {
+                Ok(event) => RawEvent::new(position, event),
+                Err(reason) => RawEvent {
+                    position,
+                    payload: bytes,
+                    problem: Some(Problem::new(reason)),
+                },
+            },
         })
-    }
-
-    fn state(&self) -> SourceState {
-        SourceState::default()
     }
 }
 
@@ -204,6 +340,24 @@ struct Lines {
     broken: Option<io::Error>,
 }
 
+/// A line with its end, or the head of one that is too long.
+struct Line {
+    bytes: Bytes,
+    /// With its end, whatever is kept.
+    length: i64,
+    whole: Option<Whole>,
+}
+
+impl Line {
+    fn all(bytes: Bytes) -> Self {
+        Self {
+            length: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+            bytes,
+            whole: None,
+        }
+    }
+}
+
 impl Lines {
     fn of(reader: Box<dyn Read + Send>) -> Self {
         Self {
@@ -213,20 +367,55 @@ impl Lines {
         }
     }
 
-    /// The next line with its end, if there is one; one beyond [`MAX_LINE_BYTES`] comes in pieces.
-    fn next(&mut self) -> Option<Bytes> {
+    /// The next line, if there is one.
+    fn next(&mut self) -> Option<Line> {
         let mut searched = 0;
         loop {
             let rest = self.block.get(searched..).unwrap_or_default();
             if let Some(end) = memchr::memchr(b'\n', rest) {
-                return Some(self.block.split_to(searched + end + 1));
+                return Some(Line::all(self.block.split_to(searched + end + 1)));
             }
             searched = self.block.len();
-            if searched >= MAX_LINE_BYTES || !self.read_on() {
+            if searched >= MAX_LINE_BYTES {
+                return self.long();
+            }
+            if !self.read_on() {
                 let last = std::mem::take(&mut self.block);
-                return Some(last).filter(|line| !line.is_empty() && self.broken.is_none());
+                let last = Some(last).filter(|line| !line.is_empty() && self.broken.is_none());
+                return last.map(Line::all);
             }
         }
+    }
+
+    /// The head of a line that is too long to be held; the rest is measured as it passes.
+    fn long(&mut self) -> Option<Line> {
+        let head = self.block.get(..HEAD_BYTES).unwrap_or_default();
+        let head = Bytes::copy_from_slice(head);
+        let (mut hasher, mut length) = (Sha256::new(), 0_i64);
+        let ended = loop {
+            let end = memchr::memchr(b'\n', &self.block);
+            let piece = self.block.split_to(end.unwrap_or(self.block.len()));
+            hasher.update(&piece);
+            length = length.saturating_add(i64::try_from(piece.len()).unwrap_or(i64::MAX));
+            if end.is_some() {
+                drop(self.block.split_to(1));
+                break 1;
+            }
+            if !self.read_on() {
+                if self.broken.is_some() {
+                    return None;
+                }
+                break 0;
+            }
+        };
+        Some(Line {
+            bytes: head,
+            length: length.saturating_add(ended),
+            whole: Some(Whole {
+                length,
+                hash: Hash::from_slice(&hasher.finalize()).unwrap_or(Hash::ZERO),
+            }),
+        })
     }
 
     /// Puts another block behind what is left of the last; false at the end.
@@ -247,16 +436,23 @@ impl Lines {
     }
 }
 
+/// What a file is makes it [`SourceError::Broken`]: reading it again finds the same.
 fn unavailable(path: &Path, source: io::Error) -> SourceError {
-    SourceError::Unavailable {
-        name: path.display().to_string(),
-        source: Box::new(source),
+    let name = path.display().to_string();
+    match source.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => SourceError::Broken {
+            name,
+            what: source.to_string(),
+        },
+        _ => SourceError::Unavailable {
+            name,
+            source: Box::new(source),
+        },
     }
 }
 
 /// Nothing of a file can be taken before its hash is known, so one thread reads it while another hashes.
-fn hash_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+fn hash_of(file: &mut File) -> io::Result<String> {
     std::thread::scope(|scope| {
         let (read, blocks) = sync_channel::<Vec<u8>>(4);
         let hashing = scope.spawn(move || {
@@ -267,7 +463,7 @@ fn hash_of(path: &Path) -> io::Result<String> {
         let limit = u64::try_from(BLOCK).unwrap_or(u64::MAX);
         loop {
             let mut block = Vec::with_capacity(BLOCK);
-            let length = (&mut file).take(limit).read_to_end(&mut block)?;
+            let length = (&mut *file).take(limit).read_to_end(&mut block)?;
             if length == 0 || read.send(block).is_err() {
                 break;
             }
@@ -282,17 +478,79 @@ fn short_hash(hash: &[u8]) -> String {
     ledger::hash::hex(hash.get(..8).unwrap_or_default())
 }
 
-fn decompressed(path: &Path, file: File) -> io::Result<Box<dyn Read + Send>> {
+/// The text of a file, unpacked and in UTF-8.
+fn opened(path: &Path, input: Input, layout: &Layout) -> io::Result<Box<dyn Read + Send>> {
+    let reader = match input {
+        Input::File(file) => unpacked(path, file, layout.unpacked)?,
+        Input::Bytes(bytes) => Box::new(bytes),
+    };
+    encoding::reader(reader, layout.encoding)
+}
+
+fn unpacked(path: &Path, file: File, bounds: Unpacked) -> io::Result<Box<dyn Read + Send>> {
     let ending = path
         .extension()
         .unwrap_or_default()
         .to_string_lossy()
         .to_ascii_lowercase();
-    Ok(match ending.as_str() {
-        "gz" => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        "zst" => Box::new(zstd::Decoder::new(file)?),
-        _ => Box::new(file),
-    })
+    let read = Arc::<AtomicU64>::default();
+    let packed = Packed {
+        file,
+        read: Arc::clone(&read),
+    };
+    let unpacking: Box<dyn Read + Send> = match ending.as_str() {
+        "gz" => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+        "zst" => Box::new(zstd::Decoder::new(packed)?),
+        _ => return Ok(Box::new(packed.file)),
+    };
+    Ok(Box::new(Unpacking {
+        unpacking,
+        read,
+        made: 0,
+        bounds,
+    }))
+}
+
+/// A packed file of which is known how much was read.
+struct Packed {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Packed {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read(to)?;
+        let more = u64::try_from(length).unwrap_or(u64::MAX);
+        self.read.fetch_add(more, Ordering::Relaxed);
+        Ok(length)
+    }
+}
+
+/// What it unpacks to, within bounds.
+struct Unpacking {
+    unpacking: Box<dyn Read + Send>,
+    read: Arc<AtomicU64>,
+    made: u64,
+    bounds: Unpacked,
+}
+
+impl Read for Unpacking {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let length = self.unpacking.read(to)?;
+        self.made = self
+            .made
+            .saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        let (read, bounds) = (self.read.load(Ordering::Relaxed), self.bounds);
+        let most = read.max(1).saturating_mul(bounds.most_ratio).max(ANY_RATIO);
+        if self.made <= most.min(bounds.most_bytes) {
+            return Ok(length);
+        }
+        let what = format!(
+            "{read} bytes of it unpack to {} and more, beyond {} times or {} bytes; if that is what it should hold, unpack it first, or raise `unpacked:` of its source",
+            self.made, bounds.most_ratio, bounds.most_bytes
+        );
+        Err(io::Error::new(io::ErrorKind::InvalidData, what))
+    }
 }
 
 #[cfg(test)]
@@ -356,13 +614,107 @@ mod tests {
         }
     }
 
+    fn reader(reader: Box<dyn Read + Send>) -> FileReader {
+        FileReader {
+            partition: "p".to_owned(),
+            lines: Lines::of(reader),
+            position: 0,
+            limit: LIMIT,
+            envelope: None,
+        }
+    }
+
     #[test]
-    fn no_line_is_longer_than_is_kept_whole() {
-        let text = [vec![b'a'; MAX_LINE_BYTES + 10], b"\nb\n".to_vec()].concat();
-        let mut lines = Lines::of(Box::new(io::Cursor::new(text)));
-        let lengths: Vec<usize> =
-            std::iter::from_fn(|| lines.next().map(|line| line.len())).collect();
-        assert_eq!(lengths, [MAX_LINE_BYTES, 11, 2]);
+    fn of_a_line_too_long_for_an_event_the_head_is_kept_and_what_comes_after_is_read() {
+        let long = vec![b'a'; 3 * MAX_LINE_BYTES + 10];
+        let text = [&long[..], b"\nb\n", &long, b"\n", &long].concat();
+        let mut reader = reader(Box::new(io::Cursor::new(text)));
+        let mut events = Vec::new();
+        while let Some(batch) = reader.next_batch().unwrap() {
+            events.extend(batch.events);
+        }
+        let length = i64::try_from(long.len()).unwrap();
+        let positions: Vec<i64> = events.iter().map(|event| event.position).collect();
+        assert_eq!(positions, [0, length + 1, length + 3, 2 * length + 4]);
+        for at in [0, 2, 3] {
+            assert_eq!(events[at].payload, &long[..HEAD_BYTES]);
+            let problem = events[at].problem.as_ref().unwrap();
+            let hash = Hash::of(&long);
+            assert_eq!(problem.whole, Some(Whole { length, hash }));
+            assert_eq!(
+                problem.reason,
+                format!("{length} bytes are more than the 1048576 that an event may have")
+            );
+        }
+        assert_eq!(events[1], RawEvent::new(length + 1, &b"b"[..]));
+    }
+
+    #[tokio::test]
+    async fn a_small_file_that_unpacks_to_a_large_one_is_left_where_it_becomes_absurd() {
+        let folder = std::env::temp_dir().join(format!("tieout-bomb-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("zeros.ndjson.gz");
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        io::Write::write_all(&mut gz, b"{\"a\":1}\n").unwrap();
+        for _ in 0..80 {
+            io::Write::write_all(&mut gz, &vec![0; 1 << 20]).unwrap();
+        }
+        std::fs::write(&path, gz.finish().unwrap()).unwrap();
+        let mut source = FileSource::open(&path, LIMIT).unwrap();
+        let first = source.poll(&At(0)).await.unwrap();
+        assert_eq!(first[0].events.len(), 1);
+        let error = source.poll(&At(0)).await.unwrap_err();
+        let SourceError::Broken { what, .. } = &error else {
+            panic!("{error}");
+        };
+        assert!(
+            what.contains("bytes of it unpack to") && what.contains("100 times"),
+            "{what}"
+        );
+        let roomy = Layout {
+            unpacked: Unpacked {
+                most_ratio: 2_000,
+                ..Unpacked::default()
+            },
+            ..Layout::default()
+        };
+        let mut source = FileSource::open(&path, LIMIT).unwrap().with_layout(roomy);
+        let mut lengths = Vec::new();
+        loop {
+            let batches = source.poll(&At(0)).await.unwrap();
+            if batches.is_empty() {
+                break;
+            }
+            let events = batches.into_iter().flat_map(|batch| batch.events);
+            lengths.extend(events.map(|event| event.payload.len()));
+        }
+        assert_eq!(lengths, [7, HEAD_BYTES]);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_declared_encoding_is_read_and_is_a_partition_of_its_own() {
+        let layout: Layout = Layout {
+            encoding: Some(serde_json::from_value("iso-8859-15".into()).unwrap()),
+            ..Layout::default()
+        };
+        let text: &[u8] = b"{\"a\":\"\xa4\"}\n{\"b\":2}\n";
+        let plain = FileSource::from_reader(text, LIMIT).unwrap();
+        let partition = format!("{}+ISO-8859-15", plain.partition());
+        let mut source = plain.with_layout(layout);
+        assert_eq!(source.partition(), partition);
+        let events = all(&mut source, 0).await;
+        let expected = [(0, "{\"a\":\"€\"}"), (12, "{\"b\":2}")];
+        assert_eq!(events, expected.map(|(at, text)| (at, text.to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_mark_before_the_first_line_is_no_part_of_it() {
+        let text = "\u{feff}{\"a\":1}\r\n{\"b\":2}\r\n";
+        let mut source = FileSource::from_reader(text.as_bytes(), LIMIT).unwrap();
+        let events = all(&mut source, 0).await;
+        let expected = [(0, "{\"a\":1}"), (9, "{\"b\":2}")];
+        assert_eq!(events, expected.map(|(at, text)| (at, text.to_owned())));
     }
 
     /// Some text, and then an error.
@@ -377,24 +729,20 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn whole_lines_before_a_break_are_events_and_half_a_line_is_none() {
-        let lines = Lines::of(Box::new(Broken(b"{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n{\"d\"")));
-        let mut source = FileSource::from_reader(io::empty(), LIMIT).unwrap();
-        source.lines = lines;
+    #[test]
+    fn whole_lines_before_a_break_are_events_and_half_a_line_is_none() {
+        let torn = Broken(b"{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n{\"d\"");
+        let mut reader = reader(Box::new(torn));
         let mut found = Vec::new();
         let error = loop {
-            match source.poll(&At(0)).await {
-                Ok(batches) => found.extend(batches.into_iter().flat_map(|batch| batch.events)),
+            match reader.next_batch() {
+                Ok(batch) => found.extend(batch.unwrap().events),
                 Err(error) => break error,
             }
         };
         let found: Vec<i64> = found.iter().map(|event| event.position).collect();
         assert_eq!(found, [0, 8, 16]);
-        let SourceError::Unavailable { source, .. } = error else {
-            panic!("{error}");
-        };
-        assert_eq!(source.to_string(), "torn");
+        assert_eq!(error.to_string(), "torn");
     }
 
     #[test]
@@ -413,7 +761,7 @@ mod tests {
             let mut lines = Lines::of(reader);
             let mut found = Vec::new();
             while let Some(line) = lines.next() {
-                found.push(line);
+                found.push(line.bytes);
             }
             let wanted: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
             assert!(found == wanted, "{} lines", found.len());

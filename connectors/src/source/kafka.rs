@@ -8,6 +8,7 @@
 //! offsets is the broker's own (a transaction's marker, a compacted message). The broker's offset commit is
 //! a courtesy after the ledger's.
 
+use super::encoding;
 use super::envelope::Envelope;
 use super::{
     BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
@@ -398,13 +399,16 @@ fn raw_event(message: &BorrowedMessage<'_>, envelope: Option<&Envelope>) -> RawE
     decode(message.offset(), &headers, value, envelope)
 }
 
-/// Turns a message into the structured form; a structured one is passed on as it is.
+/// Turns a message into the structured form; a structured one is passed on as it is, in UTF-8.
 pub fn decode(
     position: i64,
     headers: &[(String, Vec<u8>)],
     value: &[u8],
     envelope: Option<&Envelope>,
 ) -> RawEvent {
+    let sent = value;
+    let value = encoding::utf8(sent);
+    let value = value.as_ref();
     let text = |name: &str| {
         headers
             .iter()
@@ -427,10 +431,11 @@ pub fn decode(
         Ok(payload) => RawEvent::new(position, payload),
         Err(reason) => RawEvent {
             position,
-            payload: value.to_vec().into(),
+            payload: sent.to_vec().into(),
             problem: Some(Problem {
                 reason,
                 headers: told(headers),
+                whole: None,
             }),
         },
     }
@@ -461,7 +466,10 @@ fn assemble(
         };
         let text = std::str::from_utf8(value)
             .map_err(|_bad| format!("the header `{key}` is not UTF-8"))?;
-        event.insert(name.to_owned(), Value::String(text.to_owned()));
+        let earlier = event.insert(name.to_owned(), Value::String(text.to_owned()));
+        if earlier.is_some() {
+            return Err(format!("the header `{key}` is there twice"));
+        }
     }
     if !content_type.is_empty() {
         event.insert(
@@ -513,10 +521,34 @@ mod tests {
     }
 
     #[test]
+    fn an_attribute_that_is_there_twice_is_refused() {
+        let binary = headers(&[("ce_id", "1"), ("CE_ID", "2")]);
+        let problem = decode(7, &binary, b"{}", None).problem.unwrap();
+        assert_eq!(problem.reason, "the header `ce_id` is there twice");
+        assert_eq!(
+            problem.headers.as_deref(),
+            Some(r#"{"CE_ID":"2","ce_id":"1"}"#)
+        );
+    }
+
+    #[test]
+    fn a_message_in_another_encoding_with_its_mark_is_read() {
+        let text = "{\"id\":\"é\"}";
+        let little = text.encode_utf16().flat_map(u16::to_le_bytes);
+        let little: Vec<u8> = [0xff, 0xfe].into_iter().chain(little).collect();
+        assert_eq!(decode(7, &[], &little, None).payload, text.as_bytes());
+        let marked = format!("\u{feff}{text}");
+        assert_eq!(
+            decode(7, &[], marked.as_bytes(), None).payload,
+            text.as_bytes()
+        );
+    }
+
+    #[test]
     fn what_cannot_be_read_is_kept_with_the_reason() {
         let binary = headers(&[("ce_id", "1")]);
-        let event = decode(7, &binary, b"\xff\xfe", None);
-        assert_eq!(event.payload, b"\xff\xfe"[..]);
+        let event = decode(7, &binary, b"\xff\xfd", None);
+        assert_eq!(event.payload, b"\xff\xfd"[..]);
         let problem = event.problem.unwrap();
         assert!(problem.reason.starts_with("the value is not JSON"));
         assert_eq!(problem.headers.as_deref(), Some(r#"{"ce_id":"1"}"#));

@@ -246,6 +246,7 @@ impl RedisSource {
                         self.config.field
                     ),
                     headers: kafka::told(&headers),
+                    whole: None,
                 }),
             },
         }

@@ -5,6 +5,7 @@
 //! currency, transaction and functional. Nothing here reads a clock, a file or a database.
 
 pub mod account;
+pub mod bounds;
 pub mod chain;
 pub mod class;
 pub mod clock;

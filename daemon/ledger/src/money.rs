@@ -204,7 +204,7 @@ impl Money {
         }
         let amount = i64::try_from(scaled.mantissa())
             .ok()
-            .filter(|amount| amount.abs() <= LARGEST)
+            .filter(|amount| (-LARGEST..=LARGEST).contains(amount))
             .ok_or(MoneyError::OutOfRange(value))?;
         Ok(Self {
             amount: MinorUnits(amount),
@@ -243,11 +243,9 @@ impl Money {
         if self.currency != other.currency {
             return Err(MoneyError::CurrencyMismatch(self.currency, other.currency));
         }
-        let amount = self
-            .amount
-            .0
-            .checked_add(other.amount.0)
-            .ok_or_else(|| MoneyError::OutOfRange(self.to_decimal()))?;
+        let sum = self.amount.0.checked_add(other.amount.0);
+        let amount = sum.filter(|sum| (-LARGEST..=LARGEST).contains(sum));
+        let amount = amount.ok_or_else(|| MoneyError::OutOfRange(self.to_decimal()))?;
         Ok(Self::minor(amount, self.currency))
     }
 }
@@ -271,11 +269,30 @@ impl fmt::Display for Money {
 /// # Errors
 /// [`MoneyError::NotANumber`].
 pub fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
-    let refused = || MoneyError::NotANumber(text.to_owned());
-    if text.contains(['e', 'E']) {
-        return Decimal::from_scientific(text).ok().ok_or_else(refused);
+    let number = match text.split_once(['e', 'E']) {
+        None => Decimal::from_str_exact(text).ok(),
+        Some((digits, exponent)) => scientific(digits, exponent),
+    };
+    number.ok_or_else(|| MoneyError::NotANumber(text.to_owned()))
+}
+
+/// The library's own reading of exponents rounds digits beyond the 28th away.
+fn scientific(digits: &str, exponent: &str) -> Option<Decimal> {
+    let number = Decimal::from_str_exact(digits).ok()?;
+    if number.is_zero() {
+        return exponent.parse::<i128>().ok().map(|_any| Decimal::ZERO);
     }
-    Decimal::from_str_exact(text).ok().ok_or_else(refused)
+    let scale = i32::try_from(number.scale()).ok()?;
+    let mut scale = scale.checked_sub(exponent.parse().ok()?)?;
+    let mut mantissa = number.mantissa();
+    while scale > 0 && mantissa % 10 == 0 {
+        (mantissa, scale) = (mantissa / 10, scale - 1);
+    }
+    if scale < 0 {
+        let tens = 10_i128.checked_pow(scale.unsigned_abs())?;
+        (mantissa, scale) = (mantissa.checked_mul(tens)?, 0);
+    }
+    Decimal::try_from_i128_with_scale(mantissa, u32::try_from(scale).ok()?).ok()
 }
 
 /// Splits `total` in proportion to `weights`, so that the parts sum to it: largest remainder,
@@ -363,7 +380,60 @@ mod tests {
         assert!(Currency::from_code("eur").is_err());
     }
 
+    #[test]
+    fn exponents_are_read_exactly_or_refused() {
+        let table = [
+            ("1e3", Some("1000")),
+            ("1.20E+1", Some("12")),
+            ("-125e-2", Some("-1.25")),
+            ("0e999", Some("0")),
+            ("100e-30", Some("0.0000000000000000000000000001")),
+            ("1e28", Some("10000000000000000000000000000")),
+            ("1e29", None),
+            ("1e-29", None),
+            ("1e99999999999", None),
+            ("1.23456789012345678901234567890123e2", None),
+            ("1e", None),
+            ("e1", None),
+        ];
+        for (text, number) in table {
+            let read = parse_decimal(text).ok().map(|number| number.to_string());
+            assert_eq!(read.as_deref(), number, "{text}");
+        }
+    }
+
     proptest! {
+        /// No amount that 64 bits hold breaks anything off.
+        #[test]
+        fn any_amount_is_taken_or_refused(
+            amount in prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX), Just(LARGEST), Just(-LARGEST - 1)],
+            other in prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX)],
+            code in prop::sample::select(vec!["EUR", "JPY", "KWD"]),
+            weights in prop::collection::vec(any::<i64>(), 1..6),
+        ) {
+            let money = Money::minor(amount, currency(code));
+            let within = (-LARGEST..=LARGEST).contains(&amount);
+            let text = money.to_decimal().to_string();
+            prop_assert_eq!(money.to_string(), format!("{text} {code}"));
+            for read in [
+                Money::exact(money.to_decimal(), currency(code)),
+                Money::parse(&text, currency(code)),
+                Money::round(money.to_decimal(), currency(code), Rounding::HalfEven),
+            ] {
+                match read {
+                    Ok(read) => prop_assert!(within && read == money),
+                    Err(error) => prop_assert!(!within && matches!(error, MoneyError::OutOfRange(_)), "{error}"),
+                }
+            }
+            let sum = i128::from(amount) + i128::from(other);
+            match money.checked_add(Money::minor(other, currency(code))) {
+                Ok(found) => prop_assert_eq!(i128::from(found.amount()), sum),
+                Err(_) => prop_assert!(sum.unsigned_abs() > u128::from(LARGEST.unsigned_abs())),
+            }
+            let parts = allocate(amount, &weights);
+            prop_assert_eq!(parts.iter().map(|part| i128::from(*part)).sum::<i128>(), i128::from(amount));
+        }
+
         #[test]
         fn parts_sum_to_the_whole(total in any::<i64>(), weights in prop::collection::vec(0i64..1_000_000, 1..20)) {
             let parts = allocate(total, &weights);

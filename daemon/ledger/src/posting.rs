@@ -29,6 +29,13 @@ pub enum Decision {
         /// Why, in the words of the rule.
         reason: String,
     },
+    /// A rule posts it, and nothing is left to post.
+    NoEffect {
+        /// The rule that says so.
+        rule: String,
+        /// Why nothing is left.
+        reason: String,
+    },
     /// Nobody knows yet: kept, and tried again after the cure.
     Suspended {
         /// The rule that could not decide, if one was found.

@@ -237,6 +237,12 @@ fn walk(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> an
         if metadata.is_dir() {
             walk(root, &path, files)?;
         } else {
+            // A link is followed here: the folder is the operator's own, and mounted configurations are links.
+            anyhow::ensure!(
+                metadata.is_file(),
+                "`{}` is no regular file; take it out of the mapping's folder",
+                path.display()
+            );
             anyhow::ensure!(
                 metadata.len() <= MAX_PACK_FILE,
                 "`{}` is larger than 16 MiB",

@@ -4,7 +4,9 @@
 use anyhow::{Context as _, bail};
 use chrono::Weekday;
 use connectors::secret::SecretRef;
+use connectors::source::encoding::Declared;
 use connectors::source::envelope::Envelope;
+use connectors::source::file::{Layout, Unpacked};
 use connectors::source::{BatchLimit, kafka, redis};
 use connectors::transport::DropConfig;
 use desk::{Actor, Kind, Policy, Role, Rule};
@@ -191,6 +193,22 @@ pub struct FileConfig {
     pub folder: PathBuf,
     /// Where the attributes of plain JSON lines stand; without it lines are CloudEvents.
     pub envelope: Option<Envelope>,
+    /// The encoding of its files, where it is not UTF-8 and no mark says it: `windows-1252`.
+    pub encoding: Option<Declared>,
+    /// How far a packed file may unpack.
+    #[serde(default)]
+    pub unpacked: Unpacked,
+}
+
+impl FileConfig {
+    /// How the lines of its files are understood.
+    pub fn layout(&self) -> Layout {
+        Layout {
+            envelope: self.envelope.clone(),
+            encoding: self.encoding,
+            unpacked: self.unpacked,
+        }
+    }
 }
 
 /// Where events come from.

@@ -2,8 +2,9 @@
 
 use anyhow::Context as _;
 use connectors::source::RawEvent;
-use ledger::Clock;
-use mappings::{Context, Evaluator, Event, Program};
+use ledger::{Clock, Decision};
+use mappings::{Context, Evaluator, EvaluatorError, Event, Program};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use store::intake::{IntakePart, ReadEvent, Unreadable};
@@ -111,7 +112,7 @@ fn give_way() {
 }
 
 fn work(queue: &Mutex<Receiver<Job>>, program: &Program, context: &Context, clock: &dyn Clock) {
-    let mut evaluator = Evaluator::new(program, context);
+    let mut deciding = Deciding::new(program, context);
     let (home, done) = channel();
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -121,10 +122,10 @@ fn work(queue: &Mutex<Receiver<Job>>, program: &Program, context: &Context, cloc
         // What came back while this worker waited is dropped here.
         done.try_iter().for_each(drop);
         let now = clock.now();
-        let mut part = IntakePart::new(program.version);
+        let mut part = IntakePart::new(program.version).comparing(mappings::content_of);
         part.reserve(events.len());
         for raw in events {
-            decide(&mut evaluator, raw, now, &mut part);
+            decide(&mut deciding, raw, now, &mut part);
         }
         let home = home.clone();
         // Nobody waits any more: the pipeline ended.
@@ -132,32 +133,126 @@ fn work(queue: &Mutex<Receiver<Job>>, program: &Program, context: &Context, cloc
     }
 }
 
+/// An evaluator, made anew after it broke off.
+pub(crate) struct Deciding<'p> {
+    program: &'p Program,
+    context: &'p Context,
+    evaluator: Result<Evaluator<'p>, EvaluatorError>,
+}
+
+impl<'p> Deciding<'p> {
+    /// With an evaluator that is sound to begin with.
+    pub(crate) fn sound(
+        program: &'p Program,
+        context: &'p Context,
+    ) -> Result<Self, EvaluatorError> {
+        let evaluator = Ok(Evaluator::new(program, context)?);
+        Ok(Self {
+            program,
+            context,
+            evaluator,
+        })
+    }
+
+    fn new(program: &'p Program, context: &'p Context) -> Self {
+        Self {
+            program,
+            context,
+            evaluator: Evaluator::new(program, context),
+        }
+    }
+
+    /// The decision on an event; one at which the mapping breaks off is suspended, and the others go on.
+    pub(crate) fn decide(&mut self, event: &Event<'_>) -> Decision {
+        let evaluator = match &mut self.evaluator {
+            Ok(evaluator) => evaluator,
+            Err(error) => return suspended(error.to_string()),
+        };
+        match guarded(|| {
+            fault::point(event);
+            evaluator.decide(event)
+        }) {
+            Ok(decision) => decision,
+            Err(broke_off) => {
+                self.evaluator = Evaluator::new(self.program, self.context);
+                suspended(broke_off)
+            }
+        }
+    }
+}
+
+const fn suspended(reason: String) -> Decision {
+    Decision::Suspended { rule: None, reason }
+}
+
+/// Runs what must not take a worker down with it; where it panics, says so. What it worked on is not used again.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let said = panic.downcast_ref::<&str>().copied();
+        let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        format!(
+            "the mapping broke off here: {}",
+            said.unwrap_or("nobody knows why")
+        )
+    })
+}
+
 fn decide(
-    evaluator: &mut Evaluator<'_>,
+    deciding: &mut Deciding<'_>,
     raw: RawEvent,
     now: chrono::DateTime<chrono::Utc>,
     part: &mut IntakePart,
 ) {
-    let unreadable = |reason, headers| Unreadable {
-        raw: raw.payload.clone(),
-        headers,
-        reason,
-    };
-    if let Some(problem) = raw.problem {
-        return part.unreadable(raw.position, unreadable(problem.reason, problem.headers));
+    let RawEvent {
+        position,
+        payload,
+        problem,
+    } = raw;
+    if let Some(problem) = problem {
+        let bytes = Unreadable {
+            headers: problem.headers,
+            whole: problem.whole,
+            ..Unreadable::new(payload, problem.reason)
+        };
+        return part.unreadable(position, bytes);
     }
-    let event = match Event::parse(&raw.payload) {
+    let read = guarded(|| Event::parse(&payload).map_err(|error| error.to_string()));
+    let event = match read.flatten() {
         Ok(event) => event,
-        Err(error) => return part.unreadable(raw.position, unreadable(error.to_string(), None)),
+        Err(reason) => {
+            return part.unreadable(position, Unreadable::new(payload.clone(), reason));
+        }
     };
-    let decision = evaluator.decide(&event);
+    let decision = deciding.decide(&event);
     let read = ReadEvent {
         key: event.key(),
         content: event.content_hash(),
         occurred_at: event.time.unwrap_or(now),
         origin: part.origin(&event.source),
         event_type: part.event_type(&event.kind),
-        payload: raw.payload,
+        payload: payload.clone(),
     };
-    part.event(raw.position, read, decision);
+    part.event(position, read, decision);
+}
+
+/// A point at which a test may let the mapping break off: `TIEOUT_FAULT=panic:ID`, in builds with debug
+/// assertions only.
+mod fault {
+    use mappings::Event;
+
+    #[cfg(debug_assertions)]
+    pub(super) fn point(event: &Event<'_>) {
+        static ID: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+        let id = ID.get_or_init(|| {
+            let fault = std::env::var("TIEOUT_FAULT").ok()?;
+            fault.strip_prefix("panic:").map(str::to_owned)
+        });
+        assert!(
+            id.as_deref() != Some(event.id.as_ref()),
+            "a test asked for it"
+        );
+    }
+
+    #[cfg(not(debug_assertions))]
+    pub(super) const fn point(_event: &Event<'_>) {}
 }

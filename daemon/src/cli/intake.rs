@@ -2,7 +2,7 @@
 
 use crate::output::{self, Output};
 use crate::wording::intake_text;
-use connectors::source::file::FileSource;
+use connectors::source::file::{FileSource, Layout};
 use office::Call;
 use office::jobs::intake::{self, COMMAND_LINE};
 use office::jobs::post;
@@ -46,7 +46,7 @@ async fn named_files(call: &Call, files: &[PathBuf]) -> intake::Ingested {
                 Err(error) => Err(error.into()),
             }
         } else {
-            intake::ingest_file(call, &from, file, None, counts).await
+            intake::ingest_file(call, &from, file, Layout::default(), counts).await
         };
         if let Err(error) = outcome {
             total.refuse(file, &error);

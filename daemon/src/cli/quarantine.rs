@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;
 use connectors::source::envelope::Envelope;
 use connectors::source::{EventBatch, RawEvent, kafka};
+use ledger::bounds::MAX_EVENT_BYTES;
 use office::Call;
 use office::config::SourceConfig;
 use office::deeds::desk::{self as deeds, Deed};
@@ -73,8 +74,8 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
 
 async fn one(call: &Call, id: i64) -> anyhow::Result<QuarantineItem> {
     ensure!(id > 0, "numbers begin with 1");
-    let mut found = call.store.snapshot().await?.quarantine(Some(id)).await?;
-    found.pop().with_context(|| {
+    let found = call.store.snapshot().await?.quarantine_item(id).await?;
+    found.with_context(|| {
         format!("there is no {id} in quarantine; `tieout quarantine list` shows what there is")
     })
 }
@@ -82,7 +83,7 @@ async fn one(call: &Call, id: i64) -> anyhow::Result<QuarantineItem> {
 async fn list(call: &Call, all: bool, output: Output) -> anyhow::Result<bool> {
     let books = call.store.snapshot().await?;
     let items = if all {
-        books.quarantine(None).await?
+        books.quarantine().await?
     } else {
         books.quarantined().await?
     };
@@ -120,6 +121,7 @@ fn value(item: &QuarantineItem) -> Value {
         "number": item.id, "source": item.source, "partition": item.partition_name, "position": item.position,
         "reason": item.reason, "headers": item.headers, "received_at": item.received_at,
         "state": QuarantineDecision::name_of(item.decision), "why": item.why, "decided_by": item.decided_by,
+        "length": item.length, "whole_sha256": item.whole_hash.as_deref().map(ledger::hash::hex),
         "raw": ledger::hash::hex(&item.raw), "text": String::from_utf8_lossy(&item.raw),
     })
 }
@@ -140,6 +142,13 @@ fn show(item: &QuarantineItem, output: Output) -> anyhow::Result<bool> {
     }
     if let Some(headers) = &item.headers {
         text.push_str(&format!("\nheaders: {headers}"));
+    }
+    if let Some(hash) = &item.whole_hash {
+        text.push_str(&format!(
+            "\n{} bytes, of which only the head is kept; the SHA-256 of all of them is {}",
+            item.length,
+            ledger::hash::hex(hash)
+        ));
     }
     text.push_str(&format!("\n\n{}", String::from_utf8_lossy(&item.raw)));
     output.result(&value(item), &text)?;
@@ -175,7 +184,7 @@ fn read_again(call: &Call, item: &QuarantineItem) -> anyhow::Result<RawEvent> {
 async fn replay(call: &Call, id: Option<i64>, output: Output) -> anyhow::Result<bool> {
     let items = match id {
         Some(id) => vec![one(call, id).await?],
-        None => call.store.snapshot().await?.quarantine(None).await?,
+        None => call.store.snapshot().await?.quarantined().await?,
     };
     let started = call.stamp();
     let writer = Writer::new(&call.store);
@@ -185,10 +194,8 @@ async fn replay(call: &Call, id: Option<i64>, output: Output) -> anyhow::Result<
             let state = QuarantineDecision::name_of(item.decision);
             bail!("{id} is {state} already");
         }
-        if item.decision.is_some() {
-            continue;
-        }
-        match replay_one(call, &item, &writer).await? {
+        // One after the other, for a list holds heads only.
+        match replay_one(call, &one(call, item.id).await?, &writer).await? {
             Ok(()) => taken.push(item.id),
             Err(reason) => left.push(format!("{}: {reason}", item.id)),
         }
@@ -211,6 +218,12 @@ async fn replay_one(
     item: &QuarantineItem,
     writer: &Writer,
 ) -> anyhow::Result<Result<(), String>> {
+    if item.whole_hash.is_some() {
+        return Ok(Err(format!(
+            "only the head of its {} bytes is kept; have the event sent again, no larger than {MAX_EVENT_BYTES} bytes, and discard this one",
+            item.length
+        )));
+    }
     let raw = read_again(call, item)?;
     if let Some(problem) = &raw.problem {
         return Ok(Err(problem.reason.clone()));

@@ -14,7 +14,7 @@ use crate::books::Names;
 use crate::intake::{IntakeBatch, Stamp};
 use crate::keys::SharedKeys;
 use crate::sort::{Counters, Sorted, Sorting};
-use crate::take::{Ground, Plan, TakenAll, event_keys};
+use crate::take::{Ground, Plan, TakenAll, event_keys, reading};
 use crate::{Store, StoreError, Tx};
 use futures_channel::oneshot;
 use futures_util::lock::{Mutex, OwnedMutexGuard};
@@ -80,7 +80,7 @@ impl<'b> Ahead<'b> {
             return Ok(None);
         }
         let perhaps = store.keys().lock().await.perhaps(event_keys(&mine));
-        let seen = tx.known(perhaps).await?;
+        let seen = tx.known(perhaps, reading(&mine)).await?;
         let planned = {
             let mut names = names.lock().await;
             names.closed.clone_from(&outlook.closed);

@@ -4,7 +4,9 @@
 use crate::books::{Missing, Names};
 use crate::index::Index;
 use crate::intake::{IntakeBatch, IntakeSummary};
-use crate::prepare::{IntakeContent, IntakePart, Local, Prepared, PreparedDecision, ReadEvent};
+use crate::prepare::{
+    IntakeContent, IntakePart, Local, Prepared, PreparedDecision, ReadEvent, Unreadable,
+};
 use crate::sort::{Counters, UNKNOWN, count, found, known};
 use ledger::{EventKey, Hash};
 use std::sync::Arc;
@@ -31,9 +33,7 @@ pub(crate) struct QuarantineRow<'b> {
     pub(crate) id: i64,
     pub(crate) partition_id: i64,
     pub(crate) position: i64,
-    pub(crate) raw: &'b [u8],
-    pub(crate) headers: Option<&'b str>,
-    pub(crate) reason: &'b str,
+    pub(crate) bytes: &'b Unreadable,
 }
 
 /// A part with the decisions about its new events, each with the event's number.
@@ -126,9 +126,7 @@ impl<'b> Looking<'b, '_> {
                         id: arrivals.last.quarantine,
                         partition_id,
                         position,
-                        raw: &bytes.raw,
-                        headers: bytes.headers.as_deref(),
-                        reason: &bytes.reason,
+                        bytes,
                     });
                 }
                 IntakeContent::Event(event, decision) => {

@@ -145,6 +145,9 @@ pub enum StoreError {
     /// A commit was sent and its answer lost: nobody knows whether it happened.
     #[error("the commit was sent and its answer lost")]
     CommitUnknown(#[source] sqlx::Error),
+    /// A text that no database of the two gives back as it was.
+    #[error("a text holds a NUL, which the books cannot keep")]
+    Null,
     /// A sum beyond 64 bits.
     #[error("the balance of account `{0}` does not fit 64 bits of minor units")]
     Overflow(String),
@@ -218,9 +221,9 @@ impl StoreError {
             | Self::ReadOnly
             | Self::OtherMapping { .. } => Class::Refuse,
             Self::Moved => Class::Retry,
-            Self::Migrate(_) | Self::Corrupt(_) | Self::Invariant(_) | Self::Overflow(_) => {
-                Class::Stop
-            }
+            // The one who brought it is left out, and the rest goes on.
+            Self::Overflow(_) | Self::Null => Class::Quarantine,
+            Self::Migrate(_) | Self::Corrupt(_) | Self::Invariant(_) => Class::Stop,
         }
     }
 }
@@ -263,8 +266,10 @@ fn sqlite_class(code: i64) -> Class {
         5 | 6 | 7 | 9 | 10 | 13 | 14 | 15 => Class::Retry,
         // PERM, READONLY, AUTH: somebody has to change something outside.
         3 | 8 | 23 => Class::Refuse,
-        // ERROR, INTERNAL, ABORT, CORRUPT, SCHEMA, TOOBIG, CONSTRAINT, MISMATCH, MISUSE, NOTADB.
-        1 | 2 | 4 | 11 | 17 | 18 | 19 | 20 | 21 | 26 => Class::Stop,
+        // TOOBIG, MISMATCH: what was to be written cannot be.
+        18 | 20 => Class::Quarantine,
+        // ERROR, INTERNAL, ABORT, CORRUPT, SCHEMA, CONSTRAINT, MISUSE, NOTADB.
+        1 | 2 | 4 | 11 | 17 | 19 | 21 | 26 => Class::Stop,
         _ => Class::Unclassified,
     }
 }
@@ -280,8 +285,10 @@ fn postgres_class(code: &str) -> Class {
         "08" | "53" | "55" | "57" | "58" | "40" => Class::Retry,
         // Authorisation, unknown database, no privilege.
         "28" | "3D" => Class::Refuse,
-        // Data, integrity, transaction state, trigger, syntax and schema, internal, limits.
-        "22" | "23" | "25" | "27" | "42" | "54" | "P0" | "XX" | "0A" | "26" => Class::Stop,
+        // Data, limits: what was to be written cannot be.
+        "22" | "54" => Class::Quarantine,
+        // Integrity, transaction state, trigger, syntax and schema, internal.
+        "23" | "25" | "27" | "42" | "P0" | "XX" | "0A" | "26" => Class::Stop,
         _ => Class::Unclassified,
     }
 }

@@ -235,6 +235,8 @@ fn bind(
         Field::Null => arguments.add(None::<i64>),
         Field::Int(value) => arguments.add(value),
         Field::Bytes(bytes) => arguments.add(bytes.to_vec()),
+        // SQLite would keep it, and give back what stands before it.
+        Field::Text(text) if text.contains('\0') => return Err(StoreError::Null),
         Field::Text(text) => arguments.add(text.to_owned()),
         Field::Moment(at) => arguments.add(moments.text(at)),
         Field::Day(on) => arguments.add(on),

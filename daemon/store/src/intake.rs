@@ -8,7 +8,7 @@
 //! before its turn.
 
 use crate::StoreError;
-pub use crate::prepare::{IntakePart, Local, ReadEvent, Unreadable};
+pub use crate::prepare::{IntakePart, Local, ReadEvent, Reading, Unreadable};
 use chrono::{DateTime, Utc};
 use ledger::Hash;
 use sqlx::FromRow;

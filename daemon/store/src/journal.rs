@@ -183,6 +183,8 @@ pub struct EventBytes {
     pub key: Vec<u8>,
     /// The hash over its content.
     pub content_hash: Vec<u8>,
+    /// The version of the function that made that hash.
+    pub content_version: i64,
     /// The bytes.
     pub payload: Vec<u8>,
 }

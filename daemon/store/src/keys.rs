@@ -13,10 +13,12 @@
 //! that fills the run. Two bytes per event in memory: 128 MiB for sixty-seven million events.
 
 use crate::arrivals::{EventRow, Seen};
+use crate::prepare::Reading;
 use crate::sort::Counters;
 use crate::take::KnownRow;
 use crate::{StoreError, Tx};
 use futures_util::lock::{Mutex, OwnedMutexGuard};
+use ledger::hash::CONTENT_VERSION;
 use ledger::{EventKey, Hash};
 use std::sync::Arc;
 
@@ -219,19 +221,26 @@ impl Tx {
     }
 
     /// Those of some keys that are in the books, with their events and contents.
-    pub(crate) async fn known(&mut self, perhaps: Vec<(i64, String)>) -> Result<Seen, StoreError> {
+    /// A content whose hash is of an older version is worked out again, so that it can be compared.
+    pub(crate) async fn known(
+        &mut self,
+        perhaps: Vec<(i64, String)>,
+        reading: Reading,
+    ) -> Result<Seen, StoreError> {
         if perhaps.is_empty() {
             return Ok(Seen::default());
         }
         let perhaps = crate::books::json(&perhaps)?;
         let statement = sql_of!(&*self, "keys/known");
         let rows: Vec<KnownRow> = on_tx!(&mut *self, db =>
-            sqlx::query_as(statement).bind(&perhaps).fetch_all(db).await?);
+            sqlx::query_as(statement).bind(&perhaps).bind(CONTENT_VERSION).fetch_all(db).await?);
         rows.into_iter()
             .map(|row| {
-                let content = Hash::from_slice(&row.content_hash).ok_or_else(|| {
+                let stored = Hash::from_slice(&row.content_hash).ok_or_else(|| {
                     StoreError::Corrupt(format!("event {} has a malformed hash", row.id))
                 })?;
+                let again = row.payload.as_deref().and_then(reading);
+                let content = again.unwrap_or(stored);
                 Ok((key_of(row.id, &row.key)?, (row.id, content)))
             })
             .collect()

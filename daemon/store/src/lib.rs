@@ -12,6 +12,7 @@ mod arrivals;
 mod backend;
 #[macro_use]
 mod snapshot;
+mod apart;
 pub mod artifact;
 pub mod books;
 mod bulk;

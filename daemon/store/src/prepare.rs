@@ -5,18 +5,29 @@
 use crate::index::Index;
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
+use ledger::bounds::{self, Whole};
 use ledger::{
     Currency, Decision, Deferral, Dimensions, EntryKind, EventKey, FiscalPeriod, Hash, Line,
     Posting, Side,
 };
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::ops::Range;
+
+/// Works out the content of stored bytes as it is worked out today; none where they cannot be read.
+pub type Reading = fn(&[u8]) -> Option<Hash>;
+
+/// What says of bytes in quarantine that they are an event's own form, whatever their source sends.
+const STRUCTURED: &str = r#"{"content-type":"application/cloudevents+json"}"#;
+
+/// The most that is kept of what came with bytes.
+const MOST_HEADERS: usize = 64 << 10;
 
 /// Some inputs of one partition, in their order, each with what became of it.
 #[derive(Clone, Debug)]
 pub struct IntakePart {
     mapping: Hash,
+    reading: Reading,
     pub(crate) items: Vec<IntakeItem>,
     pub(crate) prepared: Prepared,
 }
@@ -52,7 +63,7 @@ pub struct ReadEvent {
     pub payload: Bytes,
 }
 
-/// Bytes that are no event, kept whole.
+/// Bytes that are no event, kept whole unless they are larger than an event may be.
 #[derive(Clone, Debug)]
 pub struct Unreadable {
     /// The bytes.
@@ -61,6 +72,50 @@ pub struct Unreadable {
     pub headers: Option<String>,
     /// Why.
     pub reason: String,
+    /// What the bytes are the head of, where they are not all.
+    pub whole: Option<Whole>,
+}
+
+impl Unreadable {
+    /// Bytes with the reason why they are no event.
+    pub fn new(raw: impl Into<Bytes>, reason: impl Into<String>) -> Self {
+        Self {
+            raw: raw.into(),
+            headers: None,
+            reason: reason.into(),
+            whole: None,
+        }
+    }
+
+    /// What may be kept of it.
+    fn bounded(mut self) -> Self {
+        if self.raw.len() > bounds::MAX_EVENT_BYTES {
+            let whole = Whole {
+                length: i64::try_from(self.raw.len()).unwrap_or(i64::MAX),
+                hash: Hash::of(&self.raw),
+            };
+            // The head alone: a piece would hold on to all of it.
+            self.raw =
+                Bytes::copy_from_slice(self.raw.get(..bounds::HEAD_BYTES).unwrap_or_default());
+            self.whole.get_or_insert(whole);
+        }
+        let headers = self.headers.as_ref().map_or(0, String::len);
+        if headers > MOST_HEADERS {
+            self.headers = None;
+            let left_out = format!("; its {headers} bytes of headers are left out");
+            self.reason.push_str(&left_out);
+        }
+        self.reason = told(self.reason);
+        self
+    }
+}
+
+/// A reason as it may be kept.
+fn told(reason: String) -> String {
+    match bounds::REASON.cut(&reason) {
+        Cow::Owned(cut) => cut,
+        Cow::Borrowed(_) => reason,
+    }
 }
 
 /// The number of a name within its part.
@@ -72,6 +127,7 @@ impl IntakePart {
     pub fn new(mapping: Hash) -> Self {
         Self {
             mapping,
+            reading: |_bytes| None,
             items: Vec::new(),
             prepared: Prepared::default(),
         }
@@ -80,6 +136,43 @@ impl IntakePart {
     /// The version that decided.
     pub(crate) const fn mapping(&self) -> Hash {
         self.mapping
+    }
+
+    /// Says how contents are read, so that they can be compared with those of books from before.
+    #[must_use]
+    pub fn comparing(mut self, reading: Reading) -> Self {
+        self.reading = reading;
+        self
+    }
+
+    pub(crate) const fn reading(&self) -> Reading {
+        self.reading
+    }
+
+    /// Those of its inputs that have some places.
+    pub(crate) fn slice(&self, places: Range<usize>) -> Self {
+        Self {
+            mapping: self.mapping,
+            reading: self.reading,
+            items: self.items.get(places).unwrap_or_default().to_vec(),
+            prepared: self.prepared.clone(),
+        }
+    }
+
+    /// Turns its events into bytes in quarantine; false where it has none.
+    pub(crate) fn refuse(&mut self, reason: &str) -> bool {
+        let mut refused = false;
+        for item in &mut self.items {
+            if let IntakeContent::Event(event, _) = &item.content {
+                let bytes = Unreadable {
+                    headers: Some(STRUCTURED.to_owned()),
+                    ..Unreadable::new(event.payload.clone(), reason)
+                };
+                item.content = IntakeContent::Unreadable(bytes.bounded());
+                refused = true;
+            }
+        }
+        refused
     }
 
     /// Makes room for as many inputs.
@@ -122,7 +215,7 @@ impl IntakePart {
     pub fn unreadable(&mut self, position: i64, bytes: Unreadable) {
         self.items.push(IntakeItem {
             position,
-            content: IntakeContent::Unreadable(bytes),
+            content: IntakeContent::Unreadable(bytes.bounded()),
         });
     }
 
@@ -163,7 +256,7 @@ pub(crate) struct Place {
 #[derive(Clone, Debug)]
 pub(crate) enum PreparedDecision {
     Posted { rule: Local, entries: Range<usize> },
-    Ignored { rule: Local },
+    Ignored { rule: Local, reason: Option<String> },
     Suspended { rule: Option<Local>, reason: String },
 }
 
@@ -208,10 +301,15 @@ impl Prepared {
             }
             Decision::Ignored { rule, .. } => PreparedDecision::Ignored {
                 rule: self.rule(mapping, rule),
+                reason: None,
+            },
+            Decision::NoEffect { rule, reason } => PreparedDecision::Ignored {
+                rule: self.rule(mapping, rule),
+                reason: Some(told(reason)),
             },
             Decision::Suspended { rule, reason } => PreparedDecision::Suspended {
                 rule: rule.map(|rule| self.rule(mapping, rule)),
-                reason,
+                reason: told(reason),
             },
         }
     }

@@ -45,8 +45,12 @@ pub struct QuarantineItem {
     pub position: i64,
     /// Why they are no event.
     pub reason: String,
-    /// The bytes.
+    /// The bytes, or their head: in a list no more than [`GLANCE_BYTES`].
     pub raw: Vec<u8>,
+    /// How many bytes came.
+    pub length: i64,
+    /// The SHA-256 of all of them, where only the head was kept.
+    pub whole_hash: Option<Vec<u8>>,
     /// The message's headers, as a JSON object.
     pub headers: Option<String>,
     /// When they came.
@@ -59,26 +63,66 @@ pub struct QuarantineItem {
     pub decided_by: Option<String>,
 }
 
+/// How many bytes of an item a list shows.
+pub const GLANCE_BYTES: i64 = 240;
+
+/// The first of those that wait, and how many they are.
+#[derive(Clone, Debug, FromRow)]
+pub struct QuarantineWaiting {
+    /// The number of the first.
+    pub id: i64,
+    /// Its partition.
+    pub partition_name: String,
+    /// Its position there.
+    pub position: i64,
+    /// How many wait.
+    pub waiting: i64,
+}
+
 impl Snapshot {
-    /// All of it, or one by its number.
+    /// All of it at a glance.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn quarantine(&self, id: Option<i64>) -> Result<Vec<QuarantineItem>, StoreError> {
-        Ok(
-            on_snapshot!(self, db => sqlx::query_as(sql!("quarantine/list"))
-            .bind(id.unwrap_or(0)).fetch_all(db).await)?,
-        )
+    pub async fn quarantine(&self) -> Result<Vec<QuarantineItem>, StoreError> {
+        self.glance(1).await
     }
 
-    /// What nobody decided about yet.
+    /// What nobody decided about yet, at a glance.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn quarantined(&self) -> Result<Vec<QuarantineItem>, StoreError> {
-        let mut waiting = self.quarantine(None).await?;
-        waiting.retain(|item| item.decision.is_none());
-        Ok(waiting)
+        self.glance(0).await
+    }
+
+    async fn glance(&self, decided: i64) -> Result<Vec<QuarantineItem>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("quarantine/list"))
+            .bind(decided).bind(GLANCE_BYTES).fetch_all(db).await)?,
+        )
+    }
+
+    /// One with all its bytes that were kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn quarantine_item(&self, id: i64) -> Result<Option<QuarantineItem>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("quarantine/one"))
+            .bind(id).fetch_optional(db).await)?,
+        )
+    }
+
+    /// How much waits; none where nothing does.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn quarantine_waiting(&self) -> Result<Option<QuarantineWaiting>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("quarantine/waiting"))
+            .fetch_optional(db).await)?,
+        )
     }
 }
 

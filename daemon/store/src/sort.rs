@@ -153,7 +153,9 @@ impl<'b> Sorting<'b, '_> {
         found: &mut Found<'b>,
     ) -> Result<(), StoreError> {
         let (kind, rule, reason) = match decision {
-            PreparedDecision::Ignored { rule } => (2, Some(*rule), None),
+            PreparedDecision::Ignored { rule, reason } => {
+                (2, Some(*rule), reason.as_deref().map(Cow::Borrowed))
+            }
             PreparedDecision::Suspended { rule, reason } => {
                 (3, *rule, Some(Cow::Borrowed(reason.as_str())))
             }

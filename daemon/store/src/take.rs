@@ -10,12 +10,13 @@ use crate::bulk::Kind::{Bytes, Day, Int, Moment, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::{IntakeBatch, IntakeSummary, Stamp};
 use crate::keys::SharedKeys;
-use crate::prepare::{IntakePart, Prepared, PreparedDecision};
+use crate::prepare::{IntakePart, Prepared, PreparedDecision, Reading};
 use crate::sort::{Counters, EntryRow, Found, JournalRows, OutcomeRow, Sorted, Sorting, count};
 use crate::{StoreError, Tx};
 use futures_util::future::join;
 use futures_util::lock::Mutex;
 use ledger::chain::{Link, merkle_root};
+use ledger::hash::CONTENT_VERSION;
 use ledger::{Decision, EventKey, Hash};
 use sqlx::FromRow;
 use std::collections::BTreeSet;
@@ -37,6 +38,8 @@ pub(crate) struct KnownRow {
     pub(crate) key: Vec<u8>,
     pub(crate) id: i64,
     pub(crate) content_hash: Vec<u8>,
+    /// Where the hash is of an older version.
+    pub(crate) payload: Option<Vec<u8>>,
 }
 
 /// Where the books stand for some batches.
@@ -83,7 +86,7 @@ impl Ground {
             .collect()
     }
 
-    fn taken(&self, batches: &[IntakeBatch]) -> Vec<Taken> {
+    pub(crate) fn taken(&self, batches: &[IntakeBatch]) -> Vec<Taken> {
         let taken = |(batch, (_, found)): (&IntakeBatch, &(i64, i64))| {
             if batch.from == *found {
                 Taken::Done
@@ -133,7 +136,7 @@ impl Tx {
             self.catch_up(&mut keys, ground.counters.event).await?;
             keys.perhaps(event_keys(&mine))
         };
-        let seen = self.known(perhaps).await?;
+        let seen = self.known(perhaps, reading(&mine)).await?;
         let mut names = names.lock().await;
         names.closed.clone_from(&ground.closed);
         let arrivals = loop {
@@ -370,12 +373,13 @@ impl Tx {
         rows: &[EventRow<'_>],
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
-        const EVENT: Table<10> = Table {
+        const EVENT: Table<11> = Table {
             name: "event",
             columns: [
                 ("id", Int),
                 ("key", Bytes),
                 ("content_hash", Bytes),
+                ("content_version", Int),
                 ("origin_id", Int),
                 ("event_type_id", Int),
                 ("partition_id", Int),
@@ -390,6 +394,7 @@ impl Tx {
                 Field::Int(row.id),
                 Field::Bytes(row.event.key.as_bytes()),
                 Field::Bytes(row.event.content.as_bytes()),
+                Field::Int(CONTENT_VERSION),
                 Field::Int(row.origin_id),
                 Field::Int(row.type_id),
                 Field::Int(row.partition_id),
@@ -434,7 +439,7 @@ impl Tx {
         rows: &[RepetitionRow<'_>],
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
-        const REPETITION: Table<8> = Table {
+        const REPETITION: Table<9> = Table {
             name: "repetition",
             columns: [
                 ("id", Int),
@@ -443,6 +448,7 @@ impl Tx {
                 ("partition_id", Int),
                 ("position", Int),
                 ("content_hash", Bytes),
+                ("content_version", Int),
                 ("payload", Bytes),
                 ("received_at", Moment),
             ],
@@ -456,6 +462,7 @@ impl Tx {
                 Field::Int(row.partition_id),
                 Field::Int(row.position),
                 Field::Bytes(row.event.content.as_bytes()),
+                Field::Int(CONTENT_VERSION),
                 if conflict {
                     Field::Bytes(&row.event.payload)
                 } else {
@@ -472,7 +479,7 @@ impl Tx {
         rows: &[QuarantineRow<'_>],
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
-        const QUARANTINE: Table<7> = Table {
+        const QUARANTINE: Table<9> = Table {
             name: "quarantine",
             columns: [
                 ("id", Int),
@@ -482,6 +489,8 @@ impl Tx {
                 ("raw", Bytes),
                 ("headers", Text),
                 ("received_at", Moment),
+                ("whole_length", Int),
+                ("whole_hash", Bytes),
             ],
         };
         let rows = rows.iter().map(|row| {
@@ -489,10 +498,18 @@ impl Tx {
                 Field::Int(row.id),
                 Field::Int(row.partition_id),
                 Field::Int(row.position),
-                Field::Text(row.reason),
-                Field::Bytes(row.raw),
-                row.headers.map_or(Field::Null, Field::Text),
+                Field::Text(&row.bytes.reason),
+                Field::Bytes(&row.bytes.raw),
+                row.bytes
+                    .headers
+                    .as_deref()
+                    .map_or(Field::Null, Field::Text),
                 Field::Moment(stamp.now),
+                Field::int(row.bytes.whole.as_ref().map(|whole| whole.length)),
+                row.bytes
+                    .whole
+                    .as_ref()
+                    .map_or(Field::Null, |whole| Field::Bytes(whole.hash.as_bytes())),
             ]
         });
         self.insert(QUARANTINE, rows).await
@@ -642,9 +659,9 @@ impl Tx {
             .collect();
         let statement = sql_of!(&*self, "intake/add_balances");
         let rows = crate::books::json(&rows)?;
-        on_tx!(&mut *self, db =>
-            sqlx::query(statement).bind(rows).execute(db).await?.rows_affected());
-        Ok(())
+        let added = on_tx!(&mut *self, db =>
+            sqlx::query(statement).bind(rows).execute(db).await.map(|done| done.rows_affected()));
+        added.map(|_rows| ()).map_err(beyond)
     }
 
     async fn append_link(
@@ -685,9 +702,29 @@ impl Tx {
     }
 }
 
+/// On SQLite the statement makes a sum that 64 bits do not hold NULL, which no balance may be.
+fn beyond(error: sqlx::Error) -> StoreError {
+    let null = |error: &sqlx::Error| {
+        let error = error.as_database_error();
+        error.is_some_and(|error| error.kind() == sqlx::error::ErrorKind::NotNullViolation)
+    };
+    if null(&error) {
+        StoreError::Overflow("of one of its lines".to_owned())
+    } else {
+        error.into()
+    }
+}
+
 fn root(entries: &[EntryRow<'_>]) -> Hash {
     let leaves: Vec<Hash> = entries.iter().map(|row| row.prepared.hash).collect();
     merkle_root(&leaves)
+}
+
+/// How those who made some batches read contents.
+pub(crate) fn reading(batches: &[(&IntakeBatch, i64)]) -> Reading {
+    let mut parts = batches.iter().flat_map(|(batch, _)| &batch.parts);
+    let unread: Reading = |_bytes| None;
+    parts.next().map_or(unread, IntakePart::reading)
 }
 
 pub(crate) fn event_keys(batches: &[(&IntakeBatch, i64)]) -> impl Iterator<Item = EventKey> {

@@ -3,6 +3,8 @@
 //! A commit whose answer is lost is read back: the checkpoint says whether it happened. While nobody
 //! answers that either, the writer stays in doubt, and settles it before it writes the same batches again.
 //!
+//! Inputs that a database refuses for what they are do not keep out the others of their batch: see `apart.rs`.
+//!
 //! Those who write one after the other take a [`Turn`] each, so that one can begin while the one before it
 //! still writes (`ahead.rs`). They are in the books in the order of their turns.
 
@@ -14,12 +16,13 @@ use crate::take::{Taken, TakenAll};
 use crate::turn::{Before, Rest, Turn};
 use crate::{Store, StoreError, Tx};
 use futures_util::lock::Mutex;
+use ledger::Class;
 
 /// Writes batches, one transaction each.
 #[derive(Debug)]
 pub struct Writer {
-    store: Store,
-    names: Mutex<Names>,
+    pub(crate) store: Store,
+    pub(crate) names: Mutex<Names>,
     /// A commit of which nobody knows yet whether it happened.
     doubt: Mutex<Option<Doubt>>,
     rest: Rest,
@@ -87,7 +90,16 @@ impl Writer {
             None => None,
         };
         turn.before = None;
-        let outcome = self.write_now(ahead, &mut turn.tell, batches, stamp).await;
+        let mut outcome = self.write_now(ahead, &mut turn.tell, batches, stamp).await;
+        if let Err(error) = &outcome
+            && error.class() == Class::Quarantine
+        {
+            // What was told of it came to nothing.
+            turn.ended(Err(()));
+            *self.names.lock().await = Names::default();
+            let apart = self.write_apart(batches, stamp).await;
+            outcome = apart.map(|written| (written, None));
+        }
         if !matches!(outcome, Ok((_, Some(_)))) {
             // What the transaction learnt may have gone with it.
             *self.names.lock().await = Names::default();
@@ -154,7 +166,7 @@ impl Writer {
         self.commit(tx, batches, (all, false)).await
     }
 
-    async fn commit(
+    pub(crate) async fn commit(
         &self,
         tx: Tx,
         batches: &[IntakeBatch],

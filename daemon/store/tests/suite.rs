@@ -111,6 +111,11 @@ suite!(
     what_another_version_decided_is_not_written,
     nobody_approves_what_they_proposed,
     a_case_outlives_its_finding,
+    what_the_books_refuse_stands_alone_in_quarantine,
+    what_is_refused_in_a_batch_that_goes_ahead_keeps_nobody_out,
+    of_bytes_that_are_too_large_the_head_is_kept,
+    contents_of_the_first_version_are_compared_by_what_they_say,
+    an_event_without_effect_says_why,
 );
 
 fn stamp() -> Stamp {
@@ -303,11 +308,7 @@ async fn a_batch_is_taken_once_with_its_checkpoint(store: Store) {
                 reason: "no rule".into(),
             },
         ),
-        Input::Unreadable(Unreadable {
-            raw: b"\xff".to_vec().into(),
-            headers: None,
-            reason: "not JSON".into(),
-        }),
+        Input::Unreadable(Unreadable::new(b"\xff".to_vec(), "not JSON")),
     ];
     let summary = take(&store, &batch(0, contents)).await.unwrap();
     assert_eq!(
@@ -332,6 +333,178 @@ async fn a_batch_is_taken_once_with_its_checkpoint(store: Store) {
         now(&store).await.quarantined().await.unwrap()[0].raw,
         b"\xff"
     );
+}
+
+/// What became of a batch: posted, quarantined, duplicates.
+fn fate(summary: store::intake::IntakeSummary) -> [i64; 3] {
+    [summary.posted, summary.quarantined, summary.duplicates]
+}
+
+/// A posting whose reference PostgreSQL cannot hold, and that no door looked at.
+fn with_a_null(id: &str) -> Input {
+    let posting = posting(&format!("{id}\0"), 7, "EUR");
+    let rule = "sale".into();
+    let postings = vec![posting];
+    event(id, id, Decision::Posted { rule, postings })
+}
+
+async fn what_the_books_refuse_stands_alone_in_quarantine(store: Store) {
+    let writer = books_in_use(&store).await;
+    // The second and the third do not fit a balance together, and the second not even with what is there.
+    let inputs = vec![
+        sale("1", 100, "EUR"),
+        sale("2", i64::MAX, "EUR"),
+        sale("3", 7, "EUR"),
+        sale("1", 100, "EUR"),
+        Input::Unreadable(Unreadable::new(b"\xff".to_vec(), "not JSON")),
+    ];
+    let written = writer.write(&[batch(1, inputs)], &stamp()).await.unwrap();
+    assert_eq!(fate(written.summary), [2, 2, 1]);
+    assert_eq!(written.summary.received, 5);
+    assert_eq!(store.checkpoint("suite", "p").await.unwrap(), 6);
+    let refused = now(&store).await.quarantined().await.unwrap();
+    assert!(
+        refused[0].reason.starts_with("the books refused it: "),
+        "{}",
+        refused[0].reason
+    );
+    assert_eq!(refused[0].position, 2);
+    // The one that was refused is not known; the others are.
+    let again = vec![
+        sale("1", 100, "EUR"),
+        sale("3", 7, "EUR"),
+        sale("2", 5, "EUR"),
+    ];
+    let written = writer.write(&[batch(6, again)], &stamp()).await.unwrap();
+    assert_eq!(fate(written.summary), [1, 0, 2]);
+    is_whole(&store, 4).await;
+}
+
+async fn what_is_refused_in_a_batch_that_goes_ahead_keeps_nobody_out(store: Store) {
+    let writer = books_in_use(&store).await;
+    let mut turns = Turns::default();
+    let [one, two, three] = &mut [turns.give(), turns.give(), turns.give()];
+    let mut second = sales(51..=60);
+    second.insert(3, with_a_null("odd"));
+    let batches = [
+        [batch(1, sales(1..=50))],
+        [batch(51, second)],
+        [batch(62, sales(55..=70))],
+    ];
+    let stamp = stamp();
+    let first = pin!(writer.write_in_turn(one, &batches[0], &stamp));
+    let second = pin!(writer.write_in_turn(two, &batches[1], &stamp));
+    let third = pin!(writer.write_in_turn(three, &batches[2], &stamp));
+    let (first, second, third) = future::join3(first, second, third).await;
+    assert_eq!(fate(first.unwrap().summary), [50, 0, 0]);
+    assert_eq!(fate(second.unwrap().summary), [10, 1, 0]);
+    assert_eq!(fate(third.unwrap().summary), [10, 0, 6]);
+    assert_eq!(store.checkpoint("suite", "p").await.unwrap(), 78);
+    is_whole(&store, 71).await;
+}
+
+async fn of_bytes_that_are_too_large_the_head_is_kept(store: Store) {
+    books(&store).await;
+    let large = vec![b'x'; (1 << 20) + 1];
+    let inputs = vec![
+        Input::Unreadable(Unreadable::new(large.clone(), "too \0 large")),
+        Input::Unreadable(Unreadable::new(vec![b'y'; 1 << 20], "z".repeat(10_000))),
+    ];
+    take(&store, &batch(0, inputs)).await.unwrap();
+    let listed = now(&store).await.quarantined().await.unwrap();
+    assert_eq!(listed[0].raw, large[..240]);
+    assert_eq!(listed[0].reason, "too   large");
+    assert_eq!(
+        (listed[0].length, listed[1].length),
+        ((1 << 20) + 1, 1 << 20)
+    );
+    assert_eq!(listed[1].reason.len(), 2_000);
+    let head = now(&store).await.quarantine_item(1).await.unwrap().unwrap();
+    assert_eq!(head.raw, large[..4_096]);
+    assert_eq!(
+        head.whole_hash.as_deref(),
+        Some(Hash::of(&large).as_bytes().as_slice())
+    );
+    let whole = now(&store).await.quarantine_item(2).await.unwrap().unwrap();
+    assert_eq!((whole.raw.len(), whole.whole_hash), (1 << 20, None));
+    let waiting = now(&store)
+        .await
+        .quarantine_waiting()
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((waiting.id, waiting.waiting, waiting.position), (1, 2, 0));
+}
+
+/// What a text says without the digits in which it says it: the content of today.
+fn said(text: &[u8]) -> Option<Hash> {
+    Some(Hash::of(&text.to_ascii_lowercase()))
+}
+
+async fn contents_of_the_first_version_are_compared_by_what_they_say(store: Store) {
+    books(&store).await;
+    let ignored = |content: &str| {
+        let rule = "draft".into();
+        let reason = "a draft".into();
+        event("1", content, Decision::Ignored { rule, reason })
+    };
+    take(&store, &batch(0, vec![ignored("SAID")]))
+        .await
+        .unwrap();
+    match &store {
+        Store::Sqlite { write, .. } => {
+            for statement in [
+                "DROP TRIGGER event_no_update",
+                "UPDATE event SET content_version = 1, content_hash = zeroblob(32)",
+            ] {
+                sqlx::query(statement).execute(write).await.unwrap();
+            }
+        }
+        Store::Postgres { pool, .. } => {
+            for statement in [
+                "ALTER TABLE event DISABLE TRIGGER USER",
+                "UPDATE event SET content_version = 1, content_hash = decode(repeat('00', 32), 'hex')",
+            ] {
+                sqlx::query(statement).execute(pool).await.unwrap();
+            }
+        }
+    }
+    let mut again = batch(1, vec![]);
+    for (position, content) in (1..).zip(["said", "SAID", "something else"]) {
+        let mut part = IntakePart::new(mapping()).comparing(said);
+        let read = ReadEvent {
+            key: EventKey::new("suite", "1"),
+            content: said(content.as_bytes()).unwrap(),
+            origin: part.origin("suite"),
+            event_type: part.event_type("sale.v1"),
+            occurred_at: stamp().now,
+            payload: content.as_bytes().to_vec().into(),
+        };
+        let reason = "no rule".into();
+        part.event(position, read, Decision::Suspended { rule: None, reason });
+        again.parts.push(part);
+    }
+    again.through = 4;
+    let summary = take(&store, &again).await.unwrap();
+    assert_eq!((summary.duplicates, summary.conflicts), (2, 1));
+    let versions: i64 = one(
+        &store,
+        "SELECT content_version FROM repetition WHERE id = 1",
+    )
+    .await;
+    assert_eq!(versions, 2);
+}
+
+async fn an_event_without_effect_says_why(store: Store) {
+    books(&store).await;
+    let rule = "sale".into();
+    let reason = "every amount is zero".into();
+    let nothing = event("1", "1", Decision::NoEffect { rule, reason });
+    let summary = take(&store, &batch(0, vec![nothing])).await.unwrap();
+    assert_eq!((summary.ignored, summary.entries), (1, 0));
+    let event = now(&store).await.event(1).await.unwrap().unwrap();
+    assert_eq!(event.reason.as_deref(), Some("every amount is zero"));
+    assert_eq!(event.rule.as_deref(), Some("sale"));
 }
 
 /// More events than one run of the key's index holds, written in turn by two who do not share what they
@@ -441,11 +614,10 @@ async fn a_batch_goes_ahead_of_the_one_before_it(store: Store) {
     let [one, two, three] = &mut [turns.give(), turns.give(), turns.give()];
     let mut second = sales(40..=60);
     second.push(sale("7", 999, "EUR"));
-    second.push(Input::Unreadable(Unreadable {
-        raw: b"\xff".to_vec().into(),
-        headers: None,
-        reason: "not JSON".into(),
-    }));
+    second.push(Input::Unreadable(Unreadable::new(
+        b"\xff".to_vec(),
+        "not JSON",
+    )));
     let batches = [
         [batch(1, sales(1..=50))],
         [batch(51, second)],

@@ -88,7 +88,7 @@ pub struct Oracle<'r> {
 impl<'r> Oracle<'r> {
     pub fn new(rules: &'r Rules) -> Self {
         Self {
-            evaluator: Evaluator::new(&rules.program, &rules.context),
+            evaluator: Evaluator::new(&rules.program, &rules.context).expect("the pack compiles"),
             first: BTreeMap::new(),
             ledger: Ledger::default(),
         }
@@ -133,7 +133,7 @@ impl<'r> Oracle<'r> {
                 }
                 "posted"
             }
-            ledger::Decision::Ignored { .. } => "ignored",
+            ledger::Decision::Ignored { .. } | ledger::Decision::NoEffect { .. } => "ignored",
             ledger::Decision::Suspended { .. } => "suspended",
         }
     }

@@ -6,10 +6,11 @@
 //! run is the same run without its commits.
 
 use crate::call::Call;
+use crate::mapper::Deciding;
 use anyhow::Context as _;
 use chrono::{Days, NaiveDate};
 use ledger::{Decision, Hash, JournalEntry, Posting};
-use mappings::{Evaluator, Event};
+use mappings::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use store::Snapshot;
 use store::books::PeriodRow;
@@ -231,14 +232,14 @@ impl Planner<'_> {
         subjects: &[Subject],
         done: &mut Reprocessed,
     ) -> anyhow::Result<Vec<EventCorrections>> {
-        let mut evaluator = Evaluator::new(&self.call.program, &self.call.context);
+        let mut deciding = Deciding::sound(&self.call.program, &self.call.context)?;
         let mut plan = Vec::new();
         for subject in subjects {
-            let event = Event::parse(&subject.payload)
+            let event = Event::stored(&subject.payload)
                 .with_context(|| format!("event {} cannot be read again", subject.id))?;
-            let (rule, wanted) = match evaluator.decide(&event) {
+            let (rule, wanted) = match deciding.decide(&event) {
                 Decision::Posted { rule, postings } => (Some(rule), postings),
-                Decision::Ignored { .. } => (None, Vec::new()),
+                Decision::Ignored { .. } | Decision::NoEffect { .. } => (None, Vec::new()),
                 Decision::Suspended { reason, .. } => {
                     done.events += 1;
                     let left = format!("event {} cannot be decided: {reason}", subject.id);

@@ -1,10 +1,11 @@
 //! Intake from files: folders of the configuration, and files that are named.
 
 use crate::call::Call;
-use crate::config::SourceConfig;
+use crate::config::{FileConfig, SourceConfig};
 use crate::pipeline::{self, SourceName, Until};
-use connectors::source::envelope::Envelope;
-use connectors::source::file::FileSource;
+use anyhow::Context as _;
+use connectors::source::file::{FileSource, Layout};
+use connectors::source::regular;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{MutexGuard, PoisonError};
@@ -31,31 +32,51 @@ impl Ingested {
     }
 }
 
-/// Takes everything new from all folders of the configuration.
+/// Takes everything new from all folders of the configuration. A folder or a file that cannot be read does not
+/// stop the others.
 pub async fn ingest_folders(call: &Call) -> anyhow::Result<Ingested> {
     let mut total = Ingested::default();
     for (name, source) in &call.config.sources {
-        let SourceConfig::File(folder) = source else {
+        let SourceConfig::File(config) = source else {
             continue;
         };
-        for path in event_files(&call.path(&folder.folder))? {
-            let metadata = std::fs::metadata(&path)?;
-            let state = (metadata.len(), metadata.modified()?);
-            if taken(call).get(&path) == Some(&state) {
+        let folder = call.path(&config.folder);
+        let files = match event_files(&folder) {
+            Ok(files) => files,
+            Err(error) => {
+                total.refuse(&folder, &error.context("the folder cannot be read"));
                 continue;
             }
-            let from = SourceName {
-                name: name.clone(),
-                kind: "file",
-            };
-            let envelope = folder.envelope.as_ref();
-            match ingest_file(call, &from, &path, envelope, &mut total.counts).await {
-                Ok(()) => drop(taken(call).insert(path, state)),
-                Err(error) => total.refuse(&path, &error),
+        };
+        let from = SourceName {
+            name: name.clone(),
+            kind: "file",
+        };
+        for path in files {
+            if let Err(error) = if_new(call, &from, &path, config, &mut total.counts).await {
+                total.refuse(&path, &error);
             }
         }
     }
     Ok(total)
+}
+
+/// Takes a file unless it is as it was when it was taken.
+async fn if_new(
+    call: &Call,
+    from: &SourceName,
+    path: &Path,
+    config: &FileConfig,
+    total: &mut IntakeSummary,
+) -> anyhow::Result<()> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    let state = (metadata.len(), metadata.modified()?);
+    if taken(call).get(path) == Some(&state) {
+        return Ok(());
+    }
+    ingest_file(call, from, path, config.layout(), total).await?;
+    taken(call).insert(path.to_owned(), state);
+    Ok(())
 }
 
 /// The files taken so far. A thread that panicked while it held them left them whole.
@@ -63,26 +84,18 @@ fn taken(call: &Call) -> MutexGuard<'_, BTreeMap<PathBuf, (u64, SystemTime)>> {
     call.taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The NDJSON files of a folder, by name.
+/// The NDJSON files of a folder, by name. A leading dot marks a file that its sender has not finished.
 pub fn event_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    if !folder.is_dir() {
+    if !folder.try_exists()? {
         return Ok(Vec::new());
     }
-    let mut files = Vec::new();
-    for item in std::fs::read_dir(folder)? {
-        let path = item?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_ascii_lowercase();
+    let mut files = regular::folder(folder)?;
+    files.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.to_ascii_lowercase();
         let plain = name.trim_end_matches(".gz").trim_end_matches(".zst");
-        // A leading dot marks a file that its sender has not finished.
-        if !name.starts_with('.') && (plain.ends_with(".ndjson") || plain.ends_with(".jsonl")) {
-            files.push(path);
-        }
-    }
-    files.sort();
+        plain.ends_with(".ndjson") || plain.ends_with(".jsonl")
+    });
     Ok(files)
 }
 
@@ -91,9 +104,23 @@ pub async fn ingest_file(
     call: &Call,
     from: &SourceName,
     path: &Path,
-    envelope: Option<&Envelope>,
+    layout: Layout,
     total: &mut IntakeSummary,
 ) -> anyhow::Result<()> {
-    let source = FileSource::open(path, call.config.batch())?.with_envelope(envelope.cloned());
+    let (path, limit) = (path.to_owned(), call.config.batch());
+    let source = off_the_runtime(move || FileSource::open(&path, limit)).await??;
+    let source = source.with_layout(layout);
     pipeline::run(call, from, Box::new(source), Until::Empty, total).await
+}
+
+/// Runs what waits for a disk on a thread of its own, which nobody waits for when the process ends.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    let (answer, done) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new()
+        .name("opening".to_owned())
+        // Nobody waits any more: the job was dropped.
+        .spawn(move || drop(answer.send(work())))?;
+    done.await.context("opening the file broke off")
 }

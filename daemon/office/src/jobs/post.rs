@@ -3,8 +3,9 @@
 
 use crate::call::Call;
 use crate::jobs;
+use crate::mapper::Deciding;
 use ledger::Decision;
-use mappings::{Evaluator, Event};
+use mappings::Event;
 use store::intake::{IntakeSummary, SuspendedEvent};
 
 const PAGE: i64 = 1_000;
@@ -40,7 +41,7 @@ pub async fn run(call: &Call) -> anyhow::Result<IntakeSummary> {
             return Ok(total);
         };
         after = last.id;
-        let decisions = decide_again(call, &page);
+        let decisions = decide_again(call, &page)?;
         let mut tx = call.store.begin().await?;
         let summary = tx
             .redecide(decisions, call.program.version, &call.stamp())
@@ -50,12 +51,13 @@ pub async fn run(call: &Call) -> anyhow::Result<IntakeSummary> {
     }
 }
 
-fn decide_again(call: &Call, page: &[SuspendedEvent]) -> Vec<(i64, Decision)> {
-    let mut evaluator = Evaluator::new(&call.program, &call.context);
-    page.iter()
+fn decide_again(call: &Call, page: &[SuspendedEvent]) -> anyhow::Result<Vec<(i64, Decision)>> {
+    let mut deciding = Deciding::sound(&call.program, &call.context)?;
+    let decisions = page
+        .iter()
         .map(|suspended| {
-            let decision = match Event::parse(&suspended.payload) {
-                Ok(event) => evaluator.decide(&event),
+            let decision = match Event::stored(&suspended.payload) {
+                Ok(event) => deciding.decide(&event),
                 Err(error) => Decision::Suspended {
                     rule: None,
                     reason: error.to_string(),
@@ -63,5 +65,6 @@ fn decide_again(call: &Call, page: &[SuspendedEvent]) -> Vec<(i64, Decision)> {
             };
             (suspended.id, decision)
         })
-        .collect()
+        .collect();
+    Ok(decisions)
 }

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use anyhow::Context as _;
+use connectors::source::regular;
 use formats::settlement::{MAX_FILE_BYTES, SettlementKind, SettlementLine, Statement, known};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -22,20 +23,21 @@ pub async fn run(call: &Call) -> anyhow::Result<Summary> {
         return Ok(Summary::default());
     };
     let folder = call.path(&folder.folder);
-    let mut files = Vec::new();
-    if folder.is_dir() {
-        for item in std::fs::read_dir(&folder)? {
-            let path = item?.path();
-            let hidden = path
-                .file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-            if path.is_file() && !hidden {
-                files.push(path);
-            }
+    let listed = match folder.try_exists() {
+        Ok(false) => Ok(Vec::new()),
+        _ => regular::folder(&folder),
+    };
+    match listed {
+        Ok(files) => take_files(call, &files, None).await,
+        Err(error) => {
+            let refused = format!("{}: the folder cannot be read: {error}", folder.display());
+            tracing::error!(folder = %folder.display(), %error, "refused");
+            Ok(Summary {
+                refused: vec![refused],
+                ..Summary::default()
+            })
         }
     }
-    files.sort();
-    take_files(call, &files, None).await
 }
 
 /// Takes files; one that cannot be read does not stop the others.
@@ -69,13 +71,7 @@ pub async fn take_files(
 
 fn read(call: &Call, path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile> {
     let at = || path.display().to_string();
-    let length = std::fs::metadata(path).with_context(at)?.len();
-    anyhow::ensure!(
-        usize::try_from(length).is_ok_and(|length| length <= MAX_FILE_BYTES),
-        "{}: {length} bytes are more than the {MAX_FILE_BYTES} that are read",
-        at()
-    );
-    let raw = std::fs::read(path).with_context(at)?;
+    let raw = regular::read(path, MAX_FILE_BYTES).with_context(at)?;
     let kind = format
         .or_else(|| SettlementKind::recognise(&raw))
         .with_context(|| {

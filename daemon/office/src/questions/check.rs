@@ -149,7 +149,7 @@ pub fn golden_tests(path: &Path, update: bool) -> Result<Vec<GoldenTest>, Refusa
         .join(&config.mapping)
         .join("tests");
     let mut done = Vec::new();
-    for case in mappings::golden::run(&pack, &program, &context) {
+    for case in mappings::golden::run(&pack, &program, &context).map_err(anyhow::Error::from)? {
         let file = tests.join(&case.name).join("expected.journal");
         if update && !case.passed() {
             std::fs::write(&file, &case.found).map_err(|error| {

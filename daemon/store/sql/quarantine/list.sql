@@ -1,5 +1,6 @@
-SELECT q.id, s.name AS source, p.name AS partition_name, q.position, q.reason, q.raw, q.headers, q.received_at,
+SELECT q.id, s.name AS source, p.name AS partition_name, q.position, q.reason, substr(q.raw, 1, CAST($2 AS INTEGER)) AS raw,
+    CAST(COALESCE(q.whole_length, length(q.raw)) AS BIGINT) AS length, q.whole_hash, q.headers, q.received_at,
     d.kind AS decision, d.why, d.decided_by
 FROM quarantine q JOIN source_partition p ON p.id = q.partition_id JOIN source s ON s.id = p.source_id
 LEFT JOIN quarantine_decision d ON d.quarantine_id = q.id
-WHERE ($1 = 0 OR q.id = $1) ORDER BY q.id
+WHERE ($1 = 1 OR d.quarantine_id IS NULL) ORDER BY q.id
