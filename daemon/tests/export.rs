@@ -39,6 +39,7 @@ on_both!(
     two_processes_export_each_entry_once,
     a_claim_whose_process_died_is_rendered_with_the_same_numbers,
     a_refusal_keeps_the_books_from_tying_out_until_it_is_decided,
+    two_people_decide_where_the_policy_asks_for_them,
     a_name_that_is_taken_is_tried_again,
     restored_books_export_nothing_that_the_target_has_seen,
     a_target_that_does_not_answer_holds_up_nobody,
@@ -363,6 +364,30 @@ fn released(company: &Company) {
     assert_eq!(company.number(who), 1);
     let recorded = "SELECT COUNT(*) FROM run WHERE job IN ('export resend', 'export release')";
     assert_eq!(company.number(recorded), 2);
+}
+
+fn two_people_decide_where_the_policy_asks_for_them(company: &Company) {
+    common::configure(&company.dir, |text| {
+        text + "desk: { four_eyes: [batch-release] }\n"
+    });
+    company.ingest("a.ndjson", 0..3);
+    let uuid = refused(company);
+    let arguments = ["export", "release", &uuid, "--why", "another account"];
+    company.run(0, &arguments);
+    assert_eq!(company.export(0)["batches"], 0, "it is only proposed");
+    let approve = |user: &str| {
+        let approved = Command::new(env!("CARGO_BIN_EXE_tieout"))
+            .args(["-c", &company.config, "proposals", "approve", "1"])
+            .args(["--why", "seen"])
+            .env("USER", user)
+            .status();
+        approved.unwrap().success()
+    };
+    assert!(!approve("tester"), "nobody approves their own");
+    assert!(approve("controller"));
+    assert_eq!(company.export(0)["delivered"], 1);
+    assert_eq!(company.manifest(2)["replaces"], json!(uuid));
+    company.each_left_once(3);
 }
 
 fn a_name_that_is_taken_is_tried_again(company: &Company) {

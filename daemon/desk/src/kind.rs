@@ -17,16 +17,22 @@ pub enum Kind {
     WriteOff,
     /// A break that was resolved is open again.
     BreakReopen,
+    /// A batch that its target refused is sent again.
+    BatchResend,
+    /// The entries of a batch that its target refused go into another.
+    BatchRelease,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::PeriodReopen,
         Self::QuarantineDiscard,
         Self::BreakResolve,
         Self::WriteOff,
         Self::BreakReopen,
+        Self::BatchResend,
+        Self::BatchRelease,
     ];
 
     /// The word in configuration, store and command line.
@@ -37,6 +43,8 @@ impl Kind {
             Self::BreakResolve => "break-resolve",
             Self::WriteOff => "write-off",
             Self::BreakReopen => "break-reopen",
+            Self::BatchResend => "batch-resend",
+            Self::BatchRelease => "batch-release",
         }
     }
 

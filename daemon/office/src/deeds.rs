@@ -5,4 +5,4 @@ pub mod cases;
 pub mod close;
 pub mod desk;
 pub mod reprocess;
-pub mod resend;
+mod resend;

@@ -2,22 +2,23 @@
 //! about a batch that one of them refused.
 
 use crate::output::{Output, TextTable};
+use crate::wording::decided;
 use clap::{Args, Subcommand};
 use office::Call;
-use office::deeds::resend::{self, Request};
+use office::deeds::desk::{self as deeds, Deed};
 use office::jobs::export;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    deed: Option<Deed>,
+    deed: Option<Command>,
     /// One target; all when not named.
     target: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Command {
     /// Send a batch that was refused again, byte for byte, at the next export.
     Resend(Decision),
     /// Put the entries of a batch that was refused into a new one at the next export.
@@ -33,37 +34,28 @@ struct Decision {
     why: String,
 }
 
-impl Decision {
-    fn request(&self) -> Request {
-        Request {
-            batch: self.batch.clone(),
-            why: self.why.clone(),
-        }
-    }
-}
-
 pub(crate) async fn run(
     call: &Call,
     arguments: &Arguments,
     output: Output,
 ) -> anyhow::Result<bool> {
-    let (answer, next) = match &arguments.deed {
+    let (deed, why, next) = match &arguments.deed {
         None => return exported(call, arguments.target.as_deref(), output).await,
-        Some(Deed::Resend(decision)) => (
-            resend::resend(call, &decision.request()).await?,
-            "sends it again",
-        ),
-        Some(Deed::Release(decision)) => (
-            resend::release(call, &decision.request()).await?,
-            "puts its entries into a new batch",
-        ),
+        Some(Command::Resend(decision)) => {
+            let batch = decision.batch.clone();
+            let next = "the next export sends it again";
+            (Deed::BatchResend { batch }, &decision.why, next)
+        }
+        Some(Command::Release(decision)) => {
+            let batch = decision.batch.clone();
+            let next = "the next export puts its entries into a new batch";
+            (Deed::BatchRelease { batch }, &decision.why, next)
+        }
     };
-    let text = format!(
-        "batch {} of `{}` ({} entries): the next `tieout export {}` {next}",
-        answer.number, answer.target, answer.entries, answer.target
-    );
-    output.result(&answer, &text)?;
-    Ok(true)
+    let done = deeds::decide(call, &deed, why).await?;
+    let text = decided(&done, || format!("batch {}: {next}", done.subject));
+    output.result(&done, &text)?;
+    Ok(done.proposal.is_some())
 }
 
 async fn exported(call: &Call, target: Option<&str>, output: Output) -> anyhow::Result<bool> {

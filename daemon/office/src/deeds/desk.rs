@@ -5,6 +5,7 @@
 //! approval is made up. Where the policy asks for four eyes it writes the proposal alone; [`approve`] by another
 //! person does the deed in the transaction of the decision, over what the first one saw or not at all.
 
+use super::resend;
 use crate::call::{Call, Refusal, RefusalKind};
 use desk::case::{CaseState, Deed as CaseDeed};
 use desk::{Actor, Decision, Eyes, Kind, Proposal, Role, State, Verdict};
@@ -48,6 +49,16 @@ pub enum Deed {
         /// The break.
         id: String,
     },
+    /// A batch that its target refused is sent again, byte for byte.
+    BatchResend {
+        /// The batch's outside name.
+        batch: String,
+    },
+    /// The entries of a batch that its target refused go into another, which names it.
+    BatchRelease {
+        /// The batch's outside name.
+        batch: String,
+    },
 }
 
 /// What became of a decision.
@@ -85,6 +96,8 @@ impl Deed {
             Self::BreakResolve { .. } => Kind::BreakResolve,
             Self::WriteOff { .. } => Kind::WriteOff,
             Self::BreakReopen { .. } => Kind::BreakReopen,
+            Self::BatchResend { .. } => Kind::BatchResend,
+            Self::BatchRelease { .. } => Kind::BatchRelease,
         }
     }
 
@@ -96,6 +109,7 @@ impl Deed {
             Self::BreakResolve { id } | Self::WriteOff { id } | Self::BreakReopen { id } => {
                 id.clone()
             }
+            Self::BatchResend { batch } | Self::BatchRelease { batch } => batch.clone(),
         }
     }
 
@@ -107,6 +121,8 @@ impl Deed {
             Self::BreakResolve { .. } => "break resolve",
             Self::WriteOff { .. } => "write-off",
             Self::BreakReopen { .. } => "break reopen",
+            Self::BatchResend { .. } => "export resend",
+            Self::BatchRelease { .. } => "export release",
         }
     }
 
@@ -128,6 +144,10 @@ impl Deed {
             Self::BreakResolve { id } => break_seen(tx, id, CaseDeed::Resolved).await.map(Some),
             Self::WriteOff { id } => break_seen(tx, id, CaseDeed::WrittenOff).await.map(Some),
             Self::BreakReopen { id } => break_seen(tx, id, CaseDeed::Reopened).await.map(Some),
+            Self::BatchResend { batch } | Self::BatchRelease { batch } => {
+                let (attempt, said) = resend::refused(tx, batch).await?;
+                Ok(Some(Seen::of(&format!("{attempt} {said}"), None)))
+            }
         }
     }
 
@@ -164,6 +184,8 @@ impl Deed {
                 let deed = add(CaseDeed::Reopened, amount_of(tx, id).await?);
                 tx.add_deed(id, &deed, stamp).await?;
             }
+            Self::BatchResend { batch } => resend::resend(tx, batch, why, stamp).await?,
+            Self::BatchRelease { batch } => resend::release(tx, batch, why, stamp).await?,
         }
         Ok(())
     }
