@@ -3,6 +3,7 @@
 pub mod folder;
 pub mod sftp;
 
+use crate::secret::Exposed;
 use async_trait::async_trait;
 use serde::Deserialize;
 use std::fmt::Debug;
@@ -22,6 +23,17 @@ pub enum DropConfig {
 }
 
 impl DropConfig {
+    /// Refuses a secret among what is written.
+    ///
+    /// # Errors
+    /// [`Exposed`], which does not show it.
+    pub fn check(&self) -> Result<(), Exposed> {
+        match self {
+            Self::Folder(_) => Ok(()),
+            Self::Sftp(config) => config.check(),
+        }
+    }
+
     /// Opens the place; relative paths are taken from `base`.
     ///
     /// # Errors
@@ -81,7 +93,7 @@ pub enum TransportError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A secret is missing.
-    #[error("a secret is missing")]
+    #[error("a secret cannot be read")]
     Secret(#[from] crate::secret::SecretError),
     /// Work on the place was given up, because the process ends.
     #[error("the work on `{0}` was given up")]

@@ -99,6 +99,7 @@ fn source_of_group(
         envelope: None,
         // A member that left is forgotten quickly, so that the next one need not wait for it.
         options: BTreeMap::from([("session.timeout.ms".to_owned(), "6000".to_owned())]),
+        secrets: BTreeMap::new(),
     };
     let patience = Patience {
         first: Duration::from_secs(1),

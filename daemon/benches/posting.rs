@@ -421,7 +421,10 @@ impl Bench<'_> {
             .local_addr()
             .unwrap()
             .port();
-        let http = format!("{}http:\n  listen: 127.0.0.1:{port}\n", source(&cluster));
+        let http = format!(
+            "{}http:\n  listen: 127.0.0.1:{port}\n  token: {{ env: TIEOUT_EVENTS_TOKEN }}\n",
+            source(&cluster)
+        );
         let dir = self.company("latency", &http);
         self.settle();
         let mut watch = self.watch(&dir);
@@ -572,9 +575,13 @@ fn tieout(arguments: &[&str]) {
     );
 }
 
+/// What whoever asks for metrics shows.
+const TOKEN: &str = "a-token-of-the-measurement";
+
 fn daemon(dir: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_tieout"))
         .args(["-c", dir.join("tieout.yaml").to_str().unwrap(), "run"])
+        .env("TIEOUT_EVENTS_TOKEN", TOKEN)
         .stderr(std::fs::File::create(dir.join("daemon.log")).unwrap())
         .spawn()
         .unwrap()
@@ -593,7 +600,8 @@ fn stop(child: &mut Child) {
 fn quantiles(port: u16) -> String {
     use std::io::Read;
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    let asked = format!("GET /metrics HTTP/1.0\r\nauthorization: Bearer {TOKEN}\r\n\r\n");
+    stream.write_all(asked.as_bytes()).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     ["0.5", "0.99", "1"]

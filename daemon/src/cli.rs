@@ -1,7 +1,7 @@
 //! The command line: one sub-command per stage, the same options everywhere.
 
 mod breaks;
-mod check;
+pub(crate) mod check;
 mod connectors;
 mod evidence;
 mod export;
@@ -20,10 +20,10 @@ mod verify;
 
 use crate::clock::{RandomIds, SystemClock};
 use crate::output::{self, Output};
-use crate::{demo, run};
+use crate::{demo, log, run};
 use clap::{Parser, Subcommand};
 use office::deeds::activate;
-use office::{Call, Company};
+use office::{Call, Company, panics};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -180,32 +180,21 @@ pub(crate) async fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    logs(&arguments);
-    match dispatch(&arguments).await {
+    log::start(level(&arguments), &arguments.log);
+    panics::note();
+    match panics::caught(dispatch(&arguments)).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => output::failure(&error),
     }
 }
 
-fn logs(arguments: &Arguments) {
-    let level = match arguments.verbose {
+fn level(arguments: &Arguments) -> &'static str {
+    match arguments.verbose {
         0 if matches!(arguments.command, Command::Run) => "info",
         0 => "warn",
         1 => "info",
         _ => "debug",
-    };
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_env("TIEOUT_LOG").unwrap_or_else(|_unset| {
-            tracing_subscriber::EnvFilter::new(format!("{level},sqlx=error,librdkafka=warn"))
-        });
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    if arguments.log == "json" {
-        builder.json().init();
-    } else {
-        builder.init();
     }
 }
 
@@ -223,7 +212,7 @@ async fn dispatch(arguments: &Arguments) -> anyhow::Result<bool> {
         Command::Evidence { command } if command.stands_alone() => {
             evidence::run_alone(command, output)
         }
-        Command::Run => run::run(open(config).await?).await.map(|()| true),
+        Command::Run => run::run(open(config).await?, config).await.map(|()| true),
         other => on_company(other, config, output).await,
     }
 }

@@ -1,163 +1,216 @@
 //! The HTTP server: events in, health and metrics out.
 //!
-//! `POST /v1/events` takes CloudEvents in structured mode, one (`application/cloudevents+json`) or
+//! `POST /v1/events` takes `CloudEvents` in structured mode, one (`application/cloudevents+json`) or
 //! many (`application/cloudevents-batch+json`), from whoever shows the token. The answer comes after
 //! the commit and says what became of each; a body that is no JSON is answered and not stored. An
 //! element that is no event is kept in quarantine.
+//!
+//! Strangers cost little: the token is looked at before a byte of a body, then the media type, then the
+//! length; what is read is bounded per body and in sum (`body.rs`), connections are bounded in number and
+//! in time (`listener.rs`). `/healthz` and `/readyz` are open; `/metrics` wants a token, or has a listener
+//! of its own.
 
-use anyhow::Context as _;
+mod access;
+mod body;
+mod listener;
+mod live;
+
+pub(crate) use access::Access;
+pub(crate) use body::Bounds;
+pub(crate) use listener::{Listener, certificates};
+pub(crate) use live::{Live, Server};
+
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use connectors::secret::Secret;
 use connectors::source::{EventBatch, RawEvent};
 use ledger::Class;
-use metrics_exporter_prometheus::PrometheusHandle;
+use office::class;
 use office::pipeline::{self, SourceName};
-use office::{Call, class};
 use serde_json::json;
 use serde_json::value::RawValue;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use store::writer::Writer;
-use tokio::sync::Mutex;
-
-/// The largest body: 8 MiB.
-const MAX_BODY: usize = 8 << 20;
 
 /// The most events in one body.
 const MAX_EVENTS: usize = 5_000;
 
+/// How long the books may take to say that they are there.
+const ANSWER: std::time::Duration = std::time::Duration::from_secs(5);
+
 const SOURCE: &str = "http";
 const PARTITION: &str = "v1/events";
 
-/// What the handlers share.
-#[derive(Clone, Debug)]
-pub(crate) struct Server {
-    pub(crate) call: Call,
-    pub(crate) token: Option<Secret>,
-    pub(crate) metrics: PrometheusHandle,
-    /// False once the daemon stops: load balancers look elsewhere.
-    pub(crate) ready: Arc<AtomicBool>,
-    /// One body at a time moves the checkpoint of this source.
-    pub(crate) writer: Arc<Mutex<Writer>>,
-}
-
-/// The routes.
+/// The routes that senders of events see.
 pub(crate) fn router(server: Server) -> Router {
-    Router::new()
+    let apart = server.live().access.metrics_apart;
+    let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/v1/events", post(events));
+    if apart {
+        router.with_state(server)
+    } else {
+        router.route("/metrics", get(metrics)).with_state(server)
+    }
+}
+
+/// The routes of the metrics' own listener.
+pub(crate) fn metrics_router(server: Server) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(metrics))
-        .route("/v1/events", post(events))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(server)
 }
 
-async fn ready(State(server): State<Server>) -> Response {
-    if !server.ready.load(Ordering::Relaxed) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
-    }
-    match server.call.store.ping().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
+/// Whether this instance takes events, and what is wrong elsewhere. 503 says that load balancers should look
+/// for another; one who watches and wants to hear of every trouble asks `/readyz?strict`.
+async fn ready(State(server): State<Server>, request: Request) -> Response {
+    let strict = request.uri().query() == Some("strict");
+    let problems = server.health.problems();
+    let (ready, state) = if server.health.is_stopping() {
+        (false, "stopping")
+    } else if !books_answer(&server).await {
+        (false, "the books do not answer")
+    } else if problems.is_empty() {
+        (true, "ready")
+    } else {
+        (!strict, "degraded")
+    };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        Json(json!({ "state": state, "problems": problems })),
+    )
+        .into_response()
+}
+
+async fn books_answer(server: &Server) -> bool {
+    let call = server.live().call.clone();
+    match tokio::time::timeout(ANSWER, call.store.ping()).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
             tracing::warn!(%error, "the books do not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the books do not answer\n").into_response()
+            false
+        }
+        Err(_elapsed) => {
+            tracing::warn!("the books do not answer in time");
+            false
         }
     }
 }
 
-async fn metrics(State(server): State<Server>) -> String {
-    server.metrics.render()
+async fn metrics(State(server): State<Server>, headers: HeaderMap) -> Response {
+    match server.live().access.metrics(&headers) {
+        Ok(()) => server.metrics.render().into_response(),
+        Err(refused) => refused.into_response(),
+    }
 }
 
-async fn events(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Err(refused) = authorised(&server, &headers) {
-        return refused;
+/// Why a request is not done, for whoever sent it.
+#[derive(Debug)]
+pub(crate) struct Refused(StatusCode, String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = (self.0, Json(json!({ "error": self.1 }))).into_response();
+        let headers = response.headers_mut();
+        if self.0 == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                header::HeaderValue::from_static("Bearer"),
+            );
+        }
+        if self.0 == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        response
     }
-    let payloads = match payloads(&headers, &body) {
-        Ok(payloads) => payloads,
-        Err((status, what)) => return (status, Json(json!({ "error": what }))).into_response(),
-    };
-    match take(&server, payloads).await {
+}
+
+async fn events(State(server): State<Server>, request: Request) -> Response {
+    match received(&server, request).await {
         Ok(summary) => (StatusCode::OK, Json(summary)).into_response(),
-        Err(error) => {
-            tracing::error!(error = %format!("{error:#}"), "events could not be stored");
-            let what = json!({ "error": "the events could not be stored; send them again" });
-            (StatusCode::SERVICE_UNAVAILABLE, Json(what)).into_response()
-        }
+        Err(refused) => refused.into_response(),
     }
 }
 
-fn authorised(server: &Server, headers: &HeaderMap) -> Result<(), Response> {
-    let refused = |status, what: &str| (status, Json(json!({ "error": what }))).into_response();
-    let Some(token) = &server.token else {
-        return Err(refused(
-            StatusCode::FORBIDDEN,
-            "no token is configured under `http`, so no events are taken",
-        ));
-    };
-    let shown = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
-    if shown.is_some_and(|shown| token.matches(shown)) {
-        return Ok(());
-    }
-    Err(refused(
-        StatusCode::UNAUTHORIZED,
-        "the bearer token is missing or wrong",
-    ))
+async fn received(
+    server: &Server,
+    request: Request,
+) -> Result<store::intake::IntakeSummary, Refused> {
+    let (head, body) = request.into_parts();
+    server.live().access.events(&head.headers)?;
+    let form = Form::of(&head.headers)?;
+    // Room for the body is held until the answer: what waits for the books is memory too.
+    let _underway = server.health.begin("a request".to_owned());
+    let held = server.bounds.read(body).await?;
+    let payloads = form.payloads(&held.bytes)?;
+    take(server, payloads).await.map_err(|error| {
+        tracing::error!(error = %format!("{error:#}"), "events could not be stored");
+        let what = "the events could not be stored; send them again".to_owned();
+        Refused(StatusCode::SERVICE_UNAVAILABLE, what)
+    })
 }
 
-type Refused = (StatusCode, String);
+/// What a body is said to hold.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    One,
+    Many,
+}
 
-/// The events of a body, each as its own bytes.
-fn payloads(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let kind = kind
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    let bad = |error: serde_json::Error| {
-        (
-            StatusCode::BAD_REQUEST,
-            format!("the body is no JSON: {error}"),
-        )
-    };
-    match kind.as_str() {
-        "application/cloudevents+json" => {
-            let event: &RawValue = serde_json::from_slice(body).map_err(bad)?;
-            Ok(vec![event.get().as_bytes().to_vec()])
+impl Form {
+    fn of(headers: &HeaderMap) -> Result<Self, Refused> {
+        let text = |name| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_ascii_lowercase()
+        };
+        let refused = |what| Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, what);
+        let encoding = text(header::CONTENT_ENCODING);
+        if !matches!(encoding.trim(), "" | "identity") {
+            return Err(refused(format!(
+                "a body encoded as `{encoding}` is not taken; send it as it is"
+            )));
         }
-        "application/cloudevents-batch+json" => {
-            let events: Vec<&RawValue> = serde_json::from_slice(body).map_err(bad)?;
-            if events.len() > MAX_EVENTS {
-                let what = format!(
-                    "{} events are more than the {MAX_EVENTS} that one body may have",
-                    events.len()
-                );
-                return Err((StatusCode::PAYLOAD_TOO_LARGE, what));
-            }
-            Ok(events
-                .into_iter()
-                .map(|event| event.get().as_bytes().to_vec())
-                .collect())
-        }
-        other => Err((
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!(
+        let kind = text(header::CONTENT_TYPE);
+        match kind.split(';').next().unwrap_or_default().trim() {
+            "application/cloudevents+json" => Ok(Self::One),
+            "application/cloudevents-batch+json" => Ok(Self::Many),
+            other => Err(refused(format!(
                 "`{other}` is not taken; send application/cloudevents+json or application/cloudevents-batch+json"
-            ),
-        )),
+            ))),
+        }
+    }
+
+    /// The events of a body, each as its own part of the bytes.
+    fn payloads(self, body: &Bytes) -> Result<Vec<Bytes>, Refused> {
+        let bad = |error: serde_json::Error| {
+            Refused(
+                StatusCode::BAD_REQUEST,
+                format!("the body is no JSON: {error}"),
+            )
+        };
+        let part = |event: &RawValue| body.slice_ref(event.get().as_bytes());
+        match self {
+            Self::One => Ok(vec![part(serde_json::from_slice(body).map_err(bad)?)]),
+            Self::Many => {
+                let events: Vec<&RawValue> = serde_json::from_slice(body).map_err(bad)?;
+                if events.len() > MAX_EVENTS {
+                    let what = format!(
+                        "{} events are more than the {MAX_EVENTS} that one body may have",
+                        events.len()
+                    );
+                    return Err(Refused(StatusCode::PAYLOAD_TOO_LARGE, what));
+                }
+                Ok(events.into_iter().map(part).collect())
+            }
+        }
     }
 }
 
@@ -166,10 +219,12 @@ const TURNS: usize = 10;
 
 async fn take(
     server: &Server,
-    payloads: Vec<Vec<u8>>,
+    payloads: Vec<Bytes>,
 ) -> anyhow::Result<store::intake::IntakeSummary> {
     let writer = server.writer.lock().await;
-    let call = &server.call;
+    // Read under the writer: after a reload nothing is posted by the mapping that was in force before.
+    let live = server.live();
+    let call = &live.call;
     let name = SourceName {
         name: SOURCE.to_owned(),
         kind: "http",
@@ -194,23 +249,4 @@ async fn take(
             other => return other,
         }
     }
-}
-
-/// Serves until `stop` says so.
-pub(crate) async fn serve(
-    server: Server,
-    listen: std::net::SocketAddr,
-    mut stop: tokio::sync::watch::Receiver<bool>,
-) -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("http: `{listen}` cannot be listened on"))?;
-    tracing::info!(address = %listener.local_addr()?, "listening");
-    axum::serve(listener, router(server))
-        .with_graceful_shutdown(async move {
-            // An error means that the daemon is gone, which is a stop too.
-            let _gone = stop.wait_for(|stop| *stop).await;
-        })
-        .await?;
-    Ok(())
 }

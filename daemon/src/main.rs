@@ -7,7 +7,9 @@
 mod cli;
 mod clock;
 mod demo;
+mod health;
 mod http;
+mod log;
 mod output;
 mod run;
 mod starter;
@@ -24,6 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const LAST_WORK: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
+    private();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return output::failure(&error.into()),
@@ -32,4 +35,15 @@ fn main() -> ExitCode {
     // A folder on a server that does not answer holds a thread; the end does not wait for it.
     runtime.shutdown_timeout(LAST_WORK);
     code
+}
+
+/// What is written here is a company's money: whatever is made from now on, books and what lies beside them,
+/// exports, reports, evidence, is its owner's to write, its group's to read, and nobody else's. A tighter
+/// mask of whoever starts it stays.
+fn private() {
+    use rustix::fs::Mode;
+    use rustix::process::umask;
+    let others = Mode::WGRP | Mode::RWXO;
+    let given = umask(others);
+    umask(given | others);
 }

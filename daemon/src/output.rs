@@ -1,8 +1,13 @@
 //! What people and machines see: results on standard output, everything else on standard error.
+//!
+//! Texts come from strangers: a customer's name may hold what moves a cursor, colours a line green or
+//! turns it around. What people see passes [`visible`], which shows such characters instead of obeying
+//! them. JSON is for machines and says all by its own escapes.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use office::{Progress, Unwatched};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,7 +26,7 @@ impl Output {
             serde_json::to_writer_pretty(&mut out, value)?;
             writeln!(out)?;
         } else {
-            writeln!(out, "{}", text.trim_end())?;
+            writeln!(out, "{}", visible(text.trim_end()))?;
         }
         Ok(())
     }
@@ -33,10 +38,45 @@ impl Output {
     }
 }
 
+/// Text for people: every character that would act on a terminal, or on the order of its neighbours, is
+/// written out as `\u{1b}`. Only line breaks stay what they are.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    written_out(text, |c| c != '\n' && acts(c))
+}
+
+/// The same for what has to stay in its line: a cell of a table, a value in a log.
+pub(crate) fn visible_line(text: &str) -> Cow<'_, str> {
+    written_out(text, acts)
+}
+
+fn written_out(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' if hidden(c) => shown.extend(c.escape_default()),
+            c if hidden(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a character does something instead of being seen: controls (C0, DEL, C1), marks and overrides of
+/// direction, breaks of lines, and those without a width that make two names look alike.
+const fn acts(c: char) -> bool {
+    matches!(c,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
+        | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// A line for people who wait.
 pub(crate) fn note(text: &str) {
     // Standard error may be closed; that is no reason to fail.
-    let _ignored = writeln!(std::io::stderr().lock(), "{text}");
+    let _ignored = writeln!(std::io::stderr().lock(), "{}", visible(text));
 }
 
 /// An error with all its causes, and the exit code for it.
@@ -66,7 +106,7 @@ impl Progress for Bar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.0.set_style(style);
         }
-        self.0.set_message(what.to_owned());
+        self.0.set_message(visible_line(what).into_owned());
     }
 
     fn advance(&self, by: u64) {
@@ -102,7 +142,8 @@ impl TextTable {
     }
 
     pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        let shown = cells.iter().map(|cell| visible_line(cell).into_owned());
+        self.rows.push(shown.collect());
     }
 }
 
@@ -154,4 +195,43 @@ fn is_number(text: &str) -> bool {
         || text
             .chars()
             .all(|c| c.is_ascii_digit() || matches!(c, ',' | '.' | '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_on_a_terminal_is_shown_and_letters_stay() {
+        let table = [
+            ("\u{1b}[2J\u{1b}[32mTIES", "\\u{1b}[2J\\u{1b}[32mTIES"),
+            ("\u{9b}31m\u{85}", "\\u{9b}31m\\u{85}"),
+            ("a\rb\tc\u{8}\u{7f}", "a\\rb\\tc\\u{8}\\u{7f}"),
+            (
+                "invoice \u{202e}00.001\u{202c}",
+                "invoice \\u{202e}00.001\\u{202c}",
+            ),
+            (
+                "\u{2066}x\u{2069}\u{200b}\u{200f}\u{61c}\u{feff}",
+                "\\u{2066}x\\u{2069}\\u{200b}\\u{200f}\\u{61c}\\u{feff}",
+            ),
+            (
+                "Müller & Søn, 東京, עברית, €1.00",
+                "Müller & Søn, 東京, עברית, €1.00",
+            ),
+        ];
+        for (text, shown) in table {
+            assert_eq!(visible(text), shown);
+            assert_eq!(visible_line(text), shown);
+        }
+        assert_eq!(visible("two\nlines"), "two\nlines");
+        assert_eq!(visible_line("two\nlines"), "two\\nlines");
+    }
+
+    #[test]
+    fn a_cell_stays_in_its_row() {
+        let mut table = TextTable::new(&["name", "amount"]);
+        table.row(vec!["x\n  forged  1.00".to_owned(), "2.00".to_owned()]);
+        assert_eq!(table.to_string().lines().count(), 3);
+    }
 }

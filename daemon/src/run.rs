@@ -1,205 +1,187 @@
 //! `tieout run`: sources, schedule and HTTP, until it is told to stop.
 //!
-//! Every topic has a task that takes batch after batch; the schedule starts jobs, one run of a job
-//! at a time. On SIGTERM or SIGINT nothing new begins, what runs is finished, and the books are
-//! closed.
+//! Every stream has a task that takes batch after batch; the schedule starts jobs, different ones beside
+//! each other and one run of a job at a time. What fails, fails alone: a source that must not go on stops by
+//! itself, a job that breaks off is a failed run, and `/readyz` names both. On SIGTERM or SIGINT nothing new
+//! begins, what runs is finished, and the books are closed, all within `stop_seconds`. SIGHUP reads
+//! configuration and mapping again (`run/reload.rs`).
 
-use crate::http::{self, Server};
-use anyhow::Context as _;
-use connectors::secret::SecretRef;
-use connectors::source::EventSource;
-use connectors::source::kafka::{KafkaSource, Patience};
-use connectors::source::redis::RedisSource;
-use office::config::SourceConfig;
+mod reload;
+mod schedule;
+mod signals;
+mod sources;
+
+use crate::health::Health;
+use crate::http::{self, Access, Listener, Live, Server};
+use anyhow::{Context as _, bail};
+use metrics_exporter_prometheus::PrometheusHandle;
 use office::deeds::activate;
-use office::jobs;
-use office::pipeline::{self, SourceName, Until};
-use office::{Call, class, metric};
+use office::{Call, jobs, metric};
+use signals::Told;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::intake::IntakeSummary;
-use store::writer::Writer;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_cron_scheduler::{Job, JobScheduler};
+use tokio_cron_scheduler::JobScheduler;
 
-/// How long a source that failed rests before it is tried again.
-const REST: Duration = Duration::from_secs(5);
-
-pub(crate) async fn run(call: Call) -> anyhow::Result<()> {
+/// Runs the company of a configuration file.
+pub(crate) async fn run(call: Call, path: &Path) -> anyhow::Result<()> {
+    let health = Health::new(Arc::clone(&call.clock));
+    let mut told = signals::listen(&health, call.config.stop_seconds)?;
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new()
         .install_recorder()
         .context("metrics cannot be recorded")?;
+    // There from the first question on, so that who watches it knows that it is there.
+    metric::problems(0);
     activate::activate(&call).await?;
     jobs::post::after_a_change(&call).await?;
     let (stop, stopped) = watch::channel(false);
-    let mut tasks = JoinSet::new();
-    let ready = Arc::new(AtomicBool::new(true));
-    if let Some(config) = &call.config.http {
-        let token = config.token.as_ref().map(SecretRef::read).transpose()?;
-        let writer = Arc::new(Mutex::new(Writer::new(&call.store)));
-        let server = Server {
-            call: call.clone(),
-            token,
-            metrics,
-            ready: Arc::clone(&ready),
-            writer,
-        };
-        tasks.spawn(http::serve(server, config.listen, stopped.clone()));
-    }
-    for (name, source) in &call.config.sources {
-        if matches!(source, SourceConfig::File(_)) {
-            continue;
-        }
-        let (call, name, source) = (call.clone(), name.clone(), source.clone());
-        tasks.spawn(consume(call, name, source, stopped.clone()));
-    }
-    let (running, exporting) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
-    let mut scheduler = schedule(&call, (&running, &exporting), &stopped).await?;
-    tracing::info!(company = %call.config.company, books = call.store.backend(), "running");
-    let outcome = tokio::select! {
-        signal = signal() => signal,
-        Some(ended) = tasks.join_next() => ended.map_err(anyhow::Error::from).and_then(|outcome| outcome),
+    let mut faces = JoinSet::new();
+    let server = open_http(&call, metrics, &health, &stopped, &mut faces).await?;
+    let daemon = Daemon {
+        path: path.to_owned(),
+        health,
+        server,
     };
+    let mut generation = Generation::start(call, &daemon).await?;
+    let outcome = daemon.work(&mut generation, &mut told, &mut faces).await;
     tracing::info!("stopping: what runs is finished first");
-    ready.store(false, Ordering::Relaxed);
+    daemon.health.stop();
     stop.send_replace(true);
-    scheduler
-        .shutdown()
-        .await
-        .context("the schedule cannot be stopped")?;
-    while let Some(ended) = tasks.join_next().await {
-        ended??;
-    }
-    // A job that still runs holds one of these; once both are free, nothing writes any more.
-    let _quiet = (running.lock().await, exporting.lock().await);
-    call.store.close().await?;
+    generation.end().await;
+    while faces.join_next().await.is_some() {}
+    daemon.health.quiet(|what| what.starts_with("job ")).await;
+    generation.call.store.close().await?;
     tracing::info!("stopped");
     outcome
 }
 
-async fn signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-    }
-    Ok(())
+/// What outlives a reload.
+struct Daemon {
+    path: PathBuf,
+    health: Arc<Health>,
+    server: Option<Server>,
 }
 
-/// Starts the schedule. A job that still runs, or another that does, lets this one wait its turn:
-/// SQLite has one writer, and jobs build on each other's results.
-async fn schedule(
-    call: &Call,
-    (running, exporting): (&Arc<Mutex<()>>, &Arc<Mutex<()>>),
-    stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<JobScheduler> {
-    let scheduler = JobScheduler::new()
-        .await
-        .context("the schedule cannot be started")?;
-    for (name, cron) in &call.config.schedule {
-        let (call, name) = (call.clone(), name.clone());
-        // An export waits for receivers, and what it takes is settled: nobody else waits for it.
-        let turns = if name == "export" { exporting } else { running };
-        let (running, stopped) = (Arc::clone(turns), stopped.clone());
-        let queued = Arc::new(AtomicBool::new(false));
-        let job = Job::new_async(cron.as_str(), move |_id, _scheduler| {
-            let (call, name) = (call.clone(), name.clone());
-            let (running, stopped, queued) =
-                (Arc::clone(&running), stopped.clone(), Arc::clone(&queued));
-            Box::pin(async move {
-                if queued.swap(true, Ordering::SeqCst) {
-                    tracing::debug!(job = %name, "still waiting or running; this turn is left out");
-                    return;
-                }
-                let turn = running.lock().await;
-                if !*stopped.borrow() {
-                    match jobs::run(&call, &name).await {
-                        Ok(summary) => tracing::info!(job = %name, %summary, "done"),
-                        Err(error) => {
-                            tracing::error!(job = %name, error = %format!("{error:#}"), "failed");
-                        }
+impl Daemon {
+    /// Works until it is told to stop, or nothing is left to do.
+    async fn work(
+        &self,
+        generation: &mut Generation,
+        told: &mut signals::Ear,
+        faces: &mut JoinSet<()>,
+    ) -> anyhow::Result<()> {
+        loop {
+            generation.has_work(faces)?;
+            tokio::select! {
+                said = told.recv() => match said {
+                    Some(Told::Reload) => reload::reload(self, generation).await?,
+                    Some(Told::Stop) | None => return Ok(()),
+                },
+                Some(ended) = generation.sources.join_next() => {
+                    if let Err(error) = ended {
+                        self.health.died("sources", &error.to_string());
                     }
                 }
-                drop(turn);
-                queued.store(false, Ordering::SeqCst);
-            })
-        });
-        let job =
-            job.with_context(|| format!("the schedule of a job, `{cron}`, cannot be read"))?;
-        scheduler
-            .add(job)
-            .await
-            .context("a job cannot be scheduled")?;
+                Some(ended) = faces.join_next() => {
+                    let why = ended.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
+                    tracing::error!(why, "http serves no longer");
+                    self.health.died("http", &why);
+                }
+            }
+        }
     }
-    scheduler
-        .start()
-        .await
-        .context("the schedule cannot be started")?;
-    Ok(scheduler)
 }
 
-/// How long a stream is waited for when it has nothing.
-const WAIT: Duration = Duration::from_millis(500);
-
-/// Joins a stream where the ledger's checkpoint stands.
-async fn open(call: &Call, source: &SourceConfig) -> anyhow::Result<Box<dyn EventSource>> {
-    let limit = call.config.batch();
-    let secret = |place: &Option<SecretRef>| place.as_ref().map(SecretRef::read).transpose();
-    Ok(match source {
-        SourceConfig::File(_) => anyhow::bail!("a folder is no stream; a job takes it"),
-        SourceConfig::Kafka(config) => {
-            let password = secret(&config.password)?;
-            let patience = Patience::default();
-            Box::new(KafkaSource::open(
-                config,
-                password.as_ref(),
-                limit,
-                patience,
-            )?)
-        }
-        SourceConfig::Redis(config) => {
-            let password = secret(&config.password)?;
-            Box::new(RedisSource::open(config, password.as_ref(), limit, WAIT).await?)
-        }
-    })
-}
-
-/// Takes batches of a stream until it is told to stop. What fails rests and begins again from the
-/// ledger's checkpoint, so that a failure never skips a message.
-async fn consume(
+/// What runs under one configuration and mapping.
+struct Generation {
     call: Call,
-    name: String,
-    config: SourceConfig,
-    mut stopped: watch::Receiver<bool>,
-) -> anyhow::Result<()> {
-    let from = SourceName {
-        name: name.clone(),
-        kind: config.kind(),
-    };
-    while !*stopped.borrow() {
-        let outcome = match open(&call, &config).await {
-            Ok(source) => {
-                let until = Until::Stopped(stopped.clone());
-                let mut total = IntakeSummary::default();
-                pipeline::run(&call, &from, source, until, &mut total).await
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = outcome {
-            let class = class(&error);
-            metric::failure(&name, class);
-            if !class.may_try_again() {
-                return Err(error.context(format!(
-                    "source `{name}` stops ({class}): going on would not be right"
-                )));
-            }
-            tracing::error!(source = %name, class = class.name(), error = %format!("{error:#}"), "rests, then begins again from the checkpoint");
-            // Woken early by a stop, or by the time: both lead to the condition above.
-            let _elapsed = tokio::time::timeout(REST, stopped.wait_for(|stop| *stop)).await;
+    stop: watch::Sender<bool>,
+    sources: JoinSet<()>,
+    scheduler: JobScheduler,
+}
+
+impl Generation {
+    async fn start(call: Call, daemon: &Daemon) -> anyhow::Result<Self> {
+        let (stop, stopped) = watch::channel(false);
+        let scheduler = schedule::start(&call, &daemon.health, &stopped).await?;
+        let sources = sources::start(&call, &daemon.health, &stopped);
+        tracing::info!(company = %call.config.company, books = call.store.backend(), "running");
+        Ok(Self {
+            call,
+            stop,
+            sources,
+            scheduler,
+        })
+    }
+
+    fn has_work(&self, faces: &JoinSet<()>) -> anyhow::Result<()> {
+        if !faces.is_empty() || !self.call.config.schedule.is_empty() || !self.sources.is_empty() {
+            return Ok(());
+        }
+        bail!(
+            "nothing is left to do: no HTTP, no schedule, and no stream that may go on; the log says what stopped"
+        )
+    }
+
+    /// Nothing new begins; sources finish their batch. One that does not is cut off, as a crash would.
+    async fn end(&mut self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.scheduler.shutdown().await {
+            tracing::error!(%error, "the schedule cannot be stopped");
+        }
+        let limit = Duration::from_secs(self.call.config.stop_seconds.into());
+        let ended = async { while self.sources.join_next().await.is_some() {} };
+        if tokio::time::timeout(limit, ended).await.is_err() {
+            tracing::error!(
+                "a source does not stop; it is cut off, and begins at its checkpoint again"
+            );
+            self.sources.abort_all();
         }
     }
-    Ok(())
+}
+
+/// Takes the addresses before anything else begins: one that is taken already ends the start.
+async fn open_http(
+    call: &Call,
+    metrics: PrometheusHandle,
+    health: &Arc<Health>,
+    stopped: &watch::Receiver<bool>,
+    faces: &mut JoinSet<()>,
+) -> anyhow::Result<Option<Server>> {
+    let Some(config) = &call.config.http else {
+        return Ok(None);
+    };
+    let bounds = http::Bounds::new(&config.limits);
+    let server = Server::new(live(call)?, bounds, metrics, Arc::clone(health));
+    let events = http::router(server.clone());
+    let events = Listener::bind(config.listen, events, server.clone(), config.limits).await?;
+    faces.spawn(events.serve(stopped.clone()));
+    if let Some(address) = config.metrics.as_ref().and_then(|metrics| metrics.listen) {
+        let router = http::metrics_router(server.clone());
+        let mut metrics = Listener::bind(address, router, server.clone(), config.limits).await?;
+        // Who collects them on this machine need not know the certificate's name.
+        metrics.plain = address.ip().to_canonical().is_loopback();
+        faces.spawn(metrics.serve(stopped.clone()));
+    }
+    Ok(Some(server))
+}
+
+/// Reads what HTTP needs of a configuration.
+fn live(call: &Call) -> anyhow::Result<Live> {
+    let config = call
+        .config
+        .http
+        .as_ref()
+        .context("http is not configured")?;
+    let tls = config.tls.as_ref();
+    let tls = tls
+        .map(|tls| http::certificates(tls, &call.base))
+        .transpose()?;
+    Ok(Live {
+        call: call.clone(),
+        access: Access::read(config, &call.base)?,
+        tls,
+    })
 }

@@ -56,7 +56,8 @@ fn company(name: &str) -> (std::path::PathBuf, String) {
 
 fn get(url: &str) -> Result<String, String> {
     block_on(async {
-        let response = reqwest::get(url).await.map_err(|error| error.to_string())?;
+        let asked = reqwest::Client::new().get(url).bearer_auth(TOKEN);
+        let response = asked.send().await.map_err(|error| error.to_string())?;
         let (status, text) = (response.status(), response.text().await.unwrap_or_default());
         if status.is_success() {
             Ok(text)

@@ -13,7 +13,7 @@ use super::envelope::Envelope;
 use super::{
     BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
 };
-use crate::secret::{Secret, SecretRef};
+use crate::secret::{self, Exposed, Secret, SecretRef};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, StreamExt};
@@ -26,6 +26,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -48,6 +49,41 @@ pub struct Config {
     /// `ssl.ca.location`, ….
     #[serde(default)]
     pub options: BTreeMap<String, String>,
+    /// Options that are secrets, by the same names: `ssl.key.password: { env: NAME }`.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretRef>,
+}
+
+impl Config {
+    /// Refuses a secret among what is written.
+    ///
+    /// # Errors
+    /// [`Exposed`], which shows the option's name and not its value.
+    pub fn check(&self) -> Result<(), Exposed> {
+        let named = "`password: { env: NAME }` for `sasl.password`, `secrets: { OPTION: { env: NAME } }` for others";
+        for (name, value) in &self.options {
+            let place = format!("the option `{name}`");
+            if secret::is_secret_name(name) {
+                let instead = named.to_owned();
+                return Err(Exposed { place, instead });
+            }
+            if value.contains("://") {
+                secret::refuse_in_url(value, &place, named)?;
+            }
+        }
+        secret::refuse_in_url(&self.brokers, "`brokers`", named)
+    }
+
+    /// The same, with files of secrets taken from a folder.
+    #[must_use]
+    pub fn below(&self, base: &Path) -> Self {
+        let mut own = self.clone();
+        own.password = own.password.map(|place| place.below(base));
+        for place in own.secrets.values_mut() {
+            *place = place.below(base);
+        }
+        own
+    }
 }
 
 /// Options that are this source's own: another value would break its promise.
@@ -328,6 +364,13 @@ fn client_config(config: &Config, password: Option<&Secret>) -> Result<ClientCon
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest");
+    for (name, place) in &config.secrets {
+        let secret = place.read().map_err(|error| SourceError::Broken {
+            name: config.topic.clone(),
+            what: error.to_string(),
+        })?;
+        client.set(name, secret.reveal());
+    }
     if let Some(password) = password {
         client.set("sasl.password", password.reveal());
     }

@@ -14,7 +14,7 @@ use super::{
     BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
     kafka,
 };
-use crate::secret::{Secret, SecretRef};
+use crate::secret::{self, Exposed, Secret, SecretRef};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::DateTime;
@@ -44,6 +44,16 @@ pub struct Config {
     pub field: String,
     /// Where the attributes of plain JSON stand; without it the field carries an event of `CloudEvents`.
     pub envelope: Option<Envelope>,
+}
+
+impl Config {
+    /// Refuses a URL that holds a password.
+    ///
+    /// # Errors
+    /// [`Exposed`], which does not show it.
+    pub fn check(&self) -> Result<(), Exposed> {
+        secret::refuse_in_url(&self.url, "`url`", "`password: { env: NAME }`")
+    }
 }
 
 fn event_field() -> String {

@@ -5,7 +5,7 @@
 //! finds the finished file, byte for byte, sends nothing.
 
 use super::{FileDrop, Placed, STALE, Shelf, TransportError, is_part, part_name};
-use crate::secret::{Secret, SecretRef};
+use crate::secret::{self, Exposed, Secret, SecretRef};
 use async_trait::async_trait;
 use serde::Deserialize;
 use ssh2::{CheckResult, KnownHostFileKind, OpenFlags, OpenType, RenameFlags, Session};
@@ -49,6 +49,18 @@ const fn default_timeout() -> u32 {
     30
 }
 
+impl Config {
+    /// Refuses a password beside the host or the user.
+    ///
+    /// # Errors
+    /// [`Exposed`], which does not show it.
+    pub fn check(&self) -> Result<(), Exposed> {
+        let instead = "`password: { env: NAME }`";
+        secret::refuse_in_url(&self.host, "`host`", instead)?;
+        secret::refuse_in_url(&format!("{}@", self.user), "`user`", instead)
+    }
+}
+
 /// The drop, with its secret read.
 #[derive(Clone, Debug)]
 pub struct Sftp {
@@ -61,10 +73,14 @@ impl Sftp {
     /// Reads the secret; a relative key file is taken from `base`.
     ///
     /// # Errors
-    /// [`TransportError::Secret`].
+    /// [`TransportError::Secret`] when there is none, or others can read it.
     pub fn new(config: Config, base: &Path) -> Result<Self, TransportError> {
-        let password = config.password.as_ref().map(SecretRef::read).transpose()?;
+        let password = config.password.as_ref();
+        let password = password.map(|place| place.below(base).read()).transpose()?;
         let key_file = config.key_file.as_ref().map(|path| base.join(path));
+        if let Some(path) = &key_file {
+            secret::refuse_open_file(path)?;
+        }
         Ok(Self {
             config,
             key_file,

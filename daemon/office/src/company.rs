@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::evidence::seal::Signer;
 use crate::mapper::Mapper;
 use anyhow::Context as _;
-use connectors::secret::{Secret, SecretRef};
+use connectors::secret::{Secret, redacted};
 use ledger::{Clock, Entity, IdGen};
 use mappings::{Context, Pack, Program};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,11 +64,8 @@ impl Company {
         let store = Store::open_with(&url, password.as_ref().map(Secret::reveal), stall)
             .await
             .with_context(|| read.unopened())?;
-        let mut tx = store.begin().await?;
-        tx.set_up(&read.entities, read.program.chart.accounts())
-            .await?;
-        tx.commit().await?;
         let company = read.company(store, clock, ids);
+        company.set_up().await?;
         if !company.store.was_whole() {
             company.record_loss(actor).await?;
         }
@@ -96,6 +93,30 @@ impl Company {
             opened => opened.with_context(|| read.unopened())?,
         };
         Ok(read.company(store, clock, ids))
+    }
+
+    /// Configuration and mapping as they lie there now, over the same books. Nothing of it is in force yet.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn read_again(&self, path: &Path) -> anyhow::Result<Self> {
+        let read = ReadIn::from(path)?;
+        Ok(read.company(
+            self.store.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.ids),
+        ))
+    }
+
+    /// Makes the entities and accounts known to the books.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    pub async fn set_up(&self) -> anyhow::Result<()> {
+        let entities = self.config.entities()?;
+        let mut tx = self.store.begin().await?;
+        tx.set_up(&entities, self.program.chart.accounts()).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Whoever goes on with books whose end may be missing leaves a trace of it.
@@ -129,11 +150,8 @@ impl Company {
                 "no key is configured to seal with; `tieout evidence key seal-key.pem` makes one, and `seal: {{ key: {{ file: seal-key.pem }} }}` in tieout.yaml names it"
             );
         };
-        let place = match &config.key {
-            SecretRef::File(path) => SecretRef::File(self.base.join(path)),
-            variable @ SecretRef::Env(_) => variable.clone(),
-        };
-        Signer::from_pem(place.read()?.reveal()).context("seal.key")
+        let key = config.key.below(&self.base).read()?;
+        Signer::from_pem(key.reveal()).context("seal.key")
     }
 
     /// A path of the configuration.
@@ -167,12 +185,14 @@ impl ReadIn {
     /// Where the books are, and the password to them.
     fn books(&self) -> anyhow::Result<(String, Option<Secret>)> {
         let password = self.config.store.password.as_ref();
-        let password = password.map(SecretRef::read).transpose()?;
+        let password = password.map(|place| place.below(&self.base).read());
+        let password = password.transpose()?;
         Ok((store_url(&self.config.store.url, &self.base), password))
     }
 
     fn unopened(&self) -> String {
-        format!("the books at `{}` cannot be opened", self.config.store.url)
+        let url = redacted(&self.config.store.url);
+        format!("the books at `{url}` cannot be opened")
     }
 
     fn company(self, store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdGen>) -> Company {

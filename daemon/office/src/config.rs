@@ -1,9 +1,11 @@
 //! `tieout.yaml`. The structs are its documentation: unknown keys are refused, relative paths are
 //! taken from the file's folder, and no secret stands in it (`{ env: NAME }` or `{ file: PATH }`).
 
+pub mod http;
+
 use anyhow::{Context as _, bail};
 use chrono::Weekday;
-use connectors::secret::SecretRef;
+use connectors::secret::{self, Exposed, SecretRef};
 use connectors::source::encoding::Declared;
 use connectors::source::envelope::Envelope;
 use connectors::source::file::{Layout, Unpacked};
@@ -14,7 +16,6 @@ use formats::settlement::SettlementKind;
 use ledger::{Calendar, Currency, Entity, Money};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// The whole file.
@@ -46,7 +47,10 @@ pub struct Config {
     #[serde(default)]
     pub schedule: BTreeMap<String, String>,
     /// The HTTP server.
-    pub http: Option<HttpConfig>,
+    pub http: Option<http::HttpConfig>,
+    /// How long the daemon, told to stop, waits for what runs.
+    #[serde(default = "default_stop")]
+    pub stop_seconds: u32,
     /// What a period's close signs with.
     pub seal: Option<SealConfig>,
     /// Which decisions take a second person; none when not named.
@@ -58,7 +62,7 @@ pub struct Config {
 }
 
 /// `{ url: sqlite:tieout.db }` or `{ url: postgres://user@host/db, password: { env: NAME } }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {
     /// `sqlite:FILE` or `postgres://user@host/db`.
@@ -257,6 +261,10 @@ fn default_intake() -> usize {
     BatchLimit::default().events
 }
 
+const fn default_stop() -> u32 {
+    30
+}
+
 fn no_options() -> serde_json::Value {
     serde_json::Value::Object(serde_json::Map::new())
 }
@@ -269,16 +277,6 @@ const fn default_batch() -> i64 {
 
 const fn default_deadline() -> u64 {
     300
-}
-
-/// The HTTP server.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HttpConfig {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// What senders of events must show as their bearer token; without one, no events are taken.
-    pub token: Option<SecretRef>,
 }
 
 /// The jobs that a schedule can name.
@@ -294,7 +292,7 @@ impl Config {
             )
         })?;
         let config: Self = serde_saphyr::from_str(&text)
-            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+            .map_err(|error| anyhow::anyhow!("{}: {}", path.display(), told(&error)))?;
         config.check().with_context(|| path.display().to_string())?;
         Ok(config)
     }
@@ -307,6 +305,12 @@ impl Config {
                     JOBS.join(", ")
                 );
             }
+        }
+        if let Some(http) = &self.http {
+            http.check().context("http")?;
+        }
+        if !(1..=3_600).contains(&self.stop_seconds) {
+            bail!("stop_seconds takes 1 to 3600");
         }
         if !(1..=100_000).contains(&self.intake_events) {
             bail!("intake_events takes 1 to 100000");
@@ -334,16 +338,7 @@ impl Config {
                 bail!("target `{name}`: deadline_seconds must be at least 1");
             }
         }
-        if self.store.url.contains('@')
-            && self
-                .store
-                .url
-                .split('@')
-                .next()
-                .is_some_and(|user| user.matches(':').count() > 1)
-        {
-            bail!("store: the URL holds a password; name it under `password: {{ env: NAME }}`");
-        }
+        self.refuse_secrets()?;
         self.policy()?;
         self.entities().map(|_| ())
     }
@@ -354,6 +349,26 @@ impl Config {
     /// When the policy could never be fulfilled.
     pub fn policy(&self) -> anyhow::Result<Policy> {
         self.desk.policy()
+    }
+
+    /// No secret stands in the file, at whichever door; what is said of one does not repeat it.
+    fn refuse_secrets(&self) -> anyhow::Result<()> {
+        let instead = "`password: { env: NAME }`";
+        secret::refuse_in_url(&self.store.url, "`url`", instead).context("store")?;
+        for (name, source) in &self.sources {
+            match source {
+                SourceConfig::File(_) => Ok(()),
+                SourceConfig::Kafka(config) => config.check(),
+                SourceConfig::Redis(config) => config.check(),
+            }
+            .with_context(|| format!("source `{name}`"))?;
+        }
+        for (name, target) in &self.targets {
+            let at = || format!("target `{name}`");
+            target.drop.check().with_context(at)?;
+            refuse_secret_options(&target.options, "options").with_context(at)?;
+        }
+        Ok(())
     }
 
     /// The most that a source brings at once.
@@ -383,6 +398,35 @@ impl Config {
             });
         }
         Ok(entities)
+    }
+}
+
+/// What is wrong and where, without the lines around it: a secret may stand there that should not.
+fn told(error: &serde_saphyr::Error) -> String {
+    error.without_snippet().to_string()
+}
+
+/// Options of a kind are texts that anybody may read; a secret has a place of its own.
+fn refuse_secret_options(options: &serde_json::Value, at: &str) -> Result<(), Exposed> {
+    match options {
+        serde_json::Value::Object(members) => members.iter().try_for_each(|(name, value)| {
+            let place = format!("{at}.{name}");
+            let written = value.is_string() || value.is_number();
+            if written && secret::is_secret_name(name) {
+                let instead = "`{ env: NAME }` or `{ file: PATH }`".to_owned();
+                return Err(Exposed { place, instead });
+            }
+            refuse_secret_options(value, &place)
+        }),
+        serde_json::Value::Array(items) => items
+            .iter()
+            .try_for_each(|item| refuse_secret_options(item, at)),
+        serde_json::Value::String(text) if text.contains("://") => secret::refuse_in_url(
+            text,
+            &format!("`{at}`"),
+            "`{ env: NAME }` or `{ file: PATH }`",
+        ),
+        _ => Ok(()),
     }
 }
 

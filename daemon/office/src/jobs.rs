@@ -2,6 +2,7 @@
 //! run twice.
 
 pub mod export;
+mod fault;
 pub mod intake;
 pub mod items;
 pub mod post;
@@ -11,18 +12,20 @@ pub mod settle;
 
 use crate::call::Call;
 use crate::metric;
+use crate::panics;
 use serde_json::Value;
 
-/// Runs a job by its name, records the run, and says what it did.
+/// Runs a job by its name, records the run, and says what it did. One that breaks off is a failed run.
 pub async fn run(call: &Call, job: &str) -> anyhow::Result<Value> {
     let started = call.stamp();
-    let outcome = dispatch(call, job).await;
+    let outcome = panics::caught(dispatch(call, job)).await;
     metric::run(job, outcome.is_ok());
     call.record(job, &started, &outcome).await?;
     outcome
 }
 
 async fn dispatch(call: &Call, job: &str) -> anyhow::Result<Value> {
+    fault::point(job).await;
     Ok(match job {
         "ingest" => serde_json::to_value(intake::ingest_folders(call).await?)?,
         "post" => serde_json::to_value(post::run(call).await?)?,

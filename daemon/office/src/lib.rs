@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod jobs;
 mod mapper;
 pub mod metric;
+pub mod panics;
 pub mod pipeline;
 mod progress;
 pub mod questions;

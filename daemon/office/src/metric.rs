@@ -66,3 +66,29 @@ pub fn run(job: &str, succeeded: bool) {
     metrics::counter!("tieout_job_runs_total", "job" => job.to_owned(), "result" => result)
         .increment(1);
 }
+
+/// Counts a reload.
+pub fn reload(done: bool) {
+    let result = if done { "done" } else { "refused" };
+    metrics::counter!("tieout_reloads_total", "result" => result).increment(1);
+}
+
+/// Whether a source takes events.
+pub fn source_up(source: &str, is: bool) {
+    metrics::gauge!("tieout_source_up", "source" => source.to_owned()).set(u32::from(is));
+}
+
+/// How many things are not as they should be.
+pub fn problems(count: u32) {
+    metrics::gauge!("tieout_problems").set(count);
+}
+
+/// Counts what HTTP refused for want of room.
+pub fn http_refused(reason: &'static str) {
+    metrics::counter!("tieout_http_refused_total", "reason" => reason).increment(1);
+}
+
+/// Counts what broke off.
+pub fn panic() {
+    metrics::counter!("tieout_panics_total").increment(1);
+}

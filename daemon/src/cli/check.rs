@@ -5,10 +5,7 @@ use office::questions::check;
 use std::path::Path;
 
 pub(crate) fn run(path: &Path, output: Output) -> anyhow::Result<bool> {
-    let found = check::check(path, |cron| {
-        let job = tokio_cron_scheduler::Job::new(cron, |_, _| {});
-        job.map(drop).map_err(|error| error.to_string())
-    })?;
+    let found = check::check(path, cron)?;
     let mut text = format!(
         "{}: {} rules, {} tables, {} accounts, {} entities, {} targets\nmapping version {}",
         found.company,
@@ -24,4 +21,10 @@ pub(crate) fn run(path: &Path, output: Output) -> anyhow::Result<bool> {
     }
     output.result(&found, &text)?;
     Ok(found.problems.is_empty())
+}
+
+/// Whether a text is a schedule.
+pub(crate) fn cron(text: &str) -> Result<(), String> {
+    let job = tokio_cron_scheduler::Job::new(text, |_, _| {});
+    job.map(drop).map_err(|error| error.to_string())
 }
