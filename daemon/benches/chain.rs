@@ -246,7 +246,7 @@ impl Chain {
     /// Runs a process to its end, after the disk is flushed; one that fails is told.
     fn measured(&self, stage: &str, command: &mut Command) -> Option<Cost> {
         assert!(Command::new("sync").status().unwrap().success());
-        let log = self.dir.join("stage.log");
+        let log = self.dir.with_extension("log");
         command
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap());
