@@ -576,30 +576,30 @@ fn sales(numbers: std::ops::RangeInclusive<i64>) -> Vec<Input> {
 
 /// What must hold whoever went ahead of whom.
 async fn is_whole(store: &Store, events: i64) {
-    let control = now(&store).await.intake_control().await.unwrap();
+    let control = now(store).await.intake_control().await.unwrap();
     assert_eq!(control[0].difference(), 0);
     assert_eq!(
-        now(&store).await.stray_events().await.unwrap(),
+        now(store).await.stray_events().await.unwrap(),
         (vec![], vec![])
     );
     let ends: i64 = one(store, "SELECT MAX(id) FROM event").await;
     let outcomes: i64 = one(store, "SELECT COUNT(DISTINCT event_id) FROM outcome").await;
     let rows: i64 = one(store, "SELECT COUNT(*) FROM outcome").await;
     assert_eq!((ends, outcomes, rows), (events, events, events));
-    let (last, entries) = now(&store).await.journal_extent().await.unwrap();
-    for stored in now(&store).await.entries(0, last).await.unwrap() {
+    let (last, entries) = now(store).await.journal_extent().await.unwrap();
+    for stored in now(store).await.entries(0, last).await.unwrap() {
         assert_eq!(stored.entry.unwrap().hash(), stored.stored_hash);
     }
     let mut previous = Hash::ZERO;
     let mut linked = 0;
-    for link in now(&store).await.links().await.unwrap() {
+    for link in now(store).await.links().await.unwrap() {
         assert_eq!(link.link.previous, previous);
         assert_eq!(link.link.first_entry, linked + 1);
         (previous, linked) = (link.hash, linked + link.link.entries);
     }
     assert_eq!((last, linked), (entries, entries));
-    let sums = now(&store).await.line_sums().await.unwrap();
-    let kept = now(&store).await.balances().await.unwrap();
+    let sums = now(store).await.line_sums().await.unwrap();
+    let kept = now(store).await.balances().await.unwrap();
     let amounts = |row: &store::journal::BalanceRow| (row.account.clone(), row.debit, row.credit);
     assert_eq!(
         sums.iter().map(amounts).collect::<Vec<_>>(),
