@@ -320,5 +320,5 @@ fn files_in_other_encodings_are_read() {
     written(&inbox, "narrow.ndjson", narrow);
     let told = expect_json(0, &["-c", &config(&dir), "--json", "ingest"]);
     assert_eq!(counts(&told), [1, 1, 0, 0, 0, 0], "{told}");
-    expect(0, &["-c", &config(&dir), "trace", "€AME"]);
+    expect(0, &["-c", &config(&dir), "trace", "ch_€AME"]);
 }
