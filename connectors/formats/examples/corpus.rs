@@ -48,10 +48,8 @@ fn main() -> std::process::ExitCode {
                     .iter()
                     .map(|statement| statement.lines.len())
                     .sum();
-                let verdicts: Vec<String> = statements
-                    .iter()
-                    .map(formats::settlement::Statement::verdict)
-                    .collect();
+                let verdicts: Vec<String> =
+                    statements.iter().map(ledger::Statement::verdict).collect();
                 (
                     true,
                     format!(

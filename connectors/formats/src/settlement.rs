@@ -11,8 +11,7 @@ pub const KINDS: &[SettlementKind] = &[
 ];
 
 use crate::OptionsError;
-use chrono::NaiveDate;
-use ledger::{Currency, Money, MoneyError};
+use ledger::{MoneyError, Statement};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
@@ -24,104 +23,6 @@ pub fn known() -> String {
 
 /// The largest file that is read: 256 MiB.
 pub const MAX_FILE_BYTES: usize = 256 << 20;
-
-/// Whose statement it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
-    /// A payment processor.
-    Processor,
-    /// A bank.
-    Bank,
-}
-
-impl Origin {
-    /// The word in the store.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Processor => "processor",
-            Self::Bank => "bank",
-        }
-    }
-}
-
-/// A statement of one account in one currency.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
-    /// Whose.
-    pub origin: Origin,
-    /// The account.
-    pub account: String,
-    /// What the statement calls itself.
-    pub identity: String,
-    /// The currency.
-    pub currency: Currency,
-    /// The opening balance, where the format has one.
-    pub opening: Option<Money>,
-    /// The closing balance, where the format has one.
-    pub closing: Option<Money>,
-    /// The first day.
-    pub from: NaiveDate,
-    /// The last day.
-    pub to: NaiveDate,
-    /// The lines.
-    pub lines: Vec<SettlementLine>,
-    /// What in the statement contradicts itself, beside its balances.
-    pub contradictions: Vec<String>,
-}
-
-impl Statement {
-    /// The sum of the lines in minor units; at the end of 64 bits it stays there.
-    pub fn total(&self) -> i64 {
-        self.lines
-            .iter()
-            .fold(0, |sum: i64, line| sum.saturating_add(line.net.amount()))
-    }
-
-    /// Whether opening + lines = closing: `closes`, `no balances`, or what does not hold.
-    pub fn verdict(&self) -> String {
-        if let Some(first) = self.contradictions.first() {
-            return format!("does not close: {first}");
-        }
-        let (Some(opening), Some(closing)) = (self.opening, self.closing) else {
-            return "no balances".to_owned();
-        };
-        let expected = opening.amount().saturating_add(self.total());
-        if expected == closing.amount() {
-            return "closes".to_owned();
-        }
-        let expected = Money::minor(expected, self.currency);
-        format!("does not close: opening + lines = {expected}, closing is {closing}")
-    }
-}
-
-/// One movement. Amounts are signed as the account holder sees them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettlementLine {
-    /// Its identity within the account.
-    pub identity: String,
-    /// Its place in the file: the line, or the number of the element, from 1.
-    pub position: i64,
-    /// What it is: `charge`, `refund`, `dispute`, `fee`, `payout`, `credit`, `debit`, ….
-    pub kind: String,
-    /// What it refers to at the other side.
-    pub reference: String,
-    /// The payout that it belongs to.
-    pub payout: String,
-    /// Before fees.
-    pub gross: Money,
-    /// Fees.
-    pub fee: Money,
-    /// Gross less fees.
-    pub net: Money,
-    /// The day it was booked.
-    pub booked_on: NaiveDate,
-    /// The day its payout was made.
-    pub paid_on: Option<NaiveDate>,
-    /// Free text.
-    pub description: String,
-    /// The line as it stood in the file.
-    pub raw: String,
-}
 
 /// Why a file cannot be read, and where.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

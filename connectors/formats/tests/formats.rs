@@ -156,8 +156,9 @@ fn told(kind: &SettlementKind, bytes: &[u8]) -> String {
         ));
         for line in &statement.lines {
             text.push_str(&format!(
-                "  {} {} gross {} fee {} net {} reference `{}` at {} `{}` ({})\n",
+                "  {} {} ({}) gross {} fee {} net {} reference `{}` at {} `{}` ({})\n",
                 line.booked_on,
+                line.movement.name(),
                 line.kind,
                 line.gross,
                 line.fee,

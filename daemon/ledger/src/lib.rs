@@ -1,4 +1,4 @@
-//! The ledger's values: money, currencies, accounts, entities, periods, entries, hashes.
+//! The ledger's values: money, currencies, accounts, entities, periods, entries, cash, hashes.
 //!
 //! What this crate promises: a value that exists is right. Money has a currency and fits 64 bits,
 //! an account is of a known type, a period belongs to one calendar, an entry balances in every
@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod bounds;
+pub mod cash;
 pub mod chain;
 pub mod class;
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod posting;
 pub mod text;
 
 pub use account::{Account, AccountType, Chart, ChartError, Side};
+pub use cash::{ItemKind, ItemRef, Movement, Origin, SettlementLine, Statement};
 pub use class::Class;
 pub use clock::{Clock, FixedClock, IdGen, SequentialIds};
 pub use entity::{Calendar, CalendarError, Entity, FiscalPeriod};

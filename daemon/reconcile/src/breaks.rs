@@ -4,7 +4,7 @@ use crate::plan::{On, Plan};
 use crate::{Board, Findings, Input, Item, Match, Pair};
 use chrono::NaiveDate;
 use ledger::encode::Encoder;
-use ledger::{Currency, Money};
+use ledger::{Currency, ItemRef, Money};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether a break is about money.
@@ -48,8 +48,8 @@ pub struct Break {
     pub since: NaiveDate,
     /// Days from then to the day as of which this holds.
     pub age_days: i64,
-    /// The items by the store's names.
-    pub items: Vec<String>,
+    /// The items.
+    pub items: Vec<ItemRef>,
     /// A sentence for people.
     pub detail: String,
     /// It comes from a match, which no later run finds again: it stays until somebody resolves it.
@@ -182,7 +182,7 @@ impl<'i> Court<'_, 'i> {
             amount,
             since,
             age_days: self.as_of.map_or(0, |as_of| (as_of - since).num_days()),
-            items: all().map(|item| item.item.clone()).collect(),
+            items: all().map(|item| item.item).collect(),
             detail: finding.detail.clone(),
             lasting: finding.lasting,
         });
@@ -233,12 +233,7 @@ impl<'i> Court<'_, 'i> {
                 lasting: true,
             });
         }
-        let amounts = |items: &[&Item]| {
-            items
-                .iter()
-                .map(|item| (item.item.clone(), item.amount))
-                .collect()
-        };
+        let amounts = |items: &[&Item]| items.iter().map(|item| (item.item, item.amount)).collect();
         let currency = left
             .first()
             .or(right.first())

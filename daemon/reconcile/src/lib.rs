@@ -14,7 +14,7 @@ pub use breaks::{Break, BreakStatus, Totals};
 pub use plan::{On, Pass, Plan, Source};
 
 use chrono::NaiveDate;
-use ledger::Currency;
+use ledger::{Currency, ItemRef, Movement};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that waits for its counterpart. Ordered by currency, day, reference, identity.
@@ -32,8 +32,10 @@ pub struct Item {
     pub fee: i64,
     /// What it is called for good: the same in every run and every database.
     pub identity: String,
-    /// What the store calls it.
-    pub item: String,
+    /// What the books call it.
+    pub item: ItemRef,
+    /// What moved, where a settlement file says so.
+    pub movement: Option<Movement>,
     /// Free text in which the other side's reference may stand.
     pub text: String,
     /// Whose it is, for people: an entity or an account.
@@ -63,9 +65,9 @@ pub struct Match {
     /// Their currency.
     pub currency: Currency,
     /// The items at the left: item and amount.
-    pub left: Vec<(String, i64)>,
+    pub left: Vec<(ItemRef, i64)>,
     /// The items at the right.
-    pub right: Vec<(String, i64)>,
+    pub right: Vec<(ItemRef, i64)>,
     /// Why.
     pub explanation: String,
 }

@@ -9,7 +9,7 @@
 )]
 
 use chrono::NaiveDate;
-use ledger::Currency;
+use ledger::{Currency, ItemRef, Origin};
 use reconcile::{Findings, Input, Item, On, Pass, Plan, Source, reconcile};
 
 fn day(text: &str) -> NaiveDate {
@@ -18,6 +18,11 @@ fn day(text: &str) -> NaiveDate {
 
 /// `reference amount fee day text…`, one item per line.
 fn items(side: &str, table: &str) -> Vec<Item> {
+    let origin = if side == "left" {
+        Origin::Processor
+    } else {
+        Origin::Bank
+    };
     table
         .lines()
         .map(str::trim)
@@ -32,7 +37,8 @@ fn items(side: &str, table: &str) -> Vec<Item> {
                 amount: words[1].parse().unwrap(),
                 fee: words[2].parse().unwrap(),
                 identity: format!("{side}-{}-{index}", words[0]),
-                item: format!("{side}:{index}"),
+                item: ItemRef::line(origin, i64::try_from(index).unwrap()),
+                movement: None,
                 text: words[4..].join(" "),
                 account: "eu".into(),
                 consumed: false,

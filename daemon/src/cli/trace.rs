@@ -5,29 +5,41 @@
 //! payout, bank lines.
 
 use crate::output::Output;
-use crate::wording::amount;
-use anyhow::Context as _;
 use ledger::hash::hex;
-use ledger::text;
+use ledger::{ItemKind, ItemRef, Money, Origin, SettlementLine, text};
 use office::Call;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use store::Snapshot;
 use store::export::DeliveryKind;
-use store::settlement::LineRow;
+use store::settlement::StoredLine;
 
 /// What the trace has reached so far.
 #[derive(Default)]
 struct Reached {
     events: BTreeSet<i64>,
     entries: BTreeSet<i64>,
-    items: BTreeSet<String>,
-    payouts: BTreeSet<String>,
+    items: BTreeSet<ItemRef>,
+    payouts: BTreeSet<i64>,
     text: String,
     value: Vec<Value>,
 }
 
 impl Reached {
+    /// Takes an item, and what it is a part of.
+    fn enter(&mut self, item: ItemRef) {
+        match item.kind {
+            ItemKind::Entry => {
+                self.entries.insert(item.id);
+            }
+            ItemKind::Payout => {
+                self.payouts.insert(item.id);
+            }
+            ItemKind::Settlement | ItemKind::Bank => {}
+        }
+        self.items.insert(item);
+    }
+
     fn tell(&mut self, what: &str, text: &str, value: Value) {
         self.text.push_str(&format!("{what}\n"));
         for line in text.trim_end().lines() {
@@ -42,8 +54,8 @@ pub(crate) async fn run(call: &Call, id: &str, output: Output) -> anyhow::Result
     let books = &call.store.snapshot().await?;
     let mut reached = Reached::default();
     find(books, id, &mut reached).await?;
-    let lines = books.settlement_lines("processor").await?;
-    let bank = books.settlement_lines("bank").await?;
+    let lines = books.settlement_lines(Origin::Processor).await?;
+    let bank = books.settlement_lines(Origin::Bank).await?;
     follow(books, &lines, &mut reached).await?;
     let nothing = reached.events.is_empty()
         && reached.entries.is_empty()
@@ -86,26 +98,15 @@ async fn find(books: &Snapshot, id: &str, reached: &mut Reached) -> anyhow::Resu
     reached
         .entries
         .extend(books.entries_by_reference(id).await?);
-    for line in books.settlement_lines_named(id).await? {
-        if line.payout == id {
-            reached.payouts.insert(line.payout.clone());
-        } else {
-            reached.items.insert(format!(
-                "{}:{}",
-                if line.origin == "bank" {
-                    "bank"
-                } else {
-                    "settlement"
-                },
-                line.id
-            ));
-        }
+    for stored in books.settlement_lines_named(id).await? {
+        match stored.payout_id {
+            Some(payout) if stored.line.payout == id => reached.payouts.insert(payout),
+            _ => reached.items.insert(stored.item()),
+        };
     }
     for found in books.breaks().await? {
         if found.id == id {
-            reached
-                .items
-                .extend(found.items.split(' ').map(str::to_owned));
+            reached.items.extend(found.items);
         }
     }
     if let Some(batch) = books.batch_by_uuid(id).await? {
@@ -127,30 +128,15 @@ async fn find(books: &Snapshot, id: &str, reached: &mut Reached) -> anyhow::Resu
 }
 
 /// From entries to matched items, from settlement lines to payouts, from payouts to the bank.
-async fn follow(books: &Snapshot, lines: &[LineRow], reached: &mut Reached) -> anyhow::Result<()> {
+async fn follow(
+    books: &Snapshot,
+    lines: &[StoredLine],
+    reached: &mut Reached,
+) -> anyhow::Result<()> {
     for item in reached.items.clone() {
-        if let Some(entry) = item
-            .strip_prefix("entry:")
-            .and_then(|rest| rest.split('/').next())
-        {
-            reached
-                .entries
-                .insert(entry.parse().context("a stored item names no entry")?);
-        }
-        if let Some(payout) = item.strip_prefix("payout:") {
-            reached.payouts.insert(payout.to_owned());
-        }
-        for related in books.related_items(&item).await? {
-            if let Some(entry) = related
-                .item
-                .strip_prefix("entry:")
-                .and_then(|rest| rest.split('/').next())
-            {
-                reached
-                    .entries
-                    .insert(entry.parse().context("a stored item names no entry")?);
-            }
-            reached.items.insert(related.item);
+        reached.enter(item);
+        for related in books.related_items(item).await? {
+            reached.enter(related.item);
         }
     }
     for event in reached.events.clone() {
@@ -161,27 +147,23 @@ async fn follow(books: &Snapshot, lines: &[LineRow], reached: &mut Reached) -> a
             reached.events.insert(stored.event_id);
             let count = stored.entry.as_ref().map_or(0, |entry| entry.lines().len());
             for line_no in 1..=count {
-                for related in books
-                    .related_items(&format!("entry:{entry}/{line_no}"))
-                    .await?
-                {
+                let line_no = i64::try_from(line_no)?;
+                for related in books.related_items(ItemRef::entry(entry, line_no)).await? {
                     reached.items.insert(related.item);
                 }
             }
         }
     }
-    for line in lines {
-        if !line.payout.is_empty() && reached.items.contains(&format!("settlement:{}", line.id)) {
-            reached.payouts.insert(line.payout.clone());
+    for stored in lines {
+        if reached.items.contains(&stored.item()) {
+            reached.payouts.extend(stored.payout_id);
         }
     }
     for item in reached.items.clone() {
-        if let Some(payout) = item.strip_prefix("payout:") {
-            reached.payouts.insert(payout.to_owned());
-        }
+        reached.enter(item);
     }
     for payout in reached.payouts.clone() {
-        for related in books.related_items(&format!("payout:{payout}")).await? {
+        for related in books.related_items(ItemRef::payout(payout)).await? {
             reached.items.insert(related.item);
         }
     }
@@ -267,65 +249,62 @@ async fn tell_entry(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow:
     Ok(())
 }
 
-fn tell_lines(lines: &[LineRow], bank: &[LineRow], reached: &mut Reached) {
-    for line in lines {
-        if reached.items.contains(&format!("settlement:{}", line.id)) {
-            let details = format!(
-                "{} `{}` on {}: gross {}, fee {}, net {}\n{} line {}",
-                line.kind,
-                line.reference,
-                line.booked_on,
-                amount(line.gross, line.currency_id),
-                amount(line.fee, line.currency_id),
-                amount(line.net, line.currency_id),
-                line.file,
-                line.position
-            );
-            let value = json!({ "settlement_line": line.identity, "kind": line.kind, "reference": line.reference, "payout": line.payout, "file": line.file, "position": line.position });
-            reached.tell(
-                &format!("settlement line {}", line.identity),
-                &details,
-                value,
-            );
-        }
+fn tell_lines(lines: &[StoredLine], bank: &[StoredLine], reached: &mut Reached) {
+    let own = |stored: &&StoredLine| reached.items.contains(&stored.item());
+    let (own_lines, own_bank): (Vec<_>, Vec<_>) = (
+        lines.iter().filter(own).collect(),
+        bank.iter().filter(own).collect(),
+    );
+    for stored in own_lines {
+        let line = &stored.line;
+        let details = format!(
+            "{} `{}` on {}: gross {}, fee {}, net {}\n{} line {}",
+            line.kind,
+            line.reference,
+            line.booked_on,
+            line.gross,
+            line.fee,
+            line.net,
+            stored.file,
+            line.position
+        );
+        let value = json!({ "settlement_line": line.identity, "movement": line.movement.name(), "kind": line.kind, "reference": line.reference, "payout": line.payout, "file": stored.file, "position": line.position });
+        let what = format!("settlement line {}", line.identity);
+        reached.tell(&what, &details, value);
     }
     for payout in reached.payouts.clone() {
-        let own: Vec<&LineRow> = lines.iter().filter(|line| line.payout == payout).collect();
-        let Some(first) = own.first() else { continue };
-        let net: i64 = own.iter().map(|line| line.net).sum();
-        let paid = first.paid_on.map(|day| day.to_string()).unwrap_or_default();
+        tell_payout(payout, lines, reached);
+    }
+    for stored in own_bank {
+        let line = &stored.line;
         let details = format!(
-            "{} lines, net {}, paid on {paid}",
-            own.len(),
-            amount(net, first.currency_id)
+            "{} on {} at {}: {}\n{} entry {}",
+            line.net, line.booked_on, stored.account, line.description, stored.file, line.position
         );
-        let value = json!({ "payout": payout, "lines": own.len(), "paid_on": paid });
-        reached.tell(&format!("payout {payout}"), &details, value);
+        let value = json!({ "bank_line": line.identity, "account": stored.account, "file": stored.file, "position": line.position });
+        let what = format!("bank line {}", line.identity);
+        reached.tell(&what, &details, value);
     }
-    for line in bank {
-        if reached.items.contains(&format!("bank:{}", line.id)) {
-            let details = format!(
-                "{} on {} at {}: {}\n{} entry {}",
-                amount(line.net, line.currency_id),
-                line.booked_on,
-                line.account,
-                line.description,
-                line.file,
-                line.position
-            );
-            let value = json!({ "bank_line": line.identity, "account": line.account, "file": line.file, "position": line.position });
-            reached.tell(&format!("bank line {}", line.identity), &details, value);
-        }
-    }
+}
+
+fn tell_payout(payout: i64, lines: &[StoredLine], reached: &mut Reached) {
+    let own = lines
+        .iter()
+        .filter(|stored| stored.payout_id == Some(payout));
+    let own: Vec<&SettlementLine> = own.map(|stored| &stored.line).collect();
+    let Some(first) = own.first() else { return };
+    let net: i64 = own.iter().map(|line| line.net.amount()).sum();
+    let net = Money::minor(net, first.net.currency());
+    let paid = first.paid_on.map(|day| day.to_string()).unwrap_or_default();
+    let name = &first.payout;
+    let details = format!("{} lines, net {net}, paid on {paid}", own.len());
+    let value = json!({ "payout": name, "lines": own.len(), "paid_on": paid });
+    reached.tell(&format!("payout {name}"), &details, value);
 }
 
 async fn tell_breaks(books: &Snapshot, reached: &mut Reached) -> anyhow::Result<()> {
     for found in books.breaks().await? {
-        if found
-            .items
-            .split(' ')
-            .any(|item| reached.items.contains(item))
-        {
+        if found.items.iter().any(|item| reached.items.contains(item)) {
             let details = format!("{} ({}): {}", found.kind, found.status, found.detail);
             reached.tell(
                 &format!("break {}", found.id),

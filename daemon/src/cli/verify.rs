@@ -24,6 +24,9 @@ pub(crate) async fn run(call: &Call, output: Output) -> anyhow::Result<bool> {
     if found.failures.is_empty() {
         text.push_str("\nall hashes, links, balances and sums hold");
     }
+    for note in found.notes.iter().take(TOLD) {
+        text.push_str(&format!("\nnote: {note}"));
+    }
     text.push_str(&format!("\nverdict: {} ({})", found.verdict, found.because));
     let value = json!({
         "events": found.events,
@@ -32,6 +35,7 @@ pub(crate) async fn run(call: &Call, output: Output) -> anyhow::Result<bool> {
         "artifacts": found.artifacts,
         "settlement_files": found.files,
         "failures": found.failures,
+        "notes": found.notes,
         "verdict": found.verdict,
         "because": found.because,
     });

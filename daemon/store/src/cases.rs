@@ -9,6 +9,7 @@ use crate::intake::Stamp;
 use crate::reconciliation::BreakRow;
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
+use ledger::ItemRef;
 use sqlx::FromRow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -163,7 +164,41 @@ impl Tx {
             }
         }
         self.open_cases(&unseen, stamp).await?;
+        self.insert_finding_items(found).await?;
         self.insert_findings(found).await
+    }
+
+    /// The items of each finding, in place of those of findings that are gone.
+    async fn insert_finding_items(&mut self, found: &[BreakRow]) -> Result<(), StoreError> {
+        on_tx!(&mut *self, db => sqlx::query(sql!("cases/clear_finding_items"))
+            .execute(db).await?.rows_affected());
+        const ITEMS: Table<5> = Table {
+            name: "finding_item",
+            columns: [
+                ("finding_id", Text),
+                ("position", Int),
+                ("item_kind", Int),
+                ("item_id", Int),
+                ("item_sub", Int),
+            ],
+        };
+        let items: Vec<(&str, i64, ItemRef)> = found
+            .iter()
+            .flat_map(|row| {
+                let numbered = (1..).zip(&row.items);
+                numbered.map(|(position, item)| (row.id.as_str(), position, *item))
+            })
+            .collect();
+        let rows = items.iter().map(|(of, position, item)| {
+            [
+                Field::Text(of),
+                Field::Int(*position),
+                Field::Int(item.kind.number()),
+                Field::Int(item.id),
+                Field::Int(item.sub),
+            ]
+        });
+        self.insert(ITEMS, rows).await
     }
 
     /// A finding that the run before had as well: its case hears of another amount.
@@ -239,7 +274,6 @@ impl Tx {
                 Field::Int(row.amount),
                 Field::Day(row.since_on),
                 Field::Int(row.age_days),
-                Field::Text(&row.items),
                 Field::Text(&row.detail),
                 Field::Int(row.lasting.into()),
             ]
@@ -258,7 +292,7 @@ fn seen(row: &BreakRow, deed: &'static str) -> NewDeed {
     }
 }
 
-const FINDINGS: Table<13> = Table {
+const FINDINGS: Table<12> = Table {
     name: "finding",
     columns: [
         ("id", Text),
@@ -271,7 +305,6 @@ const FINDINGS: Table<13> = Table {
         ("amount", Int),
         ("since_on", Day),
         ("age_days", Int),
-        ("items", Text),
         ("detail", Text),
         ("lasting", Int),
     ],

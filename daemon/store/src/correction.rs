@@ -6,7 +6,7 @@ use crate::prepare::{Local, Prepared};
 use crate::sort::Found;
 use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
-use ledger::{Hash, Posting};
+use ledger::{Hash, ItemKind, Posting};
 use sqlx::FromRow;
 
 /// An entry of an event, and what it is to reprocessing.
@@ -95,10 +95,8 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn is_matched(&self, entry: i64) -> Result<bool, StoreError> {
-        // Items are called `entry:12/1`; `0` is the character after `/`.
-        let (first, beyond) = (format!("entry:{entry}/"), format!("entry:{entry}0"));
         let found: i64 = on_snapshot!(self, db => sqlx::query_scalar(sql!("correction/matched"))
-            .bind(&first).bind(&beyond).fetch_one(db).await?);
+            .bind(ItemKind::Entry.number()).bind(entry).fetch_one(db).await?);
         Ok(found > 0)
     }
 

@@ -5,8 +5,9 @@ use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
 use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
+use ledger::ItemRef;
 use sqlx::FromRow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A match to be written.
 #[derive(Clone, Debug)]
@@ -16,9 +17,9 @@ pub struct NewMatch {
     /// ISO number of the currency.
     pub currency_id: i64,
     /// What it consumes at the left: item and signed amount.
-    pub left: Vec<(String, i64)>,
+    pub left: Vec<(ItemRef, i64)>,
     /// What it consumes at the right.
-    pub right: Vec<(String, i64)>,
+    pub right: Vec<(ItemRef, i64)>,
     /// Why these belong together.
     pub explanation: String,
 }
@@ -47,8 +48,9 @@ pub struct BreakRow {
     pub since_on: NaiveDate,
     /// Days from then to the day as of which was reconciled.
     pub age_days: i64,
-    /// The items, as text.
-    pub items: String,
+    /// The items.
+    #[sqlx(skip)]
+    pub items: Vec<ItemRef>,
     /// A sentence for people.
     pub detail: String,
     /// It comes from a match and stays until somebody resolves it.
@@ -104,20 +106,20 @@ pub struct MatchRow {
 }
 
 /// What a match consumed.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 pub struct MatchItemRow {
     /// The match.
     pub match_id: i64,
     /// `left` or `right`.
     pub side: String,
     /// The item.
-    pub item: String,
+    pub item: ItemRef,
     /// Its signed amount.
     pub amount: i64,
 }
 
 /// An item that shares a match with another.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 pub struct RelatedItem {
     /// The reconciliation.
     pub reconciliation: String,
@@ -126,11 +128,17 @@ pub struct RelatedItem {
     /// `left` or `right`.
     pub side: String,
     /// The item.
-    pub item: String,
+    pub item: ItemRef,
     /// Its signed amount.
     pub amount: i64,
     /// ISO number of the currency.
     pub currency_id: i64,
+}
+
+/// An item as three columns name it.
+fn item(kind: i64, id: i64, sub: i64) -> Result<ItemRef, StoreError> {
+    ItemRef::from_numbers(kind, id, sub)
+        .ok_or_else(|| StoreError::Corrupt(format!("{kind} is no kind of item")))
 }
 
 impl Snapshot {
@@ -141,11 +149,13 @@ impl Snapshot {
     pub async fn consumed(
         &self,
         reconciliation: &str,
-    ) -> Result<BTreeSet<(String, String)>, StoreError> {
-        let rows: Vec<(String, String)> = on_snapshot!(self, db =>
+    ) -> Result<BTreeSet<(String, ItemRef)>, StoreError> {
+        let rows: Vec<(String, i64, i64, i64)> = on_snapshot!(self, db =>
             sqlx::query_as(sql!("reconciliation/consumed"))
                 .bind(reconciliation).fetch_all(db).await?);
-        Ok(rows.into_iter().collect())
+        rows.into_iter()
+            .map(|(side, kind, id, sub)| Ok((side, item(kind, id, sub)?)))
+            .collect()
     }
 
     /// All matches of a reconciliation.
@@ -164,21 +174,45 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn match_items(&self, reconciliation: &str) -> Result<Vec<MatchItemRow>, StoreError> {
-        Ok(
-            on_snapshot!(self, db => sqlx::query_as(sql!("reconciliation/match_items"))
-            .bind(reconciliation).fetch_all(db).await)?,
-        )
+        let rows: Vec<(i64, String, i64, i64, i64, i64)> = on_snapshot!(self, db =>
+            sqlx::query_as(sql!("reconciliation/match_items"))
+                .bind(reconciliation).fetch_all(db).await?);
+        rows.into_iter()
+            .map(|(match_id, side, kind, id, sub, amount)| {
+                let item = item(kind, id, sub)?;
+                Ok(MatchItemRow {
+                    match_id,
+                    side,
+                    item,
+                    amount,
+                })
+            })
+            .collect()
     }
 
     /// All items that share a match with this one, itself included.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn related_items(&self, item: &str) -> Result<Vec<RelatedItem>, StoreError> {
-        Ok(
-            on_snapshot!(self, db => sqlx::query_as(sql!("reconciliation/matches_of_item"))
-            .bind(item).fetch_all(db).await)?,
-        )
+    pub async fn related_items(&self, of: ItemRef) -> Result<Vec<RelatedItem>, StoreError> {
+        type Related = (String, String, String, i64, i64, i64, i64, i64);
+        let rows: Vec<Related> = on_snapshot!(self, db =>
+            sqlx::query_as(sql!("reconciliation/matches_of_item"))
+                .bind(of.kind.number()).bind(of.id).bind(of.sub).fetch_all(db).await?);
+        rows.into_iter()
+            .map(|row| {
+                let (reconciliation, pass, side, kind, id, sub, amount, currency_id) = row;
+                let item = item(kind, id, sub)?;
+                Ok(RelatedItem {
+                    reconciliation,
+                    pass,
+                    side,
+                    item,
+                    amount,
+                    currency_id,
+                })
+            })
+            .collect()
     }
 
     /// What the newest runs find wrong, with what people said about it.
@@ -186,9 +220,18 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn breaks(&self) -> Result<Vec<BreakRow>, StoreError> {
-        Ok(
-            on_snapshot!(self, db => sqlx::query_as(sql!("reconciliation/breaks")).fetch_all(db).await)?,
-        )
+        let mut breaks: Vec<BreakRow> = on_snapshot!(self, db =>
+            sqlx::query_as(sql!("reconciliation/breaks")).fetch_all(db).await?);
+        let rows: Vec<(String, i64, i64, i64)> = on_snapshot!(self, db =>
+            sqlx::query_as(sql!("reconciliation/finding_items")).fetch_all(db).await?);
+        let mut items = BTreeMap::<String, Vec<ItemRef>>::new();
+        for (of, kind, id, sub) in rows {
+            items.entry(of).or_default().push(item(kind, id, sub)?);
+        }
+        for found in &mut breaks {
+            found.items = items.remove(&found.id).unwrap_or_default();
+        }
+        Ok(breaks)
     }
 
     /// The totals of all reconciliations.
@@ -237,20 +280,20 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let first: i64 = on_tx!(&mut *self, db =>
             sqlx::query_scalar(sql!("reconciliation/next_match")).fetch_one(db).await?);
-        let mut items: Vec<(&str, &str, i64, i64)> = Vec::new();
+        let mut items: Vec<(&str, ItemRef, i64, i64)> = Vec::new();
         let mut rows = Vec::new();
         for (id, found) in (first..).zip(matches) {
             items.extend(
                 found
                     .left
                     .iter()
-                    .map(|(item, amount)| ("left", item.as_str(), id, *amount)),
+                    .map(|(item, amount)| ("left", *item, id, *amount)),
             );
             items.extend(
                 found
                     .right
                     .iter()
-                    .map(|(item, amount)| ("right", item.as_str(), id, *amount)),
+                    .map(|(item, amount)| ("right", *item, id, *amount)),
             );
             rows.push((id, found));
         }
@@ -267,7 +310,7 @@ impl Tx {
                 ("matched_at", Moment),
             ],
         };
-        let sum = |items: &[(String, i64)]| items.iter().map(|(_, amount)| amount).sum::<i64>();
+        let sum = |items: &[(ItemRef, i64)]| items.iter().map(|(_, amount)| amount).sum::<i64>();
         let matches = rows.iter().map(|(id, found)| {
             [
                 Field::Int(*id),
@@ -281,12 +324,14 @@ impl Tx {
             ]
         });
         self.insert(MATCHES, matches).await?;
-        const ITEMS: Table<5> = Table {
+        const ITEMS: Table<7> = Table {
             name: "match_item",
             columns: [
                 ("reconciliation", Text),
                 ("side", Text),
-                ("item", Text),
+                ("item_kind", Int),
+                ("item_id", Int),
+                ("item_sub", Int),
                 ("match_id", Int),
                 ("amount", Int),
             ],
@@ -295,7 +340,9 @@ impl Tx {
             [
                 Field::Text(reconciliation),
                 Field::Text(side),
-                Field::Text(item),
+                Field::Int(item.kind.number()),
+                Field::Int(item.id),
+                Field::Int(item.sub),
                 Field::Int(*id),
                 Field::Int(*amount),
             ]

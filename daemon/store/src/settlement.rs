@@ -8,9 +8,10 @@ use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
 use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
-use ledger::Hash;
+use ledger::cash::line_key;
 use ledger::hash::{EventKey, hex};
-use sqlx::FromRow;
+use ledger::{Currency, Hash, ItemRef, Money, Movement, Origin, SettlementLine, Statement};
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use std::collections::BTreeSet;
 
 /// A file to be written.
@@ -20,105 +21,102 @@ pub struct NewFile {
     pub name: String,
     /// The format that read it.
     pub format: String,
+    /// The version of its reading.
+    pub format_version: i64,
+    /// The format's options, as JSON.
+    pub options: String,
     /// Its bytes.
     pub raw: Vec<u8>,
     /// Its statements.
-    pub statements: Vec<NewStatement>,
+    pub statements: Vec<Statement>,
 }
 
-/// A statement of an account.
+/// A line as the books have it.
 #[derive(Clone, Debug)]
-pub struct NewStatement {
-    /// `processor` or `bank`.
-    pub origin: String,
-    /// The account.
-    pub account: String,
-    /// What the statement calls itself.
-    pub identity: String,
-    /// ISO number of the currency.
-    pub currency_id: i64,
-    /// The opening balance, where the format has one.
-    pub opening: Option<i64>,
-    /// The closing balance, where the format has one.
-    pub closing: Option<i64>,
-    /// The sum of its lines.
-    pub total: i64,
-    /// The first day.
-    pub start_on: NaiveDate,
-    /// The last day.
-    pub end_on: NaiveDate,
-    /// `closes`, `no balances`, or what does not hold.
-    pub verdict: String,
-    /// The lines.
-    pub lines: Vec<NewLine>,
-}
-
-/// A line to be written. Amounts are minor units, signed as the account holder sees them.
-#[derive(Clone, Debug)]
-pub struct NewLine {
-    /// Its identity within the account.
-    pub identity: String,
-    /// Its place in the file: line or element number.
-    pub position: i64,
-    /// `charge`, `refund`, `dispute`, `dispute_reversal`, `fee`, `payout`, `deposit`, ….
-    pub kind: String,
-    /// What it refers to at the other side.
-    pub reference: String,
-    /// The payout that it belongs to.
-    pub payout: String,
-    /// ISO number of the currency.
-    pub currency_id: i64,
-    /// Before fees.
-    pub gross: i64,
-    /// Fees.
-    pub fee: i64,
-    /// Gross less fees.
-    pub net: i64,
-    /// The day it was booked.
-    pub booked_on: NaiveDate,
-    /// The day its payout was made.
-    pub paid_on: Option<NaiveDate>,
-    /// Free text.
-    pub description: String,
-    /// The line as it stood in the file.
-    pub raw: String,
-}
-
-/// A stored line.
-#[derive(Clone, Debug, FromRow)]
-pub struct LineRow {
+pub struct StoredLine {
     /// Its number.
     pub id: i64,
-    /// `processor` or `bank`.
-    pub origin: String,
+    /// Whose.
+    pub origin: Origin,
     /// The account.
     pub account: String,
-    /// Its identity within the account.
-    pub identity: String,
-    /// What it is.
-    pub kind: String,
-    /// What it refers to.
-    pub reference: String,
-    /// The payout.
-    pub payout: String,
-    /// ISO number of the currency.
-    pub currency_id: i64,
-    /// Before fees.
-    pub gross: i64,
-    /// Fees.
-    pub fee: i64,
-    /// Gross less fees.
-    pub net: i64,
-    /// The day it was booked.
-    pub booked_on: NaiveDate,
-    /// The day its payout was made.
-    pub paid_on: Option<NaiveDate>,
-    /// Free text.
-    pub description: String,
-    /// The file.
+    /// The number of its payout, where it has one.
+    pub payout_id: Option<i64>,
+    /// The number of the file that brought it.
+    pub file_id: i64,
+    /// The file's name.
     pub file: String,
-    /// Its place there.
-    pub position: i64,
+    /// The line.
+    pub line: SettlementLine,
+}
+
+impl StoredLine {
+    /// What it is called as an item.
+    pub const fn item(&self) -> ItemRef {
+        ItemRef::line(self.origin, self.id)
+    }
+
+    /// What it is called in the books.
+    pub fn key(&self) -> EventKey {
+        line_key(self.origin, &self.account, &self.line.identity)
+    }
+}
+
+/// What a row says that no line can.
+#[derive(Debug, thiserror::Error)]
+#[error("settlement line {id}: {what}")]
+struct Unreadable {
+    id: i64,
+    what: String,
+}
+
+impl<'r, R> FromRow<'r, R> for StoredLine
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    NaiveDate: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let id = row.try_get("id")?;
+        let unreadable = |what: String| sqlx::Error::Decode(Box::new(Unreadable { id, what }));
+        let origin: String = row.try_get("origin")?;
+        let origin = Origin::from_name(&origin)
+            .ok_or_else(|| unreadable(format!("`{origin}` is no origin")))?;
+        let movement = row.try_get("movement")?;
+        let movement = Movement::from_number(movement)
+            .ok_or_else(|| unreadable(format!("{movement} is no movement")))?;
+        let currency = Currency::from_numeric(row.try_get("currency_id")?)
+            .map_err(|error| unreadable(error.to_string()))?;
+        let money = |column: &'static str| {
+            let amount = row.try_get(column)?;
+            Ok::<_, sqlx::Error>(Money::minor(amount, currency))
+        };
+        Ok(Self {
+            id,
+            origin,
+            account: row.try_get("account")?,
+            payout_id: row.try_get("payout_id")?,
+            file_id: row.try_get("file_id")?,
+            file: row.try_get("file")?,
+            line: SettlementLine {
+                identity: row.try_get("identity")?,
+                position: row.try_get("position")?,
+                movement,
+                kind: row.try_get("kind")?,
+                reference: row.try_get("reference")?,
+                payout: row.try_get("payout")?,
+                gross: money("gross")?,
+                fee: money("fee")?,
+                net: money("net")?,
+                booked_on: row.try_get("booked_on")?,
+                paid_on: row.try_get("paid_on")?,
+                description: row.try_get("description")?,
+                raw: None,
+            },
+        })
+    }
 }
 
 /// A stored statement.
@@ -172,6 +170,10 @@ pub struct FileRow {
     pub name: String,
     /// The format that read it.
     pub format: String,
+    /// The version of its reading.
+    pub format_version: i64,
+    /// The format's options, as JSON.
+    pub options: String,
     /// Its bytes.
     pub raw: Vec<u8>,
 }
@@ -196,25 +198,33 @@ struct LastIds {
     file: i64,
     statement: i64,
     line: i64,
+    payout: i64,
 }
 
 struct KeyedLine<'a> {
     id: i64,
     statement_id: i64,
     key: EventKey,
-    line: &'a NewLine,
-    statement: &'a NewStatement,
+    line: &'a SettlementLine,
+    statement: &'a Statement,
+}
+
+/// A payout's account, identity and currency: what tells it from all others.
+type PayoutName<'a> = (&'a str, &'a str, i64);
+
+fn numeric(currency: Currency) -> i64 {
+    i64::from(currency.numeric())
 }
 
 impl Snapshot {
-    /// All lines of `processor` or `bank` files.
+    /// All lines of processors' or banks' files.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn settlement_lines(&self, origin: &str) -> Result<Vec<LineRow>, StoreError> {
+    pub async fn settlement_lines(&self, origin: Origin) -> Result<Vec<StoredLine>, StoreError> {
         Ok(
             on_snapshot!(self, db => sqlx::query_as(sql!("settlement/lines"))
-            .bind(origin).fetch_all(db).await)?,
+            .bind(origin.name()).fetch_all(db).await)?,
         )
     }
 
@@ -222,7 +232,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn settlement_lines_named(&self, text: &str) -> Result<Vec<LineRow>, StoreError> {
+    pub async fn settlement_lines_named(&self, text: &str) -> Result<Vec<StoredLine>, StoreError> {
         Ok(
             on_snapshot!(self, db => sqlx::query_as(sql!("settlement/lines_by_text"))
             .bind(text).fetch_all(db).await)?,
@@ -281,7 +291,7 @@ impl Tx {
         let file_id = last.file + 1;
         on_tx!(&mut *self, db => sqlx::query(sql!("settlement/insert_file"))
             .bind(file_id).bind(hash.as_bytes().as_slice()).bind(&file.name).bind(&file.format)
-            .bind(stamp.now).bind(&stamp.actor).bind(file.raw.as_slice()).execute(db).await?.rows_affected());
+            .bind(file.format_version).bind(&file.options).bind(stamp.now).bind(&stamp.actor).bind(file.raw.as_slice()).execute(db).await?.rows_affected());
         let mut summary = SettleSummary {
             files: 1,
             ..SettleSummary::default()
@@ -293,9 +303,9 @@ impl Tx {
             statement_id += 1;
             self.insert_statement(statement_id, file_id, statement)
                 .await?;
-            summary.open_statements += i64::from(statement.verdict.starts_with("does not close"));
+            summary.open_statements += i64::from(statement.verdict().starts_with("does not close"));
             for line in &statement.lines {
-                let key = line_key(statement, line);
+                let key = statement.key(line);
                 if !known.insert(key) {
                     summary.repeated_lines += 1;
                     continue;
@@ -311,8 +321,33 @@ impl Tx {
                 });
             }
         }
+        self.insert_payouts(last.payout, &rows).await?;
         self.insert_settlement_lines(file_id, &rows).await?;
         Ok(summary)
+    }
+
+    /// Gives every payout a number that has none yet.
+    async fn insert_payouts(
+        &mut self,
+        last: i64,
+        rows: &[KeyedLine<'_>],
+    ) -> Result<(), StoreError> {
+        let mut seen = BTreeSet::<PayoutName<'_>>::new();
+        let mut id = last;
+        for row in rows {
+            let (statement, line) = (row.statement, row.line);
+            let currency = numeric(line.net.currency());
+            let name = (statement.account.as_str(), line.payout.as_str(), currency);
+            let paid = statement.origin == Origin::Processor && !line.payout.is_empty();
+            if !paid || !seen.insert(name) {
+                continue;
+            }
+            let written = on_tx!(&mut *self, db => sqlx::query(sql!("settlement/insert_payout"))
+                .bind(id + 1).bind(name.0).bind(name.1).bind(name.2)
+                .execute(db).await?.rows_affected());
+            id += i64::try_from(written).unwrap_or(0);
+        }
+        Ok(())
     }
 
     async fn known_lines(&mut self, file: &NewFile) -> Result<BTreeSet<EventKey>, StoreError> {
@@ -323,7 +358,7 @@ impl Tx {
                 statement
                     .lines
                     .iter()
-                    .map(move |line| hex(line_key(statement, line).as_bytes()))
+                    .map(move |line| hex(statement.key(line).as_bytes()))
             })
             .collect();
         let keys =
@@ -341,18 +376,17 @@ impl Tx {
         &mut self,
         id: i64,
         file_id: i64,
-        statement: &NewStatement,
+        statement: &Statement,
     ) -> Result<(), StoreError> {
-        if let Ok(currency) = ledger::Currency::from_numeric(statement.currency_id) {
-            self.currency(currency).await?;
-        }
+        self.currency(statement.currency).await?;
+        let (opening, closing) = (statement.opening, statement.closing);
         on_tx!(&mut *self, db => sqlx::query(sql!("settlement/insert_statement"))
-            .bind(id).bind(file_id).bind(&statement.origin).bind(&statement.account).bind(&statement.identity)
-            .bind(statement.currency_id).bind(statement.opening).bind(statement.closing)
-            .bind(statement.total).bind(statement.start_on).bind(statement.end_on)
-            .bind(&statement.verdict).execute(db).await?.rows_affected());
+            .bind(id).bind(file_id).bind(statement.origin.name()).bind(&statement.account).bind(&statement.identity)
+            .bind(numeric(statement.currency)).bind(opening.map(Money::amount)).bind(closing.map(Money::amount))
+            .bind(statement.total()).bind(statement.from).bind(statement.to)
+            .bind(statement.verdict()).execute(db).await?.rows_affected());
         on_tx!(&mut *self, db => sqlx::query(sql!("settlement/cover"))
-            .bind(&statement.origin).bind(&statement.account).bind(statement.end_on)
+            .bind(statement.origin.name()).bind(&statement.account).bind(statement.to)
             .execute(db).await?.rows_affected());
         Ok(())
     }
@@ -370,27 +404,28 @@ impl Tx {
                 Field::Int(file_id),
                 Field::Int(row.statement_id),
                 Field::Int(line.position),
-                Field::Text(&statement.origin),
+                Field::Text(statement.origin.name()),
                 Field::Text(&statement.account),
                 Field::Text(&line.identity),
+                Field::Int(line.movement.number()),
                 Field::Text(&line.kind),
                 Field::Text(&line.reference),
                 Field::Text(&line.payout),
-                Field::Int(line.currency_id),
-                Field::Int(line.gross),
-                Field::Int(line.fee),
-                Field::Int(line.net),
+                Field::Int(numeric(line.net.currency())),
+                Field::Int(line.gross.amount()),
+                Field::Int(line.fee.amount()),
+                Field::Int(line.net.amount()),
                 Field::Day(line.booked_on),
                 line.paid_on.map_or(Field::Null, Field::Day),
                 Field::Text(&line.description),
-                Field::Text(&line.raw),
+                Field::Text(line.raw.as_deref().unwrap_or_default()),
             ]
         });
         self.insert(LINES, line).await
     }
 }
 
-const LINES: Table<19> = Table {
+const LINES: Table<20> = Table {
     name: "settlement_line",
     columns: [
         ("id", Int),
@@ -401,6 +436,7 @@ const LINES: Table<19> = Table {
         ("origin", Text),
         ("account", Text),
         ("identity", Text),
+        ("movement", Int),
         ("kind", Text),
         ("reference", Text),
         ("payout", Text),
@@ -414,10 +450,3 @@ const LINES: Table<19> = Table {
         ("raw", Text),
     ],
 };
-
-fn line_key(statement: &NewStatement, line: &NewLine) -> EventKey {
-    EventKey::new(
-        &format!("{}:{}", statement.origin, statement.account),
-        &line.identity,
-    )
-}

@@ -14,10 +14,11 @@ use chrono::{DateTime, Utc};
 use futures_util::future;
 use ledger::{
     Account, AccountType, Calendar, Currency, Decision, Deferral, Dimensions, Entity, EntryHeader,
-    EntryKind, EventKey, Hash, JournalEntry, Line, Money, Posting, RuleRef, Side,
+    EntryKind, EventKey, Hash, ItemRef, JournalEntry, Line, Money, Movement, Origin, Posting,
+    RuleRef, SettlementLine, Side, Statement,
 };
 use sqlx::{
-    AssertSqlSafe, Connection, Either, Executor, PgConnection, PgPool, SqlitePool, Statement,
+    AssertSqlSafe, Connection, Either, Executor, PgConnection, PgPool, SqlitePool, Statement as _,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,8 +32,8 @@ use store::claim::Claim;
 use store::desk::NewProposal;
 use store::export::DeliveryKind;
 use store::intake::{IntakeBatch, IntakePart, ReadEvent, Stamp, Unreadable};
-use store::reconciliation::BreakRow;
-use store::settlement::{NewFile, NewLine, NewStatement};
+use store::reconciliation::{BreakRow, NewMatch};
+use store::settlement::{NewFile, SettleSummary};
 use store::take::Taken;
 use store::turn::Turns;
 use store::writer::Writer;
@@ -101,6 +102,8 @@ suite!(
     a_lease_has_one_holder,
     a_reader_builds_what_was_posted,
     overlapping_files_never_count_a_line_twice,
+    lines_come_back_as_they_went_in,
+    matches_and_breaks_keep_their_items,
     entries_come_back_as_they_went_in,
     views_show_names_and_decimals,
     a_known_event_is_found_in_whichever_run_it_came,
@@ -1386,39 +1389,144 @@ async fn a_reader_builds_what_was_posted(store: Store) {
     }
 }
 
-async fn overlapping_files_never_count_a_line_twice(store: Store) {
-    let line = |identity: &str| NewLine {
+/// A processor's line of 100 less 3.
+fn processor_line(identity: &str, payout: &str) -> SettlementLine {
+    let euro = |amount| Money::minor(amount, Currency::from_code("EUR").unwrap());
+    SettlementLine {
         identity: identity.into(),
         position: 1,
+        movement: Movement::Charge,
         kind: "charge".into(),
         reference: "ch".into(),
-        payout: "po".into(),
-        currency_id: 978,
-        gross: 100,
-        fee: 3,
-        net: 97,
+        payout: payout.into(),
+        gross: euro(100),
+        fee: euro(3),
+        net: euro(97),
         booked_on: "2026-01-10".parse().unwrap(),
         paid_on: None,
         description: String::new(),
-        raw: "raw".into(),
-    };
-    let file = |name: &str, end: &str, identities: &[&str]| NewFile {
+        raw: Some("raw".into()),
+    }
+}
+
+fn processor_file(name: &str, end: &str, lines: Vec<SettlementLine>) -> NewFile {
+    NewFile {
         name: name.into(),
         format: "stripe".into(),
+        format_version: 2,
+        options: "{}".into(),
         raw: name.as_bytes().to_vec(),
-        statements: vec![NewStatement {
-            origin: "processor".into(),
+        statements: vec![Statement {
+            origin: Origin::Processor,
             account: "stripe".into(),
             identity: name.into(),
-            currency_id: 978,
+            currency: Currency::from_code("EUR").unwrap(),
             opening: None,
             closing: None,
-            total: 0,
-            start_on: "2026-01-01".parse().unwrap(),
-            end_on: end.parse().unwrap(),
-            verdict: "no balances".into(),
-            lines: identities.iter().map(|identity| line(identity)).collect(),
+            from: "2026-01-01".parse().unwrap(),
+            to: end.parse().unwrap(),
+            lines,
+            contradictions: Vec::new(),
         }],
+    }
+}
+
+async fn take_file(store: &Store, file: &NewFile) -> SettleSummary {
+    let mut tx = store.begin().await.unwrap();
+    let summary = tx.take_file(file, &stamp()).await.unwrap();
+    tx.commit().await.unwrap();
+    summary
+}
+
+async fn lines_come_back_as_they_went_in(store: Store) {
+    let mut second = processor_line("txn_2", "po_2");
+    (second.movement, second.kind) = (Movement::Other, "a word of its own".into());
+    let lines = vec![
+        processor_line("txn_1", "po_1"),
+        second,
+        processor_line("txn_3", "po_1"),
+        processor_line("txn_4", ""),
+    ];
+    take_file(&store, &processor_file("one", "2026-01-10", lines.clone())).await;
+    let again = vec![processor_line("txn_5", "po_2")];
+    take_file(&store, &processor_file("two", "2026-01-11", again)).await;
+    let stored = now(&store)
+        .await
+        .settlement_lines(Origin::Processor)
+        .await
+        .unwrap();
+    for (stored, expected) in stored.iter().zip(&lines) {
+        let mut expected = expected.clone();
+        expected.raw = None;
+        assert_eq!(stored.line, expected);
+    }
+    let payouts: Vec<Option<i64>> = stored.iter().map(|line| line.payout_id).collect();
+    assert_eq!(payouts, [Some(1), Some(2), Some(1), None, Some(2)]);
+    let file = &now(&store).await.settlement_files().await.unwrap()[0];
+    assert_eq!((file.format_version, file.options.as_str()), (2, "{}"));
+}
+
+async fn matches_and_breaks_keep_their_items(store: Store) {
+    let (left, right) = (ItemRef::entry(12, 1), ItemRef::line(Origin::Processor, 5));
+    let (payout, bank) = (ItemRef::payout(3), ItemRef::line(Origin::Bank, 5));
+    let found = |left, right| NewMatch {
+        pass: "reference".into(),
+        currency_id: 978,
+        left: vec![(left, 100)],
+        right: vec![(right, 100)],
+        explanation: "agrees".into(),
+    };
+    let mut row = BreakRow {
+        id: "BRK-1".into(),
+        reconciliation: "payments".into(),
+        kind: "amount".into(),
+        status: "open".into(),
+        reference: "R".into(),
+        account: "eu".into(),
+        currency_id: 978,
+        amount: 5,
+        since_on: "2026-01-10".parse().unwrap(),
+        age_days: 0,
+        items: vec![left, right, payout],
+        detail: "differs".into(),
+        lasting: false,
+        assignee: None,
+    };
+    let matches = [found(left, right), found(payout, bank)];
+    for (matches, items) in [
+        (matches.as_slice(), vec![left, right, payout]),
+        (&[], vec![bank]),
+    ] {
+        row.items.clone_from(&items);
+        let mut tx = store.begin().await.unwrap();
+        let breaks = [row.clone()];
+        tx.write_findings("payments", matches, &breaks, &[], &stamp())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(now(&store).await.breaks().await.unwrap(), [row.clone()]);
+        assert_eq!(now(&store).await.breaks().await.unwrap()[0].items, items);
+    }
+    let related = now(&store).await.related_items(left).await.unwrap();
+    let items: Vec<ItemRef> = related.iter().map(|item| item.item).collect();
+    assert_eq!(items, [left, right]);
+    assert!(now(&store).await.is_matched(12).await.unwrap());
+    assert!(!now(&store).await.is_matched(1).await.unwrap());
+    assert!(
+        !now(&store).await.is_matched(5).await.unwrap(),
+        "a settlement line is no entry"
+    );
+    let consumed = now(&store).await.consumed("payments").await.unwrap();
+    assert!(consumed.contains(&("right".to_owned(), bank)));
+    assert_eq!(consumed.len(), 4);
+}
+
+async fn overlapping_files_never_count_a_line_twice(store: Store) {
+    let file = |name: &str, end: &str, identities: &[&str]| {
+        let lines = identities
+            .iter()
+            .map(|identity| processor_line(identity, "po"));
+        processor_file(name, end, lines.collect())
     };
     let mut counts = Vec::new();
     for file in [
@@ -1426,9 +1534,7 @@ async fn overlapping_files_never_count_a_line_twice(store: Store) {
         file("second", "2026-01-20", &["txn_2", "txn_3"]),
         file("first", "2026-01-10", &["txn_1", "txn_2"]),
     ] {
-        let mut tx = store.begin().await.unwrap();
-        let summary = tx.take_file(&file, &stamp()).await.unwrap();
-        tx.commit().await.unwrap();
+        let summary = take_file(&store, &file).await;
         counts.push((
             summary.lines,
             summary.repeated_lines,
@@ -1439,7 +1545,7 @@ async fn overlapping_files_never_count_a_line_twice(store: Store) {
     assert_eq!(
         now(&store)
             .await
-            .settlement_lines("processor")
+            .settlement_lines(Origin::Processor)
             .await
             .unwrap()
             .len(),
@@ -1622,7 +1728,7 @@ fn found(id: &str, amount: i64, lasting: bool) -> BreakRow {
         amount,
         since_on: "2026-01-10".parse().unwrap(),
         age_days: 3,
-        items: "entry:1/1".into(),
+        items: vec![ItemRef::entry(1, 1)],
         detail: format!("{amount} differ"),
         lasting,
         assignee: None,

@@ -6,11 +6,11 @@
 //! declaration is refused and depth is bounded, so that no entity can be expanded and no nesting
 //! can exhaust the stack.
 
-use super::{Origin, ParseError, SettlementFormat, SettlementKind, SettlementLine, Statement};
+use super::{ParseError, SettlementFormat, SettlementKind};
 use crate::read::xml::{self, Element, MAX_DEPTH, Walk};
 use chrono::NaiveDate;
 use ledger::encode::Encoder;
-use ledger::{Currency, Money};
+use ledger::{Currency, Money, Movement, Origin, SettlementLine, Statement};
 use quick_xml::events::Event;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ pub struct Camt053;
 impl SettlementFormat for Camt053 {
     type Config = Config;
 
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
 
     fn new(_config: Config) -> Self {
         Self
@@ -220,6 +220,26 @@ impl Draft {
     }
 }
 
+/// What each sub-family of ISO's bank transaction codes is, whatever its family.
+const SUB_FAMILIES: &[(&str, Movement)] = &[
+    ("CHRG", Movement::Fee),
+    ("COMM", Movement::Fee),
+    ("FEES", Movement::Fee),
+    ("ADJT", Movement::Adjustment),
+    ("TAXE", Movement::Tax),
+];
+
+/// What each family is where its sub-family says nothing. A code that is in neither list is `Other`.
+const FAMILIES: &[(&str, Movement)] = &[
+    ("RCDT", Movement::Transfer),
+    ("ICDT", Movement::Transfer),
+    ("RRCT", Movement::Transfer),
+    ("IRCT", Movement::Transfer),
+    ("RDDT", Movement::Transfer),
+    ("IDDT", Movement::Charge),
+    ("MCRD", Movement::Charge),
+];
+
 enum Found {
     Line(Box<SettlementLine>),
     NotBooked,
@@ -262,7 +282,8 @@ impl Entry {
         Ok(Found::Line(Box::new(SettlementLine {
             identity,
             position,
-            kind: if negative { "debit" } else { "credit" }.to_owned(),
+            movement: self.movement(),
+            kind: self.code(negative),
             reference: self.reference().unwrap_or_default().to_owned(),
             payout: String::new(),
             gross: money,
@@ -270,12 +291,42 @@ impl Entry {
             net: money,
             booked_on,
             paid_on: None,
-            raw: format!(
+            raw: Some(format!(
                 "{} {money} {booked_on} {description}",
                 bank_reference.unwrap_or("-")
-            ),
+            )),
             description,
         })))
+    }
+
+    /// The bank's own word: its transaction code, or which way the money went.
+    fn code(&self, negative: bool) -> String {
+        let code = self.element.at(&["BkTxCd"]);
+        let at = |path: &[&str]| code.and_then(|code| code.text_at(path));
+        let parts = [
+            at(&["Domn", "Cd"]),
+            at(&["Domn", "Fmly", "Cd"]),
+            at(&["Domn", "Fmly", "SubFmlyCd"]),
+        ];
+        let parts: Vec<&str> = parts.into_iter().flatten().collect();
+        if !parts.is_empty() {
+            return parts.join("-");
+        }
+        let own = at(&["Prtry", "Cd"]);
+        own.unwrap_or(if negative { "debit" } else { "credit" })
+            .to_owned()
+    }
+
+    fn movement(&self) -> Movement {
+        let family = self.element.at(&["BkTxCd", "Domn", "Fmly"]);
+        let at = |name: &str| family.and_then(|family| family.text_at(&[name]));
+        let known = |table: &[(&str, Movement)], code: Option<&str>| {
+            let found = table.iter().find(|(known, _)| Some(*known) == code);
+            found.map(|(_, movement)| *movement)
+        };
+        known(SUB_FAMILIES, at("SubFmlyCd"))
+            .or_else(|| known(FAMILIES, at("Cd")))
+            .unwrap_or(Movement::Other)
     }
 
     /// The reference of the entry's only transaction; a batch of several has none of its own.

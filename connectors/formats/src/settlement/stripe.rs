@@ -5,10 +5,10 @@
 //! `automatic_payout_id` into one statement per payout; where the payout's own row is there, its net
 //! must equal the sum of its lines. Lines without a payout are a statement of what is still to come.
 
-use super::{Origin, ParseError, SettlementFormat, SettlementKind, SettlementLine, Statement};
+use super::{ParseError, SettlementFormat, SettlementKind};
 use chrono::NaiveDate;
 use csv::StringRecord;
-use ledger::{Currency, Money};
+use ledger::{Currency, Money, Movement, Origin, SettlementLine, Statement};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub struct Stripe {
 impl SettlementFormat for Stripe {
     type Config = Config;
 
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
 
     fn new(config: Config) -> Self {
         Self { config }
@@ -72,7 +72,7 @@ impl SettlementFormat for Stripe {
             let line = columns.line(&record, line_no)?;
             let key = (line.payout.clone(), line.net.currency());
             let group = groups.entry(key).or_default();
-            if line.kind == "payout" {
+            if line.movement == Movement::Payout {
                 group.payout = Some(line);
             } else {
                 group.lines.push(line);
@@ -203,20 +203,67 @@ impl Columns {
         } else {
             Some(day(effective, line)?)
         };
+        let net = money("net", self.net)?;
         Ok(SettlementLine {
             identity: identity.to_owned(),
             position: i64::try_from(line).unwrap_or(0),
+            movement: movement(field(self.category), net),
             kind: field(self.category).to_owned(),
             reference: optional(self.source).to_owned(),
             payout: optional(self.payout).to_owned(),
             gross: money("gross", self.gross)?,
             fee: money("fee", self.fee)?,
-            net: money("net", self.net)?,
+            net,
             booked_on: day(field(self.created), line)?,
             paid_on,
             description: optional(self.description).to_owned(),
-            raw: record.iter().collect::<Vec<_>>().join(","),
+            raw: Some(record.iter().collect::<Vec<_>>().join(",")),
         })
+    }
+}
+
+/// What each of Stripe's reporting categories is. One that is not here is `Other`.
+const MOVEMENTS: &[(&str, Movement)] = &[
+    ("charge", Movement::Charge),
+    ("charge_failure", Movement::Charge),
+    ("partial_capture_reversal", Movement::Charge),
+    ("refund", Movement::Refund),
+    ("refund_failure", Movement::Refund),
+    ("dispute", Movement::Dispute),
+    ("dispute_reversal", Movement::DisputeReversal),
+    ("fee", Movement::Fee),
+    ("network_cost", Movement::Fee),
+    ("platform_fee", Movement::Fee),
+    ("stripe_fee", Movement::Fee),
+    ("platform_earning", Movement::Other),
+    ("platform_earning_refund", Movement::Other),
+    ("tax", Movement::Tax),
+    ("stripe_fee_tax", Movement::Tax),
+    ("payout", Movement::Payout),
+    ("payout_failure", Movement::PayoutFailure),
+    ("payout_reversal", Movement::PayoutFailure),
+    ("connect_reserved_funds", Movement::Reserve),
+    ("risk_reserved_funds", Movement::Reserve),
+    ("payment_network_reserved_funds", Movement::Reserve),
+    ("minimum_balance_hold", Movement::Reserve),
+    ("issuing_authorization_hold", Movement::Reserve),
+    ("issuing_authorization_release", Movement::Release),
+    ("transfer", Movement::Transfer),
+    ("transfer_reversal", Movement::Transfer),
+    ("topup", Movement::Transfer),
+    ("topup_reversal", Movement::Transfer),
+    ("connect_collection_transfer", Movement::Transfer),
+    ("other_adjustment", Movement::Adjustment),
+    ("currency_conversion", Movement::Adjustment),
+    ("unreconciled_customer_funds", Movement::Adjustment),
+];
+
+fn movement(category: &str, net: Money) -> Movement {
+    let found = MOVEMENTS.iter().find(|(name, _)| *name == category);
+    match found.map_or(Movement::Other, |(_, movement)| *movement) {
+        // One category stands for both ways: what is held back is taken, what is free comes back.
+        Movement::Reserve if net.amount() > 0 => Movement::Release,
+        movement => movement,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Open items for reconciliation: rows of the store as the two sides of a plan.
 
+use anyhow::Context as _;
 use chrono::NaiveDate;
-use ledger::{Currency, Side};
+use ledger::{Currency, ItemRef, Movement, Origin, SettlementLine, Side};
 use reconcile::{Input, Item, Plan, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Snapshot;
-use store::settlement::LineRow;
+use store::settlement::StoredLine;
 
 /// Both sides of a plan, with what earlier runs consumed.
 pub async fn load(books: &Snapshot, plan: &Plan) -> anyhow::Result<Input> {
@@ -20,7 +21,7 @@ pub async fn load(books: &Snapshot, plan: &Plan) -> anyhow::Result<Input> {
     })
 }
 
-type Consumed = BTreeSet<(String, String)>;
+type Consumed = BTreeSet<(String, ItemRef)>;
 
 async fn side(
     books: &Snapshot,
@@ -32,30 +33,28 @@ async fn side(
         Source::Ledger { account, events } => ledger_lines(books, account, events).await?,
         Source::Settlement { processor } => {
             let lines = processor_lines(books, processor).await?;
-            let items = lines.iter().filter_map(settlement_item).collect();
-            (items, covered(books, "processor").await?)
+            let items = lines.iter().map(settlement_item).collect();
+            (items, covered(books, Origin::Processor).await?)
         }
         Source::Payouts { processor } => {
             let lines = processor_lines(books, processor).await?;
-            (payouts(&lines), covered(books, "processor").await?)
+            (payouts(&lines)?, covered(books, Origin::Processor).await?)
         }
         Source::Bank { text } => {
             let wanted = text.to_lowercase();
-            let lines = books.settlement_lines("bank").await?;
-            let own = lines.iter().filter(|line| {
-                format!("{} {}", line.description, line.reference)
-                    .to_lowercase()
-                    .contains(&wanted)
-            });
+            let lines = books.settlement_lines(Origin::Bank).await?;
+            let own = lines
+                .iter()
+                .filter(|line| text_of(&line.line).to_lowercase().contains(&wanted));
             (
-                own.filter_map(bank_item).collect(),
-                covered(books, "bank").await?,
+                own.map(bank_item).collect(),
+                covered(books, Origin::Bank).await?,
             )
         }
     };
     tell_apart(&mut items);
     for item in &mut items {
-        item.consumed = consumed.contains(&(side.to_owned(), item.item.clone()));
+        item.consumed = consumed.contains(&(side.to_owned(), item.item));
     }
     Ok((items, until))
 }
@@ -77,7 +76,8 @@ async fn ledger_lines(
             amount: if credit { -row.amount } else { row.amount },
             fee: 0,
             identity: format!("{}|{}|{}", row.entity, row.event_type, row.reference),
-            item: format!("entry:{}/{}", row.entry_id, row.line_no),
+            item: ItemRef::entry(row.entry_id, row.line_no),
+            movement: None,
             text: row.event_type,
             account: row.entity,
             reference: row.reference,
@@ -88,75 +88,88 @@ async fn ledger_lines(
     Ok((items, until))
 }
 
-async fn processor_lines(books: &Snapshot, processor: &str) -> anyhow::Result<Vec<LineRow>> {
-    let mut lines = books.settlement_lines("processor").await?;
+async fn processor_lines(books: &Snapshot, processor: &str) -> anyhow::Result<Vec<StoredLine>> {
+    let mut lines = books.settlement_lines(Origin::Processor).await?;
     lines.retain(|line| line.account == processor);
     Ok(lines)
 }
 
-fn settlement_item(line: &LineRow) -> Option<Item> {
-    Some(Item {
-        currency: Currency::from_numeric(line.currency_id).ok()?,
+fn settlement_item(stored: &StoredLine) -> Item {
+    let line = &stored.line;
+    Item {
+        currency: line.net.currency(),
         on: line.booked_on,
         reference: line.reference.clone(),
-        amount: line.gross,
-        fee: line.fee,
+        amount: line.gross.amount(),
+        fee: line.fee.amount(),
         identity: line.identity.clone(),
-        item: format!("settlement:{}", line.id),
+        item: stored.item(),
+        movement: Some(line.movement),
         text: line.description.clone(),
-        account: line.account.clone(),
+        account: stored.account.clone(),
         consumed: false,
-    })
+    }
 }
 
-fn bank_item(line: &LineRow) -> Option<Item> {
-    Some(Item {
-        currency: Currency::from_numeric(line.currency_id).ok()?,
+fn bank_item(stored: &StoredLine) -> Item {
+    let line = &stored.line;
+    Item {
+        currency: line.net.currency(),
         on: line.booked_on,
         reference: String::new(),
-        amount: line.net,
+        amount: line.net.amount(),
         fee: 0,
-        identity: format!("{}|{}", line.account, line.identity),
-        item: format!("bank:{}", line.id),
-        text: format!("{} {}", line.description, line.reference),
-        account: line.account.clone(),
+        identity: format!("{}|{}", stored.account, line.identity),
+        item: stored.item(),
+        movement: Some(line.movement),
+        text: text_of(line),
+        account: stored.account.clone(),
         consumed: false,
-    })
+    }
 }
 
-fn payouts(lines: &[LineRow]) -> Vec<Item> {
-    let mut sums = BTreeMap::<(i64, &str), (i64, Option<NaiveDate>, &str)>::new();
-    for line in lines.iter().filter(|line| !line.payout.is_empty()) {
+/// All that a bank's line says in words.
+fn text_of(line: &SettlementLine) -> String {
+    format!("{} {}", line.description, line.reference)
+}
+
+/// The lines of each payout as one item.
+fn payouts(lines: &[StoredLine]) -> anyhow::Result<Vec<Item>> {
+    let mut sums = BTreeMap::<(Currency, &str, i64), Item>::new();
+    for stored in lines {
+        let line = &stored.line;
+        let Some(id) = stored.payout_id else { continue };
+        let on = line.paid_on.unwrap_or(line.booked_on);
         let sum = sums
-            .entry((line.currency_id, &line.payout))
-            .or_insert((0, None, &line.account));
-        sum.0 = sum.0.saturating_add(line.net);
-        sum.1 = sum.1.max(line.paid_on.or(Some(line.booked_on)));
-    }
-    sums.into_iter()
-        .filter_map(|((currency, payout), (amount, on, account))| {
-            Some(Item {
-                currency: Currency::from_numeric(currency).ok()?,
-                on: on?,
-                reference: payout.to_owned(),
-                amount,
+            .entry((line.net.currency(), &line.payout, id))
+            .or_insert_with(|| Item {
+                currency: line.net.currency(),
+                on,
+                reference: line.payout.clone(),
+                amount: 0,
                 fee: 0,
-                identity: payout.to_owned(),
-                item: format!("payout:{payout}"),
+                identity: line.payout.clone(),
+                item: ItemRef::payout(id),
+                movement: Some(Movement::Payout),
                 text: String::new(),
-                account: account.to_owned(),
+                account: stored.account.clone(),
                 consumed: false,
-            })
-        })
-        .collect()
+            });
+        sum.on = sum.on.max(on);
+        sum.amount = sum
+            .amount
+            .checked_add(line.net.amount())
+            .with_context(|| format!("the lines of payout `{}` do not fit 64 bits", line.payout))?;
+    }
+    Ok(sums.into_values().collect())
 }
 
 /// How far the files of a kind reach: the account that lags decides.
-async fn covered(books: &Snapshot, origin: &str) -> anyhow::Result<Option<NaiveDate>> {
+async fn covered(books: &Snapshot, origin: Origin) -> anyhow::Result<Option<NaiveDate>> {
     let rows = books.coverage().await?;
     Ok(rows
         .iter()
-        .filter(|row| row.origin == origin)
+        .filter(|row| row.origin == origin.name())
         .map(|row| row.covered_on)
         .min())
 }

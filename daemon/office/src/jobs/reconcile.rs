@@ -5,7 +5,7 @@
 
 use crate::call::Call;
 use crate::jobs::items;
-use ledger::Currency;
+use ledger::{Currency, ItemRef, Origin};
 use reconcile::{Findings, Input, Plan, Source};
 use reports::{CashRow, ClearingRow};
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ fn break_row(plan: &Plan, found: &reconcile::Break) -> BreakRow {
         amount: found.amount,
         since_on: found.since,
         age_days: found.age_days,
-        items: found.items.join(" "),
+        items: found.items.clone(),
         detail: found.detail.clone(),
         lasting: found.lasting,
         assignee: None,
@@ -203,7 +203,7 @@ async fn clearing_rows(
     let payouts = payout_of_items(books, &plan.reconciliation).await?;
     let mut groups = BTreeMap::<(String, i64), BTreeMap<String, i64>>::new();
     for line in books.account_items(account).await? {
-        let item = format!("entry:{}/{}", line.entry_id, line.line_no);
+        let item = ItemRef::entry(line.entry_id, line.line_no);
         let group = payouts.get(&item).cloned().unwrap_or(line.reference);
         let amount = if line.side == ledger::Side::Credit.number() {
             -line.amount
@@ -245,13 +245,13 @@ async fn clearing_rows(
 async fn payout_of_items(
     books: &Snapshot,
     reconciliation: &str,
-) -> anyhow::Result<BTreeMap<String, String>> {
-    let lines: BTreeMap<String, String> = books
-        .settlement_lines("processor")
+) -> anyhow::Result<BTreeMap<ItemRef, String>> {
+    let lines: BTreeMap<ItemRef, String> = books
+        .settlement_lines(Origin::Processor)
         .await?
         .into_iter()
-        .filter(|line| !line.payout.is_empty())
-        .map(|line| (format!("settlement:{}", line.id), line.payout))
+        .filter(|stored| !stored.line.payout.is_empty())
+        .map(|stored| (stored.item(), stored.line.payout))
         .collect();
     let items = books.match_items(reconciliation).await?;
     let mut by_match = BTreeMap::<i64, String>::new();

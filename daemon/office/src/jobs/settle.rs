@@ -3,10 +3,10 @@
 use crate::call::Call;
 use anyhow::Context as _;
 use connectors::source::regular;
-use formats::settlement::{MAX_FILE_BYTES, SettlementKind, SettlementLine, Statement, known};
+use formats::settlement::{MAX_FILE_BYTES, SettlementKind, known};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use store::settlement::{NewFile, NewLine, NewStatement, SettleSummary};
+use store::settlement::{NewFile, SettleSummary};
 
 /// What became of all files, and the ones that could not be read.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -81,62 +81,26 @@ fn read(call: &Call, path: &Path, format: Option<&SettlementKind>) -> anyhow::Re
                 known()
             )
         })?;
-    let statements = kind
-        .open(options(call, kind))?
-        .parse(&raw)
-        .with_context(at)?;
+    let options = options(call, kind);
+    let statements = kind.open(options.clone())?.parse(&raw).with_context(at)?;
     let name = path
         .file_name()
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let statements = statements.iter().map(statement).collect();
     Ok(NewFile {
         name,
         format: kind.id.to_owned(),
+        format_version: kind.version,
+        options: options.to_string(),
         raw,
         statements,
     })
 }
 
 /// The options of a format, as the configuration has them.
-pub(crate) fn options(call: &Call, kind: &SettlementKind) -> serde_json::Value {
+fn options(call: &Call, kind: &SettlementKind) -> serde_json::Value {
     let configured = call.config.settlement.as_ref();
     let own = configured.and_then(|found| found.formats.get(kind.id));
     own.cloned().unwrap_or_else(|| json!({}))
-}
-
-/// A statement as the store keeps it.
-pub fn statement(statement: &Statement) -> NewStatement {
-    NewStatement {
-        origin: statement.origin.name().to_owned(),
-        account: statement.account.clone(),
-        identity: statement.identity.clone(),
-        currency_id: i64::from(statement.currency.numeric()),
-        opening: statement.opening.map(ledger::Money::amount),
-        closing: statement.closing.map(ledger::Money::amount),
-        total: statement.total(),
-        start_on: statement.from,
-        end_on: statement.to,
-        verdict: statement.verdict(),
-        lines: statement.lines.iter().map(line).collect(),
-    }
-}
-
-fn line(line: &SettlementLine) -> NewLine {
-    NewLine {
-        identity: line.identity.clone(),
-        position: line.position,
-        kind: line.kind.clone(),
-        reference: line.reference.clone(),
-        payout: line.payout.clone(),
-        currency_id: i64::from(line.net.currency().numeric()),
-        gross: line.gross.amount(),
-        fee: line.fee.amount(),
-        net: line.net.amount(),
-        booked_on: line.booked_on,
-        paid_on: line.paid_on,
-        description: line.description.clone(),
-        raw: line.raw.clone(),
-    }
 }

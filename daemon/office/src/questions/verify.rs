@@ -7,15 +7,14 @@
 
 use crate::call::Call;
 use crate::evidence::seal;
-use crate::jobs::{report, settle};
-use formats::settlement::SettlementKind;
+use crate::jobs::report;
+use crate::questions::settlement;
 use ledger::chain::merkle_root;
 use ledger::{Hash, JournalEntry};
 use mappings::Event;
 use std::collections::BTreeMap;
 use store::Snapshot;
 use store::journal::StoredLink;
-use store::settlement::{LineRow, NewLine};
 
 const PAGE: i64 = 2_000;
 
@@ -28,6 +27,8 @@ pub struct Findings {
     pub artifacts: i64,
     pub files: i64,
     pub failures: Vec<String>,
+    /// What is worth knowing and no failure.
+    pub notes: Vec<String>,
     pub verdict: String,
     pub because: String,
 }
@@ -243,76 +244,9 @@ async fn files(call: &Call, books: &Snapshot, found: &mut Findings) -> anyhow::R
             ));
         }
     }
-    settlement(call, books, found).await
-}
-
-/// What identifies a settlement line: origin, account, identity.
-type LineKey = (String, String, String);
-
-/// Every settlement file against its hash, and every line against the file that brought it.
-async fn settlement(call: &Call, books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
-    let mut expected = BTreeMap::<LineKey, NewLine>::new();
-    for row in books.settlement_files().await? {
-        found.files += 1;
-        if Hash::of(&row.raw).as_bytes().as_slice() != row.hash {
-            found.failures.push(format!(
-                "settlement file `{}` is not what was received",
-                row.name
-            ));
-            continue;
-        }
-        let kind = SettlementKind::find(&row.format);
-        let format = kind.and_then(|kind| kind.open(settle::options(call, kind)).ok());
-        let Some(Ok(statements)) = format.map(|format| format.parse(&row.raw)) else {
-            found.failures.push(format!(
-                "settlement file `{}` can no longer be read as {}",
-                row.name, row.format
-            ));
-            continue;
-        };
-        for statement in statements.iter().map(settle::statement) {
-            for line in statement.lines {
-                let key = (
-                    statement.origin.clone(),
-                    statement.account.clone(),
-                    line.identity.clone(),
-                );
-                // The file that came first is the one whose line was stored.
-                expected.entry(key).or_insert(line);
-            }
-        }
-    }
-    for origin in ["processor", "bank"] {
-        for row in books.settlement_lines(origin).await? {
-            let key = (
-                row.origin.clone(),
-                row.account.clone(),
-                row.identity.clone(),
-            );
-            let same = expected
-                .remove(&key)
-                .is_some_and(|line| is_same(&row, &line));
-            if !same {
-                found.failures.push(format!(
-                    "settlement line `{}` is not what stands in {} at {}",
-                    row.identity, row.file, row.position
-                ));
-            }
-        }
-    }
-    found
-        .failures
-        .extend(expected.keys().map(|(_, account, identity)| {
-            format!(
-                "settlement line `{identity}` of {account} stands in a file and not in the books"
-            )
-        }));
+    let read = settlement::read_again(books).await?;
+    found.files += read.files;
+    found.failures.extend(read.failures);
+    found.notes.extend(read.notes);
     Ok(())
-}
-
-fn is_same(row: &LineRow, line: &NewLine) -> bool {
-    (row.currency_id, row.gross, row.fee, row.net)
-        == (line.currency_id, line.gross, line.fee, line.net)
-        && (&row.kind, &row.reference, &row.payout) == (&line.kind, &line.reference, &line.payout)
-        && (row.booked_on, row.paid_on) == (line.booked_on, line.paid_on)
 }

@@ -1,3 +1,4 @@
 SELECT (SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM settlement_file) AS file,
     (SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM statement) AS statement,
-    (SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM settlement_line) AS line
+    (SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM settlement_line) AS line,
+    (SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM payout) AS payout
