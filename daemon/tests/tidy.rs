@@ -184,34 +184,22 @@ fn what_computes_does_not_reach_out() {
 /// Formats that belong to nobody and whose names are words of the trade.
 const OPEN_FORMATS: [&str; 2] = ["csv", "hledger"];
 
-/// The vendors' names: the first word of every registered kind and of every file beside one.
-fn vendors(all: &BTreeMap<String, String>) -> BTreeSet<String> {
-    let kinds = connectors::erp::kinds().map(|kind| kind.id.to_owned());
-    let formats = formats::settlement::KINDS
-        .iter()
-        .map(|kind| kind.id.to_owned());
-    let beside = all.keys().filter_map(|name| {
-        let folders = [
-            "connectors/formats/src/erp/",
-            "connectors/formats/src/settlement/",
-        ];
-        let rest = folders
-            .iter()
-            .find_map(|folder| name.strip_prefix(folder))?;
-        rest.strip_suffix(".rs").map(str::to_owned)
-    });
+/// The vendors' names: the first word of every registered kind, which is its file's name too.
+fn vendors() -> BTreeSet<String> {
+    let kinds = connectors::erp::kinds().map(|kind| kind.id);
+    let formats = formats::settlement::KINDS.iter().map(|kind| kind.id);
     kinds
         .chain(formats)
-        .chain(beside)
-        .filter_map(|name| Some(name.split(['_', '/']).next()?.to_owned()))
-        .filter(|word| !OPEN_FORMATS.contains(&word.as_str()))
+        .filter_map(|id| id.split('_').next())
+        .filter(|word| !OPEN_FORMATS.contains(word))
+        .map(str::to_owned)
         .collect()
 }
 
 #[test]
 fn a_vendor_occurs_in_its_file_and_its_registry_line() {
     let all = files();
-    let vendors = vendors(&all);
+    let vendors = vendors();
     assert!(!vendors.is_empty());
     let registries = [
         "connectors/formats/src/erp.rs",

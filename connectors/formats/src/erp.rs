@@ -18,6 +18,7 @@ use crate::OptionsError;
 use chrono::{DateTime, Utc};
 use ledger::{Chart, JournalEntry};
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io::Write;
@@ -99,6 +100,24 @@ impl ExportBatch {
     /// A file name that says target and number: `tieout-books-000001.csv`.
     pub fn file_name(&self, ending: &str) -> String {
         format!("tieout-{}-{:06}.{ending}", self.target, self.number)
+    }
+}
+
+/// A text on one physical line: line breaks, tabs and other control characters become spaces.
+pub(crate) fn one_line(text: &str) -> String {
+    let breaks = |sign: char| sign.is_control() || matches!(sign, '\u{2028}' | '\u{2029}');
+    text.chars()
+        .map(|sign| if breaks(sign) { ' ' } else { sign })
+        .collect()
+}
+
+/// A text in which line breaks and tabs stand, and no other control character.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let odd = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\r' | '\t');
+    if text.contains(odd) {
+        Cow::Owned(text.replace(odd, " "))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 

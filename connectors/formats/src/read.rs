@@ -1,4 +1,7 @@
-//! Readers that formats share: bytes as text, CSV, XML.
+//! Readers that formats share: bytes as text, XML, the bounds of texts, and what a file is.
 
+pub mod bounds;
+pub mod csv;
 pub mod text;
+pub mod what;
 pub mod xml;

@@ -11,6 +11,8 @@ pub const KINDS: &[SettlementKind] = &[
 ];
 
 use crate::OptionsError;
+use crate::read::text::{self, DecodeError};
+use crate::read::{bounds, what};
 use ledger::{MoneyError, Statement};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
@@ -42,6 +44,14 @@ impl ParseError {
         }
     }
 
+    /// Bytes that are no text: what they are where their beginning says it, or where they end to be.
+    fn undecoded(bytes: &[u8], error: DecodeError) -> Self {
+        match what::binary(bytes) {
+            Some(what) => Self::new(0, format!("this is {what}")),
+            None => Self::new(error.line, error.what),
+        }
+    }
+
     pub(crate) fn money(line: u64, column: &str, error: &MoneyError) -> Self {
         Self::new(line, format!("{column}: {error}"))
     }
@@ -55,8 +65,8 @@ pub trait SettlementFormat: Debug + Send + Sync + 'static {
     /// Grows whenever a file is read otherwise than before: the books keep it with every file.
     const VERSION: i64;
 
-    /// Whether a file looks like this format: by its first bytes, never by its name.
-    fn recognises(head: &[u8]) -> bool
+    /// Whether a file looks like this format: by its first characters, never by its name.
+    fn recognises(head: &str) -> bool
     where
         Self: Sized;
 
@@ -65,11 +75,11 @@ pub trait SettlementFormat: Debug + Send + Sync + 'static {
     where
         Self: Sized;
 
-    /// Reads a whole file.
+    /// Reads a whole file, decoded.
     ///
     /// # Errors
     /// [`ParseError`]: nothing of the file is taken.
-    fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError>;
+    fn parse(&self, text: &str) -> Result<Vec<Statement>, ParseError>;
 }
 
 /// A format with its options.
@@ -90,7 +100,11 @@ impl<F: SettlementFormat> Parse for F {
             );
             return Err(ParseError::new(0, what));
         }
-        SettlementFormat::parse(self, bytes)
+        let text = text::decode(bytes).map_err(|error| ParseError::undecoded(bytes, error))?;
+        bounds::no_nul(&text)?;
+        let statements = SettlementFormat::parse(self, &text)?;
+        statements.iter().try_for_each(bounds::check)?;
+        Ok(statements)
     }
 }
 
@@ -105,7 +119,7 @@ pub struct SettlementKind {
     pub example: &'static str,
     /// The version of its reading.
     pub version: i64,
-    recognises: fn(&[u8]) -> bool,
+    recognises: fn(&str) -> bool,
     open: fn(serde_json::Value) -> Result<Box<dyn Parse>, serde_json::Error>,
 }
 
@@ -142,8 +156,8 @@ impl SettlementKind {
 
     /// The format that recognises a file.
     pub fn recognise(bytes: &[u8]) -> Option<&'static Self> {
-        let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
-        KINDS.iter().find(|kind| (kind.recognises)(head))
+        let head = text::head(bytes);
+        KINDS.iter().find(|kind| (kind.recognises)(&head))
     }
 
     /// The format with its options.

@@ -173,6 +173,59 @@ fn told(kind: &SettlementKind, bytes: &[u8]) -> String {
     text
 }
 
+/// Whoever reads a refusal learns what the file is, also when a format was named.
+#[test]
+fn a_refusal_says_what_the_file_is() {
+    let intraday = "<?xml version='1.0'?><Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.052.001.02'><BkToCstmrAcctRpt><Rpt/></BkToCstmrAcctRpt></Document>";
+    let semicolons = "balance_transaction_id;currency;amount\n";
+    for (bytes, wanted) in [
+        (intraday.as_bytes(), "camt.052, an intraday account report"),
+        (semicolons.as_bytes(), "CSV separated by semicolons"),
+        (b"%PDF-1.7\n\xff\xfe", "a PDF"),
+        (b"PK\x03\x04\xff xl/workbook.xml", "an Excel workbook"),
+        (b"\x1f\x8b\x08\0", "a gzip file"),
+    ] {
+        assert!(SettlementKind::recognise(bytes).is_none(), "{wanted}");
+        for kind in settlement::KINDS {
+            let error = opened(kind).parse(bytes).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{}: {error}", kind.id);
+        }
+    }
+}
+
+/// A record of a loader that knows no quotes across lines is one physical line.
+#[test]
+fn every_record_stands_on_lines_that_its_reader_bears() {
+    let held_by = |id: &str| {
+        let folder = fixtures("erp").join(id).join("line-break-in-a-text");
+        let (options, batch) = case(&folder);
+        let kind = erp::FileKind::find(id).unwrap();
+        let artifact = kind.open(options).unwrap().artifact(&batch).unwrap();
+        let bytes = held(&artifact).into_values().next().unwrap();
+        (batch, String::from_utf8(bytes).unwrap())
+    };
+    let rows = |text: &str| {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(text.as_bytes());
+        reader.records().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let (batch, text) = held_by("oracle_fusion");
+    let records = rows(&text);
+    assert_eq!(records.len(), batch.line_count());
+    assert_eq!(text.lines().count(), records.len(), "one record, one line");
+    assert!(records.iter().all(|record| record.len() == 149));
+    assert!(!text.replace('\n', "").contains(char::is_control));
+    let (batch, text) = held_by("csv");
+    let records = rows(&text);
+    assert_eq!(records.len(), batch.line_count() + 1);
+    assert_eq!(&records[1][9], "INV \"1\",\r\n2;3");
+    assert_eq!(&records[1][10], "first\nsecond\tthird ");
+    let (_, text) = held_by("hledger");
+    assert!(!text.replace('\n', "").contains(char::is_control));
+    assert!(text.contains("first second third"), "{text}");
+}
+
 /// Cut and garbled files are refused or read; they never panic.
 #[test]
 fn garbled_settlement_files_never_panic() {

@@ -193,6 +193,17 @@ pub struct SettleSummary {
     pub open_statements: i64,
 }
 
+impl SettleSummary {
+    /// Counts another file in.
+    pub const fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.repeated_files += other.repeated_files;
+        self.lines += other.lines;
+        self.repeated_lines += other.repeated_lines;
+        self.open_statements += other.open_statements;
+    }
+}
+
 #[derive(Debug, FromRow)]
 struct LastIds {
     file: i64,

@@ -1,6 +1,7 @@
 //! A plain CSV of journal lines, for any system and any spreadsheet.
 //!
-//! UTF-8, comma, CRLF, one header row; amounts in major units with `.`; one line per row. Columns:
+//! UTF-8, comma, CRLF, one header row; a line break inside a text stands in quotes (RFC 4180), other
+//! control characters become spaces; amounts in major units with `.`; one line per row. Columns:
 //! `batch` and `batch_number`; `entry` (number in the journal), `line`; `entity`, `period`, `date`
 //! (ISO 8601), `kind`, `reference`, `description`; `account_code`, `account`; `debit`, `credit` (one
 //! of them empty), `currency`; `functional_debit`, `functional_credit`, `functional_currency`,
@@ -9,7 +10,7 @@
 //! A spreadsheet computes a text that begins like a formula, whoever wrote it. Such texts get an apostrophe,
 //! as a person would type it; `formulas: keep` leaves them as they are, for systems that compute nothing.
 
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
+use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, printable};
 use ledger::{Line, Money, Side};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -121,7 +122,7 @@ impl FileFormat for Csv {
 impl Csv {
     /// A field that may have come from outside.
     fn text<W: Write>(self, writer: &mut ::csv::Writer<W>, text: &str) -> Result<(), ::csv::Error> {
-        writer.write_field(self.formulas.text(text).as_bytes())
+        writer.write_field(self.formulas.text(&printable(text)).as_bytes())
     }
 
     /// The rows of an entry. What all its lines share is made once.

@@ -4,9 +4,10 @@
 //! `YYYY/MM/DD`; a debit line leaves the credit column blank and the reverse. A journal is the rows
 //! that share REFERENCE1 (batch) and REFERENCE4 (entry); `GROUP_ID` is the batch number and must equal
 //! the import's parameter. Accounted amounts and the rate are given where the entry is in a foreign
-//! currency. Not run against the live system.
+//! currency. The loader ends a record at every line break, quoted or not: what breaks a line in a text
+//! becomes a space, and every record is one physical line. Not run against the live system.
 
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
+use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
 use ledger::{Line, Money, Side};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -122,7 +123,7 @@ impl Row {
             .checked_sub(1)
             .and_then(|index| self.0.get_mut(index))
         {
-            *column = value.into();
+            *column = one_line(&value.into());
         }
     }
 }

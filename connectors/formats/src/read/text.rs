@@ -132,6 +132,17 @@ pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
     }
 }
 
+/// The first bytes of a file as text, whatever becomes of a letter that is cut: for recognising it.
+pub fn head(bytes: &[u8]) -> String {
+    let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
+    let Ok(sniffed) = sniff(head) else {
+        return String::new();
+    };
+    let body = head.get(sniffed.mark..).unwrap_or_default();
+    let (text, _) = sniffed.encoding.decode_without_bom_handling(body);
+    text.into_owned()
+}
+
 fn through(sniffed: Sniffed, bytes: &[u8], body: &[u8]) -> Result<String, DecodeError> {
     let mut decoder = sniffed.encoding.new_decoder_without_bom_handling();
     let most = decoder.max_utf8_buffer_length_without_replacement(body.len());

@@ -7,6 +7,7 @@
 //! can exhaust the stack.
 
 use super::{ParseError, SettlementFormat, SettlementKind};
+use crate::read::what;
 use crate::read::xml::{self, Element, MAX_DEPTH, Walk};
 use chrono::NaiveDate;
 use ledger::encode::Encoder;
@@ -37,12 +38,12 @@ impl SettlementFormat for Camt053 {
         Self
     }
 
-    fn recognises(head: &[u8]) -> bool {
-        String::from_utf8_lossy(head).contains("camt.053.001.")
+    fn recognises(head: &str) -> bool {
+        head.contains("camt.053.001.")
     }
 
-    fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
-        let mut walk = Walk::new(bytes);
+    fn parse(&self, text: &str) -> Result<Vec<Statement>, ParseError> {
+        let mut walk = Walk::new(text.as_bytes());
         let mut statements = Vec::new();
         let mut depth = 0usize;
         let mut current: Option<Draft> = None;
@@ -75,10 +76,9 @@ impl SettlementFormat for Camt053 {
             }
         }
         if statements.is_empty() {
-            return Err(ParseError::new(
-                0,
-                "the document holds no statement (`Stmt`)",
-            ));
+            let what = what::describe(text.as_bytes());
+            let what = format!("the document holds no statement (`Stmt`); it is {what}");
+            return Err(ParseError::new(0, what));
         }
         Ok(statements)
     }
@@ -254,20 +254,25 @@ impl Entry {
         repeats: &mut BTreeMap<String, u32>,
     ) -> Result<Found, ParseError> {
         let entry = &self.element;
-        let status = entry
-            .text_at(&["Sts", "Cd"])
-            .or_else(|| entry.text_at(&["Sts"]));
-        if status != Some("BOOK") {
+        let at = |error: Guess| {
+            let what = format!("entry {position}: {error}");
+            ParseError::new(self.line, what)
+        };
+        if !is_booked(entry).map_err(at)? {
             return Ok(Found::NotBooked);
         }
+        let negative = is_debit(entry).map_err(at)?;
+        is_reversal(entry).map_err(at)?;
         let amount = entry
             .child("Amt")
             .ok_or_else(|| ParseError::new(self.line, "an entry has no `Amt`"))?;
-        let own = amount.currency.as_deref().unwrap_or(currency.code());
+        let own = amount
+            .currency
+            .as_deref()
+            .ok_or_else(|| at(Guess("its `Amt` names no currency (`Ccy`)".to_owned())))?;
         if own != currency.code() {
             return Ok(Found::OtherCurrency(own.to_owned()));
         }
-        let negative = entry.text_at(&["CdtDbtInd"]) == Some("DBIT");
         let money = signed(amount.text.trim(), currency, negative, self.line)?;
         let booked = entry.child("BookgDt").or_else(|| entry.child("ValDt"));
         let booked_on = booked
@@ -404,15 +409,67 @@ fn balance(element: &Element, line: u64) -> Result<Balance, ParseError> {
             .to_owned(),
         amount: amount.text.trim().to_owned(),
         currency: amount.currency.clone().unwrap_or_default(),
-        negative: element.text_at(&["CdtDbtInd"]) == Some("DBIT"),
+        negative: is_debit(element)
+            .map_err(|error| ParseError::new(line, format!("a balance: {error}")))?,
         on,
         line,
     })
 }
 
+/// What decides a sign, or whether money moved, and is not there: it is never guessed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Guess(String);
+
+/// What one of a closed list of codes means; anything else is refused.
+fn one_of<T: Copy>(name: &str, found: Option<&str>, list: &[(&str, T)]) -> Result<T, Guess> {
+    let known = list.iter().find(|(code, _)| Some(*code) == found);
+    known.map(|(_, meaning)| *meaning).ok_or_else(|| {
+        let codes: Vec<&str> = list.iter().map(|(code, _)| *code).collect();
+        let codes = codes.join(", ");
+        Guess(match found {
+            Some(other) => format!("`{name}` is `{other}`; it is one of {codes}"),
+            None => format!("`{name}` is missing; it is one of {codes}"),
+        })
+    })
+}
+
+fn is_debit(element: &Element) -> Result<bool, Guess> {
+    let sign = element.text_at(&["CdtDbtInd"]);
+    one_of("CdtDbtInd", sign, &[("CRDT", false), ("DBIT", true)])
+}
+
+/// Whether an entry moved money: what is pending or future is left out until it is booked.
+fn is_booked(entry: &Element) -> Result<bool, Guess> {
+    let status = entry
+        .text_at(&["Sts", "Cd"])
+        .or_else(|| entry.text_at(&["Sts"]));
+    let list = [
+        ("BOOK", true),
+        ("PDNG", false),
+        ("INFO", false),
+        ("FUTR", false),
+    ];
+    one_of("Sts", status, &list)
+}
+
+/// Whether an entry takes one back. Its sign already shows the movement; a word that is neither
+/// may mean that it does not.
+fn is_reversal(entry: &Element) -> Result<bool, Guess> {
+    let list = [("true", true), ("1", true), ("false", false), ("0", false)];
+    match entry.child("RvslInd") {
+        Some(found) => one_of("RvslInd", Some(found.text.trim()), &list),
+        None => Ok(false),
+    }
+}
+
 fn signed(text: &str, currency: Currency, negative: bool, line: u64) -> Result<Money, ParseError> {
     let money =
         Money::parse(text, currency).map_err(|error| ParseError::money(line, "Amt", &error))?;
+    if money.amount() < 0 {
+        let what = format!("`Amt` is {text}; its sign stands in `CdtDbtInd`");
+        return Err(ParseError::new(line, what));
+    }
     Ok(if negative {
         Money::minor(-money.amount(), currency)
     } else {

@@ -6,6 +6,8 @@
 //! must equal the sum of its lines. Lines without a payout are a statement of what is still to come.
 
 use super::{ParseError, SettlementFormat, SettlementKind};
+use crate::read::csv::line as csv_line;
+use crate::read::what;
 use chrono::NaiveDate;
 use csv::StringRecord;
 use ledger::{Currency, Money, Movement, Origin, SettlementLine, Statement};
@@ -48,27 +50,33 @@ impl SettlementFormat for Stripe {
         Self { config }
     }
 
-    fn recognises(head: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(head);
-        let first = text.lines().next().unwrap_or_default();
+    fn recognises(head: &str) -> bool {
+        let first = head.lines().next().unwrap_or_default();
         ["balance_transaction_id", "reporting_category", "gross"]
             .iter()
             .all(|column| {
                 first
                     .split(',')
-                    .any(|found| found.trim_matches(['"', '\u{feff}']) == *column)
+                    .any(|found| found.trim_matches('"') == *column)
             })
     }
 
-    fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+    fn parse(&self, text: &str) -> Result<Vec<Statement>, ParseError> {
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .from_reader(text.as_bytes());
         let header = reader.headers().map_err(|error| broken(&error))?.clone();
-        let columns = Columns::find(&header)?;
+        let columns = Columns::find(&header).map_err(|missing| {
+            let what = what::describe(text.as_bytes());
+            ParseError::new(
+                1,
+                format!("{missing} missing; add what is missing to the report. This is {what}"),
+            )
+        })?;
         let mut groups = BTreeMap::<(String, Currency), Group>::new();
         for record in reader.records() {
             let record = record.map_err(|error| broken(&error))?;
-            let line_no = record.position().map_or(0, csv::Position::line);
+            let line_no = csv_line(&record, text);
             let line = columns.line(&record, line_no)?;
             let key = (line.payout.clone(), line.net.currency());
             let group = groups.entry(key).or_default();
@@ -142,6 +150,17 @@ fn broken(error: &csv::Error) -> ParseError {
     )
 }
 
+/// The columns that a report must have, each with what it was called before.
+const NEEDED: &[&[&str]] = &[
+    &["balance_transaction_id"],
+    &["currency"],
+    &["gross"],
+    &["fee"],
+    &["net"],
+    &["reporting_category"],
+    &["created_utc", "created"],
+];
+
 /// Where the columns stand.
 struct Columns {
     id: usize,
@@ -158,16 +177,19 @@ struct Columns {
 }
 
 impl Columns {
-    fn find(header: &StringRecord) -> Result<Self, ParseError> {
+    /// Where the columns stand, or which are missing.
+    fn find(header: &StringRecord) -> Result<Self, String> {
         let at = |name: &str| header.iter().position(|column| column.trim() == name);
-        let need = |name: &str| {
-            at(name).ok_or_else(|| {
-                ParseError::new(
-                    1,
-                    format!("the column `{name}` is missing; add it to the report"),
-                )
-            })
+        let missing: Vec<String> = NEEDED
+            .iter()
+            .filter(|names| !names.iter().any(|name| at(name).is_some()))
+            .filter_map(|names| Some(format!("`{}`", names.first()?)))
+            .collect();
+        let told = || match missing.as_slice() {
+            [one] => format!("the column {one} is"),
+            several => format!("the columns {} are", several.join(", ")),
         };
+        let need = |name: &str| at(name).ok_or_else(told);
         let created = at("created_utc").or_else(|| at("created"));
         Ok(Self {
             id: need("balance_transaction_id")?,
@@ -189,8 +211,13 @@ impl Columns {
         let field = |at: usize| record.get(at).unwrap_or_default().trim();
         let optional = |at: Option<usize>| at.map(field).unwrap_or_default();
         let identity = field(self.id);
-        if identity.is_empty() {
-            return Err(ParseError::new(line, "balance_transaction_id is empty"));
+        for (name, text) in [
+            ("balance_transaction_id", identity),
+            ("reporting_category", field(self.category)),
+        ] {
+            if text.is_empty() {
+                return Err(ParseError::new(line, format!("{name} is empty")));
+            }
         }
         let currency = Currency::from_code(&field(self.currency).to_ascii_uppercase())
             .map_err(|error| ParseError::money(line, "currency", &error))?;

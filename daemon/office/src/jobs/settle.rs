@@ -3,9 +3,13 @@
 use crate::call::Call;
 use anyhow::Context as _;
 use connectors::source::regular;
-use formats::settlement::{MAX_FILE_BYTES, SettlementKind, known};
+use formats::read::what::describe;
+use formats::settlement::{MAX_FILE_BYTES, ParseError, SettlementKind, known};
+use ledger::{Class, Statement};
 use serde_json::json;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use store::StoreError;
 use store::settlement::{NewFile, SettleSummary};
 
 /// What became of all files, and the ones that could not be read.
@@ -15,6 +19,13 @@ pub struct Summary {
     pub counts: SettleSummary,
     /// Files that could not be read, with the reason.
     pub refused: Vec<String>,
+}
+
+impl Summary {
+    fn refuse(&mut self, path: &Path, error: &anyhow::Error) {
+        tracing::error!(file = %path.display(), error = %format!("{error:#}"), "refused");
+        self.refused.push(format!("{error:#}"));
+    }
 }
 
 /// Takes every file of the configured folder.
@@ -49,24 +60,25 @@ pub async fn take_files(
     let mut summary = Summary::default();
     for path in files {
         match read(call, path, format) {
-            Ok(file) => {
-                let mut tx = call.store.begin().await?;
-                let counts = tx.take_file(&file, &call.stamp()).await?;
-                tx.commit().await?;
-                let total = &mut summary.counts;
-                total.files += counts.files;
-                total.repeated_files += counts.repeated_files;
-                total.lines += counts.lines;
-                total.repeated_lines += counts.repeated_lines;
-                total.open_statements += counts.open_statements;
-            }
-            Err(error) => {
-                tracing::error!(file = %path.display(), error = %format!("{error:#}"), "refused");
-                summary.refused.push(format!("{error:#}"));
-            }
+            Ok(file) => match take(call, &file).await {
+                Ok(counts) => summary.counts.add(counts),
+                Err(error) if error.class() == Class::Refuse => {
+                    summary.refuse(path, &anyhow::Error::from(error).context(file.name));
+                }
+                Err(error) => return Err(error.into()),
+            },
+            Err(error) => summary.refuse(path, &error),
         }
     }
     Ok(summary)
+}
+
+/// One file, one transaction: what the books refuse leaves nothing behind and stops no other.
+async fn take(call: &Call, file: &NewFile) -> Result<SettleSummary, StoreError> {
+    let mut tx = call.store.begin().await?;
+    let counts = tx.take_file(file, &call.stamp()).await?;
+    tx.commit().await?;
+    Ok(counts)
 }
 
 fn read(call: &Call, path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile> {
@@ -75,14 +87,12 @@ fn read(call: &Call, path: &Path, format: Option<&SettlementKind>) -> anyhow::Re
     let kind = format
         .or_else(|| SettlementKind::recognise(&raw))
         .with_context(|| {
-            format!(
-                "{}: no format recognises it; name one with --format: {}",
-                at(),
-                known()
-            )
+            let (what, known) = (describe(&raw), known());
+            format!("{}: this is {what}; what is read is {known}", at())
         })?;
     let options = options(call, kind);
-    let statements = kind.open(options.clone())?.parse(&raw).with_context(at)?;
+    let parser = kind.open(options.clone())?;
+    let statements = unless_it_panics(|| parser.parse(&raw)).with_context(at)?;
     let name = path
         .file_name()
         .unwrap_or_default()
@@ -98,9 +108,43 @@ fn read(call: &Call, path: &Path, format: Option<&SettlementKind>) -> anyhow::Re
     })
 }
 
+/// A format's own mistake is that of one file, and stops no other.
+fn unless_it_panics(
+    parse: impl FnOnce() -> Result<Vec<Statement>, ParseError>,
+) -> anyhow::Result<Vec<Statement>> {
+    match std::panic::catch_unwind(AssertUnwindSafe(parse)) {
+        Ok(read) => Ok(read?),
+        Err(panic) => {
+            let what = panic.downcast_ref::<String>().map(String::as_str);
+            let what = what.or_else(|| panic.downcast_ref::<&str>().copied());
+            anyhow::bail!(
+                "the format failed on it ({}); this is a fault of Tieout's, report it with the file",
+                what.unwrap_or("no reason given")
+            )
+        }
+    }
+}
+
 /// The options of a format, as the configuration has them.
 fn options(call: &Call, kind: &SettlementKind) -> serde_json::Value {
     let configured = call.config.settlement.as_ref();
     let own = configured.and_then(|found| found.formats.get(kind.id));
     own.cloned().unwrap_or_else(|| json!({}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_refusal() {
+        let read = unless_it_panics(|| {
+            let none: [i64; 0] = [];
+            let first = none.first().copied();
+            assert!(first.is_some(), "there is none");
+            Ok(Vec::new())
+        });
+        let told = read.map(|_| ()).map_err(|error| error.to_string());
+        assert!(told.is_err_and(|told| told.contains("there is none")));
+    }
 }

@@ -1,0 +1,91 @@
+//! What the texts of a settlement line may hold: the one place that says it, for every format and
+//! both databases.
+//!
+//! PostgreSQL keeps no NUL and indexes no long text, SQLite keeps both. A file that holds either is
+//! refused before any database sees it, and says where.
+
+use crate::settlement::ParseError;
+use ledger::{SettlementLine, Statement};
+
+/// The most characters of a name: an account, an identity, a reference, a payout.
+const NAME: usize = 300;
+
+/// The most characters of the sender's word for what moved.
+const WORD: usize = 100;
+
+/// The most characters of free text.
+const PROSE: usize = 100_000;
+
+/// Refuses a text that holds a NUL, with its line.
+///
+/// # Errors
+/// [`ParseError`].
+pub fn no_nul(text: &str) -> Result<(), ParseError> {
+    let Some(at) = text.find('\0') else {
+        return Ok(());
+    };
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let line = u64::try_from(line).unwrap_or(0);
+    let what = "a NUL character, which no text holds; ask the sender for the file again";
+    Err(ParseError::new(line, what))
+}
+
+/// Refuses a statement whose texts are too long, or hold control characters.
+///
+/// # Errors
+/// [`ParseError`].
+pub fn check(statement: &Statement) -> Result<(), ParseError> {
+    let of = "the statement";
+    name(of, "account", &statement.account, NAME)?;
+    name(of, "identity", &statement.identity, NAME)?;
+    statement.lines.iter().try_for_each(line)
+}
+
+fn line(line: &SettlementLine) -> Result<(), ParseError> {
+    let of = format!("the line at {}", line.position);
+    for (field, text, most) in [
+        ("identity", &line.identity, NAME),
+        ("kind", &line.kind, WORD),
+        ("reference", &line.reference, NAME),
+        ("payout", &line.payout, NAME),
+    ] {
+        name(&of, field, text, most)?;
+    }
+    length(&of, "description", &line.description, PROSE)?;
+    let odd = |sign: char| sign.is_control() && !['\t', '\n', '\r'].contains(&sign);
+    control(&of, "description", &line.description, odd)
+}
+
+fn name(of: &str, field: &str, text: &str, most: usize) -> Result<(), ParseError> {
+    length(of, field, text, most)?;
+    control(of, field, text, char::is_control)
+}
+
+fn length(of: &str, field: &str, text: &str, most: usize) -> Result<(), ParseError> {
+    // A character has a byte at least: what has few bytes is not counted.
+    let count = if text.len() > most {
+        text.chars().count()
+    } else {
+        0
+    };
+    if count > most {
+        let what = format!("{of}: its {field} has {count} characters; at most {most} are kept");
+        return Err(ParseError::new(0, what));
+    }
+    Ok(())
+}
+
+fn control(
+    of: &str,
+    field: &str,
+    text: &str,
+    odd: impl Fn(char) -> bool,
+) -> Result<(), ParseError> {
+    let Some(sign) = text.chars().find(|sign| odd(*sign)) else {
+        return Ok(());
+    };
+    let code = u32::from(sign);
+    let what = format!("{of}: its {field} holds the control character U+{code:04X}");
+    Err(ParseError::new(0, what))
+}
