@@ -375,7 +375,9 @@ impl<'i> Court<'_, 'i> {
             }
             let sides = (self.plan.left.name(), self.plan.right.name());
             let twin = right_known.contains(&key_of(left));
-            if let Some(finding) = self.alone(left, sides, self.input.right_until, twin) {
+            let finding = self.alone(left, sides, self.input.right_until, twin);
+            let cut = self.board.cut_left.get(&index);
+            if let Some(finding) = finding.map(|finding| unless_cut_off(finding, cut)) {
                 self.add(&Finding {
                     left: &[left],
                     ..finding
@@ -390,7 +392,9 @@ impl<'i> Court<'_, 'i> {
             };
             let sides = (self.plan.right.name(), self.plan.left.name());
             let twin = left_known.contains(&key_of(right));
-            if let Some(finding) = self.alone(right, sides, self.input.left_until, twin) {
+            let finding = self.alone(right, sides, self.input.left_until, twin);
+            let cut = self.board.cut_right.get(&index);
+            if let Some(finding) = finding.map(|finding| unless_cut_off(finding, cut)) {
                 self.add(&Finding {
                     right: &[right],
                     ..finding
@@ -460,6 +464,18 @@ impl<'i> Court<'_, 'i> {
             lasting: false,
         })
     }
+}
+
+/// What nobody could look for is not missing: where the search for several that make an item up was
+/// cut off, the finding says so.
+fn unless_cut_off<'f>(mut finding: Finding<'f>, candidates: Option<&usize>) -> Finding<'f> {
+    if let (Some(candidates), true) = (candidates, finding.kind.starts_with("missing-in-")) {
+        "ambiguous".clone_into(&mut finding.kind);
+        finding.detail.push_str(&format!(
+            "; the search for several that make it up was cut off at {candidates} candidates: narrow the pass's window or raise its `up_to`"
+        ));
+    }
+    finding
 }
 
 fn counted(count: usize, what: &str) -> String {

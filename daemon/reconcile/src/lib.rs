@@ -94,6 +94,9 @@ pub(crate) struct Board<'i> {
     pub(crate) pairs: Vec<Pair>,
     /// Groups of items between which two answers fit.
     pub(crate) ambiguous: Vec<Pair>,
+    /// Items whose search for several that make them up was cut off, with the number of candidates.
+    pub(crate) cut_left: BTreeMap<usize, usize>,
+    pub(crate) cut_right: BTreeMap<usize, usize>,
 }
 
 /// A proposal by indices.
@@ -125,6 +128,8 @@ pub fn reconcile(plan: &Plan, input: &Input) -> Findings {
         right,
         pairs: Vec::new(),
         ambiguous: Vec::new(),
+        cut_left: BTreeMap::new(),
+        cut_right: BTreeMap::new(),
     };
     for (index, pass) in plan.passes.iter().enumerate() {
         passes::run(&mut board, index, pass);

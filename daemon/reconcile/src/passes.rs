@@ -86,45 +86,85 @@ fn by_reference(
     found.into_iter().for_each(|pair| board.take(pair));
 }
 
-/// Pairs a left reference with the right text that holds it, if the amounts agree.
+/// Items that are each other's equals: of one currency, amount and reference or text.
+type Class<'i> = (u16, i64, &'i str);
+
+fn class<'i>(item: &'i Item, name: &'i str) -> Class<'i> {
+    (item.currency.numeric(), item.amount, name)
+}
+
+/// Pairs a left reference with the right text that holds it as a word, if the amounts agree. A
+/// reference that several texts hold, and a text that holds several references, have more than one
+/// answer: they stay open and are told. A reference within a longer word is not that reference.
 fn by_text(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
-    let words: BTreeMap<&str, Vec<usize>> = board
-        .open_right
-        .iter()
-        .filter_map(|index| Some((*index, board.right(*index)?)))
-        .flat_map(|(index, item)| item.text.split_whitespace().map(move |word| (word, index)))
-        .fold(BTreeMap::new(), |mut words, (word, index)| {
-            words.entry(word).or_insert_with(Vec::new).push(index);
-            words
-        });
-    let mut found = Vec::new();
-    let mut used = BTreeSet::new();
+    let edges = text_edges(board, pass);
+    let mut texts_of = BTreeMap::<Class<'_>, BTreeSet<Class<'_>>>::new();
+    let mut references_in = BTreeMap::<Class<'_>, BTreeSet<Class<'_>>>::new();
+    let classes = |(left, right): (usize, usize)| {
+        let (left, right) = (board.left(left)?, board.right(right)?);
+        Some((class(left, &left.reference), class(right, &right.text)))
+    };
+    for (left, right) in edges.iter().filter_map(|edge| classes(*edge)) {
+        texts_of.entry(left).or_default().insert(right);
+        references_in.entry(right).or_default().insert(left);
+    }
+    let mut certain = Vec::new();
+    let mut unsure = Vec::new();
+    let mut used = (BTreeSet::new(), BTreeSet::new());
+    for edge in &edges {
+        let Some((left, right)) = classes(*edge) else {
+            continue;
+        };
+        let alone = texts_of.get(&left).is_some_and(|texts| texts.len() == 1)
+            && references_in
+                .get(&right)
+                .is_some_and(|found| found.len() == 1);
+        let pair = Pair {
+            pass: pass_index,
+            left: vec![edge.0],
+            right: vec![edge.1],
+        };
+        if !alone {
+            unsure.push(pair);
+        } else if !used.0.contains(&edge.0) && !used.1.contains(&edge.1) {
+            // Equals are interchangeable: the order among them decides nothing but their names.
+            used.0.insert(edge.0);
+            used.1.insert(edge.1);
+            certain.push(pair);
+        }
+    }
+    certain.into_iter().for_each(|pair| board.take(pair));
+    board.ambiguous.extend(unsure);
+}
+
+/// Every open left item with every open right one whose text holds its reference.
+fn text_edges(board: &Board<'_>, pass: &Pass) -> Vec<(usize, usize)> {
+    let mut words = BTreeMap::<&str, BTreeSet<usize>>::new();
+    for index in &board.open_right {
+        let Some(item) = board.right(*index) else {
+            continue;
+        };
+        for word in item.text.split_whitespace() {
+            words.entry(word).or_default().insert(*index);
+        }
+    }
+    let mut edges = Vec::new();
     for left_index in &board.open_left {
         let Some(left) = board.left(*left_index) else {
             continue;
         };
-        let candidates = words
-            .get(left.reference.as_str())
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let hit = candidates.iter().find(|index| {
-            !used.contains(*index)
-                && board.right(**index).is_some_and(|right| {
-                    right.currency == left.currency
-                        && right.amount == left.amount
-                        && near(left, right, pass)
-                })
-        });
-        if let Some(hit) = hit {
-            used.insert(*hit);
-            found.push(Pair {
-                pass: pass_index,
-                left: vec![*left_index],
-                right: vec![*hit],
+        for right_index in words.get(left.reference.as_str()).into_iter().flatten() {
+            let agrees = board.right(*right_index).is_some_and(|right| {
+                right.currency == left.currency
+                    && right.amount == left.amount
+                    && near(left, right, pass)
             });
+            if agrees {
+                edges.push((*left_index, *right_index));
+            }
         }
     }
-    found.into_iter().for_each(|pair| board.take(pair));
+    edges
 }
 
 /// Pairs equal amounts that are near, where each is the other's only candidate. Where several fit,

@@ -2,7 +2,8 @@
 //!
 //! The search is bounded: at most `up_to` candidates (20 whatever the plan says), all their subsets
 //! of two and more. One subset that fits is a match; several are ambiguous, and so is a candidate
-//! that two answers want.
+//! that two answers want. Where there are more candidates nothing is searched, and that is told: an
+//! item is not called missing because nobody looked.
 
 use crate::passes::near;
 use crate::plan::Pass;
@@ -12,14 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 const MOST_CANDIDATES: usize = 20;
 
 pub(crate) fn one_left(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
-    let answers = answers(
+    let Answers { fits, cut } = answers(
         &board.open_left,
         &board.open_right,
         |index| board.left(index),
         |index| board.right(index),
         pass,
     );
-    settle(board, answers, |one, many| Pair {
+    board.cut_left.extend(cut);
+    settle(board, fits, |one, many| Pair {
         pass: pass_index,
         left: vec![one],
         right: many,
@@ -27,30 +29,50 @@ pub(crate) fn one_left(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
 }
 
 pub(crate) fn one_right(board: &mut Board<'_>, pass_index: usize, pass: &Pass) {
-    let answers = answers(
+    let Answers { fits, cut } = answers(
         &board.open_right,
         &board.open_left,
         |index| board.right(index),
         |index| board.left(index),
         pass,
     );
-    settle(board, answers, |one, many| Pair {
+    board.cut_right.extend(cut);
+    settle(board, fits, |one, many| Pair {
         pass: pass_index,
         left: many,
         right: vec![one],
     });
 }
 
-/// Every subset that fits, by the item whose amount it makes up.
+/// What a search found: every subset that fits, by the item whose amount it makes up; and the items
+/// that have more candidates than were searched, with how many.
+#[derive(Default)]
+struct Answers {
+    fits: BTreeMap<usize, Vec<Vec<usize>>>,
+    cut: BTreeMap<usize, usize>,
+}
+
+/// Whether no subset of two and more can make up an amount: all together are too little, or the two
+/// smallest too much.
+fn provably_none(candidates: &[(usize, i64)], amount: i64) -> bool {
+    let wanted = i128::from(amount);
+    let mut sizes: Vec<i128> = candidates
+        .iter()
+        .map(|(_, size)| i128::from(*size))
+        .collect();
+    sizes.sort_unstable();
+    sizes.iter().sum::<i128>() < wanted || sizes.iter().take(2).sum::<i128>() > wanted
+}
+
 fn answers<'i>(
     ones: &BTreeSet<usize>,
     manies: &BTreeSet<usize>,
     one: impl Fn(usize) -> Option<&'i Item>,
     many: impl Fn(usize) -> Option<&'i Item>,
     pass: &Pass,
-) -> BTreeMap<usize, Vec<Vec<usize>>> {
+) -> Answers {
     let most = pass.up_to.unwrap_or(12).min(MOST_CANDIDATES);
-    let mut found = BTreeMap::new();
+    let mut found = Answers::default();
     for index in ones {
         let Some(target) = one(*index) else { continue };
         let candidates: Vec<(usize, i64)> = manies
@@ -64,8 +86,12 @@ fn answers<'i>(
             })
             .map(|(index, item)| (index, item.amount.abs()))
             .collect();
-        // More candidates than the bound: whoever searched part of them would be guessing.
-        if candidates.len() < 2 || candidates.len() > most {
+        if candidates.len() < 2 || provably_none(&candidates, target.amount.abs()) {
+            continue;
+        }
+        // Whoever searched part of them would be guessing.
+        if candidates.len() > most {
+            found.cut.insert(*index, candidates.len());
             continue;
         }
         let mut search = Search {
@@ -75,7 +101,7 @@ fn answers<'i>(
         };
         search.extend(0, target.amount.abs());
         if !search.fits.is_empty() {
-            found.insert(*index, search.fits);
+            found.fits.insert(*index, search.fits);
         }
     }
     found

@@ -239,3 +239,76 @@ fn a_break_keeps_its_name_and_consumed_items_stay_consumed() {
         [("duplicate-in-settlement", "ch_1", -1000)]
     );
 }
+
+/// Two references in one text, or one reference in two different texts, are no answer; a reference
+/// within a longer word is none at all. Equals are interchangeable.
+#[test]
+fn a_reference_in_a_text_is_never_a_guess() {
+    let mut plan = payouts();
+    plan.passes.truncate(1);
+    for (left, right, matches, expected) in [
+        (
+            "po_1 1000 0 01-05
+             po_2 1000 0 01-05",
+            "- 1000 0 01-06 STRIPE po_1 po_2",
+            0,
+            vec![("ambiguous", "po_1", 1000)],
+        ),
+        (
+            "po_1 1000 0 01-05",
+            "- 1000 0 01-06 STRIPE po_1
+             - 1000 0 01-06 returned po_1",
+            0,
+            vec![("ambiguous", "po_1", -1000)],
+        ),
+        (
+            "po_1 1000 0 01-05",
+            "- 1000 0 01-06 STRIPE po_12
+             - 1000 0 01-06 STRIPE xpo_1",
+            0,
+            vec![
+                ("missing-in-bank", "po_1", 1000),
+                ("missing-in-settlement", "", -1000),
+                ("missing-in-settlement", "", -1000),
+            ],
+        ),
+        (
+            "po_1 1000 0 01-05
+             po_1 1000 0 01-05",
+            "- 1000 0 01-06 STRIPE po_1
+             - 1000 0 01-06 STRIPE po_1",
+            2,
+            vec![],
+        ),
+    ] {
+        let findings = run(&plan, left, right);
+        assert_eq!(kinds(&findings), expected, "{left} | {right}");
+        assert_eq!(findings.matches.len(), matches);
+    }
+}
+
+/// Where nobody searched, nothing is called missing; where nothing can fit, it is.
+#[test]
+fn a_search_that_is_cut_off_says_so() {
+    let mut plan = payouts();
+    plan.passes = vec![pass("split", On::ManyRight, Some(5))];
+    let many = |amount: i64| {
+        let line = format!("- {amount} 0 01-06 STRIPE\n");
+        line.repeat(13)
+    };
+    let cut = run(&plan, "po_1 1000 0 01-05", &many(100));
+    let found = cut.breaks.iter().find(|found| found.reference == "po_1");
+    let found = found.unwrap();
+    assert_eq!(found.kind, "ambiguous");
+    assert!(
+        found.detail.contains("cut off at 13 candidates"),
+        "{}",
+        found.detail
+    );
+    assert!(cut.matches.is_empty());
+    for none in [many(10), many(900)] {
+        let proven = run(&plan, "po_1 1000 0 01-05", &none);
+        let found = proven.breaks.iter().find(|found| found.reference == "po_1");
+        assert_eq!(found.unwrap().kind, "missing-in-bank");
+    }
+}
