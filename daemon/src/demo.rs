@@ -290,29 +290,18 @@ fn equation(control: &Control) -> TextTable {
 fn cash(control: &Control) -> TextTable {
     let mut table = TextTable::new(&[
         "reconciliation",
-        "expected",
-        "settled net",
-        "fees",
-        "refunds",
-        "disputes",
+        "movement",
+        "left",
+        "right",
         "open",
         "breaks",
         "difference",
     ]);
     for row in &control.cash {
-        let mut cells = vec![row.reconciliation.clone()];
+        let mut cells = vec![row.reconciliation.clone(), row.movement.clone()];
         cells.extend(
-            [
-                row.expected,
-                row.net,
-                row.fees,
-                row.refunds,
-                row.disputes,
-                row.open,
-                row.breaks,
-                row.difference(),
-            ]
-            .map(|minor| amount(minor, row.currency_id)),
+            [row.left, row.right, row.open, row.breaks, row.difference()]
+                .map(|minor| amount(minor, row.currency_id)),
         );
         table.row(cells);
     }

@@ -40,40 +40,32 @@ impl Verdict {
     }
 }
 
-/// Cash in one currency, minor units:
-/// `expected = net + fees + refunds + disputes + open + breaks`.
+/// One movement of cash in one currency, minor units: `left = right + open + breaks`. Charges, refunds,
+/// disputes and fees are rows of their own, so that one that is wrong makes up for no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CashRow {
     /// The reconciliation that compares it.
     pub reconciliation: String,
     /// ISO number of the currency.
     pub currency_id: i64,
-    /// Payments that the left side says should arrive.
-    pub expected: i64,
-    /// What moved, after fees.
-    pub net: i64,
-    /// Fees taken out of it.
-    pub fees: i64,
-    /// Paid back to customers, by the left side.
-    pub refunds: i64,
-    /// Taken back by customers' banks, less what was won, by the left side.
-    pub disputes: i64,
-    /// Not due yet at either side: left less right.
+    /// What moved; empty where the plan compares all as one.
+    pub movement: String,
+    /// What the left side has, summed now.
+    pub left: i64,
+    /// What the right side has, summed now.
+    pub right: i64,
+    /// Not due yet at either side as of the newest run: left less right.
     pub open: i64,
-    /// Sum of breaks.
+    /// What that run found to differ: left less right.
     pub breaks: i64,
+    /// Whether that run saw what is summed now.
+    pub is_current: bool,
 }
 
 impl CashRow {
     /// Zero when the equation holds.
     pub const fn difference(&self) -> i64 {
-        self.expected
-            - self.net
-            - self.fees
-            - self.refunds
-            - self.disputes
-            - self.open
-            - self.breaks
+        self.left - self.right - self.open - self.breaks
     }
 }
 
@@ -277,10 +269,16 @@ impl Control {
                 ));
             }
         }
-        for row in self.cash.iter().filter(|row| row.difference() != 0) {
+        let differs = |row: &&CashRow| row.is_current && row.difference() != 0;
+        for row in self.cash.iter().filter(differs) {
             failures.push(format!(
-                "reconciliation `{}` is off by {} minor units of currency {}",
+                "reconciliation `{}`: {} is off by {} minor units of currency {}",
                 row.reconciliation,
+                if row.movement.is_empty() {
+                    "cash"
+                } else {
+                    &row.movement
+                },
                 row.difference(),
                 row.currency_id
             ));

@@ -339,6 +339,13 @@ impl Config {
             }
         }
         self.refuse_secrets()?;
+        for plan in &self.reconciliations {
+            if let reconcile::Source::Ledger { events, .. } = &plan.left
+                && let Some(problem) = events.problems().first()
+            {
+                bail!("reconciliation `{}`: {problem}", plan.reconciliation);
+            }
+        }
         self.policy()?;
         self.entities().map(|_| ())
     }

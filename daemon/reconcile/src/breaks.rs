@@ -1,7 +1,7 @@
 //! What is left after the passes, and what the matches themselves say.
 
 use crate::plan::{On, Plan};
-use crate::{Board, Findings, Input, Item, Match, Pair};
+use crate::{Board, Findings, Input, Item, Match, Pair, cash};
 use chrono::NaiveDate;
 use ledger::encode::Encoder;
 use ledger::{Currency, ItemRef, Money};
@@ -104,14 +104,17 @@ pub(crate) fn conclude(plan: &Plan, input: &Input, mut board: Board<'_>) -> Find
     court.leftovers(&told);
     let mut breaks = court.breaks;
     let (pending_left, pending_right) = (court.pending_left, court.pending_right);
+    let totals = totals(&board, &breaks, &pending_left, &pending_right);
+    let mut cash = cash::table(plan, &board, (&pending_left, &pending_right));
+    breaks.extend(cash::fees(plan, input, &mut cash));
     breaks.sort_by(|a, b| {
         (&a.kind, a.since, &a.reference, &a.id).cmp(&(&b.kind, b.since, &b.reference, &b.id))
     });
-    let totals = totals(&board, &breaks, &pending_left, &pending_right);
     Findings {
         matches,
         breaks,
         totals,
+        cash,
         as_of,
     }
 }
@@ -212,6 +215,7 @@ impl<'i> Court<'_, 'i> {
                 lasting: true,
             });
         }
+        self.judge_movements(&left, &right);
         if let (Some(limit), Some(l), Some(r)) =
             (self.plan.late_after_days, left.first(), right.first())
             && (r.on - l.on).num_days() > limit
@@ -245,6 +249,43 @@ impl<'i> Court<'_, 'i> {
             right: amounts(&right),
             explanation,
         }
+    }
+
+    /// A match whose sides are not the same movement: a refund that was booked as a charge.
+    fn judge_movements(&mut self, left: &[&Item], right: &[&Item]) {
+        let plan = self.plan;
+        if !plan.declares_movements() {
+            return;
+        }
+        let movements = |items: &[&Item]| -> BTreeSet<&'static str> {
+            let known = items.iter().filter_map(|item| plan.movement_of(item));
+            known.map(ledger::Movement::name).collect()
+        };
+        let (l, r) = (movements(left), movements(right));
+        if l == r {
+            return;
+        }
+        let words = |names: BTreeSet<&'static str>| -> String {
+            names.into_iter().collect::<Vec<_>>().join(" and ")
+        };
+        let reference = left.first().map(|item| item.reference.as_str());
+        let detail = format!(
+            "`{}` of {}: {} booked it as {}, {} calls it {}",
+            reference.unwrap_or_default(),
+            left.first().map(|item| money(item)).unwrap_or_default(),
+            plan.left.name(),
+            words(l),
+            plan.right.name(),
+            words(r)
+        );
+        self.add(&Finding {
+            kind: "movement".to_owned(),
+            status: BreakStatus::Open,
+            left,
+            right,
+            detail,
+            lasting: true,
+        });
     }
 
     fn explain(&self, left: &[&Item], right: &[&Item], on: Option<On>) -> String {

@@ -6,12 +6,14 @@
 //! finding says `ambiguous` and names them: there is no guess.
 
 mod breaks;
+mod cash;
 mod passes;
 pub mod plan;
 mod subset;
 
 pub use breaks::{Break, BreakStatus, Totals};
-pub use plan::{On, Pass, Plan, Source};
+pub use cash::{Cash, CashTable, sums};
+pub use plan::{Events, FeeKey, FeeSource, On, Pass, Plan, Source};
 
 use chrono::NaiveDate;
 use ledger::{Currency, ItemRef, Movement};
@@ -51,6 +53,10 @@ pub struct Input {
     pub left: Vec<Item>,
     /// The side that answers.
     pub right: Vec<Item>,
+    /// Fees that the ledger books apart, where the plan names them: what they take is below zero.
+    pub left_fees: Vec<Item>,
+    /// Fees that the settlement withheld, signed alike.
+    pub right_fees: Vec<Item>,
     /// The last day that the left side's data covers.
     pub left_until: Option<NaiveDate>,
     /// The last day that the right side's data covers.
@@ -81,6 +87,8 @@ pub struct Findings {
     pub breaks: Vec<Break>,
     /// Totals by currency.
     pub totals: BTreeMap<Currency, Totals>,
+    /// The same by movement, fees included.
+    pub cash: CashTable,
     /// The day as of which this holds.
     pub as_of: Option<NaiveDate>,
 }

@@ -10,7 +10,7 @@
 
 use chrono::NaiveDate;
 use ledger::{Currency, ItemRef, Origin};
-use reconcile::{Findings, Input, Item, On, Pass, Plan, Source, reconcile};
+use reconcile::{Events, Findings, Input, Item, On, Pass, Plan, Source, reconcile};
 
 fn day(text: &str) -> NaiveDate {
     format!("2026-{text}").parse().unwrap()
@@ -61,7 +61,8 @@ fn payments() -> Plan {
         reconciliation: "payments".into(),
         left: Source::Ledger {
             account: "psp-clearing".into(),
-            events: Vec::new(),
+            events: Events::default(),
+            fees: None,
         },
         right: Source::Settlement {
             processor: "stripe".into(),
@@ -101,6 +102,7 @@ fn run(plan: &Plan, left: &str, right: &str) -> Findings {
         right: items("right", right),
         left_until: Some(day("01-31")),
         right_until: Some(day("01-31")),
+        ..Input::default()
     };
     let findings = reconcile(plan, &input);
     for totals in findings.totals.values() {
@@ -229,6 +231,7 @@ fn a_break_keeps_its_name_and_consumed_items_stay_consumed() {
         right: items("right", "ch_1 1000 0 01-05\n ch_1 1000 0 01-05"),
         left_until: Some(day("01-31")),
         right_until: Some(day("01-31")),
+        ..Input::default()
     };
     input.left[0].consumed = true;
     input.right[0].consumed = true;

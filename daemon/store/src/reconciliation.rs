@@ -86,6 +86,27 @@ pub struct StateRow {
     pub as_of_on: NaiveDate,
 }
 
+/// One movement of cash in one currency, as the newest run left it.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct CashStateRow {
+    /// The reconciliation.
+    pub reconciliation: String,
+    /// ISO number of the currency.
+    pub currency_id: i64,
+    /// What moved; empty where all are compared as one.
+    pub movement: String,
+    /// All at the left.
+    pub left_total: i64,
+    /// All at the right.
+    pub right_total: i64,
+    /// Not due yet at the left.
+    pub left_open: i64,
+    /// Not due yet at the right.
+    pub right_open: i64,
+    /// What differs: left less right.
+    pub breaks: i64,
+}
+
 /// A stored match.
 #[derive(Clone, Debug, FromRow)]
 pub struct MatchRow {
@@ -243,6 +264,15 @@ impl Snapshot {
             on_snapshot!(self, db => sqlx::query_as(sql!("reconciliation/states")).fetch_all(db).await)?,
         )
     }
+
+    /// Cash by movement, as the newest run of each reconciliation left it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn cash_states(&self) -> Result<Vec<CashStateRow>, StoreError> {
+        Ok(on_snapshot!(self, db =>
+            sqlx::query_as(sql!("reconciliation/cash")).fetch_all(db).await?))
+    }
 }
 
 impl Tx {
@@ -268,6 +298,26 @@ impl Tx {
                 .bind(row.left_total).bind(row.right_total).bind(row.left_matched)
                 .bind(row.right_matched).bind(row.left_pending).bind(row.right_pending)
                 .bind(row.breaks).bind(row.as_of_on).execute(db).await?.rows_affected());
+        }
+        Ok(())
+    }
+
+    /// Replaces a reconciliation's cash by movement.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn write_cash(
+        &mut self,
+        reconciliation: &str,
+        rows: &[CashStateRow],
+    ) -> Result<(), StoreError> {
+        on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/clear_cash"))
+            .bind(reconciliation).execute(db).await?.rows_affected());
+        for row in rows {
+            on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/insert_cash"))
+                .bind(&row.reconciliation).bind(row.currency_id).bind(&row.movement)
+                .bind(row.left_total).bind(row.right_total).bind(row.left_open)
+                .bind(row.right_open).bind(row.breaks).execute(db).await?.rows_affected());
         }
         Ok(())
     }

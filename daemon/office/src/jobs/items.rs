@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use ledger::{Currency, ItemRef, Movement, Origin, SettlementLine, Side};
-use reconcile::{Input, Item, Plan, Source};
+use reconcile::{Events, FeeKey, Input, Item, Plan, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Snapshot;
 use store::settlement::StoredLine;
@@ -13,12 +13,52 @@ pub async fn load(books: &Snapshot, plan: &Plan) -> anyhow::Result<Input> {
     let consumed = books.consumed(&plan.reconciliation).await?;
     let (left, left_until) = side(books, &plan.left, "left", &consumed).await?;
     let (right, right_until) = side(books, &plan.right, "right", &consumed).await?;
+    let (left_fees, right_fees) = fees(books, plan).await?;
     Ok(Input {
         left,
         right,
+        left_fees,
+        right_fees,
         left_until,
         right_until,
     })
+}
+
+/// The fees that the ledger books apart, and those that the processor withheld; what takes is below zero.
+async fn fees(books: &Snapshot, plan: &Plan) -> anyhow::Result<(Vec<Item>, Vec<Item>)> {
+    let (
+        Source::Ledger {
+            fees: Some(source), ..
+        },
+        Source::Settlement { processor },
+    ) = (&plan.left, &plan.right)
+    else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let events = Events::Listed(source.events.clone());
+    let (mut left, _) = ledger_lines(books, &source.account, &events).await?;
+    for item in &mut left {
+        // What is debited to the account of fees is taken from what was paid.
+        item.amount = -item.amount;
+    }
+    let mut right = Vec::new();
+    for stored in processor_lines(books, processor).await? {
+        let line = &stored.line;
+        let reference = match source.by {
+            FeeKey::Payout => line.payout.clone(),
+            FeeKey::Reference => line.reference.clone(),
+        };
+        // What is not paid out yet is not due at the other side.
+        if line.fee.amount() == 0 || reference.is_empty() {
+            continue;
+        }
+        let mut item = settlement_item(&stored);
+        item.on = line.paid_on.unwrap_or(line.booked_on);
+        item.amount = -line.fee.amount();
+        item.reference = reference;
+        right.push(item);
+    }
+    Ok((left, right))
 }
 
 type Consumed = BTreeSet<(String, ItemRef)>;
@@ -30,7 +70,9 @@ async fn side(
     consumed: &Consumed,
 ) -> anyhow::Result<(Vec<Item>, Option<NaiveDate>)> {
     let (mut items, until) = match source {
-        Source::Ledger { account, events } => ledger_lines(books, account, events).await?,
+        Source::Ledger {
+            account, events, ..
+        } => ledger_lines(books, account, events).await?,
         Source::Settlement { processor } => {
             let lines = processor_lines(books, processor).await?;
             let items = lines.iter().map(settlement_item).collect();
@@ -62,13 +104,13 @@ async fn side(
 async fn ledger_lines(
     books: &Snapshot,
     account: &str,
-    events: &[String],
+    events: &Events,
 ) -> anyhow::Result<(Vec<Item>, Option<NaiveDate>)> {
     let mut items = Vec::new();
     for row in books.account_items(account).await? {
-        if !events.is_empty() && !events.contains(&row.event_type) {
+        let Some(movement) = events.find(&row.event_type) else {
             continue;
-        }
+        };
         let credit = Side::from_number(row.side) == Some(Side::Credit);
         items.push(Item {
             currency: Currency::from_numeric(row.currency_id)?,
@@ -77,7 +119,7 @@ async fn ledger_lines(
             fee: 0,
             identity: format!("{}|{}|{}", row.entity, row.event_type, row.reference),
             item: ItemRef::entry(row.entry_id, row.line_no),
-            movement: None,
+            movement,
             text: row.event_type,
             account: row.entity,
             reference: row.reference,

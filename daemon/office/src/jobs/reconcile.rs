@@ -1,16 +1,16 @@
 //! Reconciliation: load both sides, run the plan, write matches, breaks and totals together.
 //!
-//! [`examine`] does the same without writing, and puts the results into the terms of the control
-//! equation: `tieout verify` trusts no total that it did not compute itself.
+//! [`examine`] sums both sides as they are now and holds them against what the newest run left: `tieout verify`
+//! trusts no total that it did not sum itself.
 
 use crate::call::Call;
 use crate::jobs::items;
-use ledger::{Currency, ItemRef, Origin};
-use reconcile::{Findings, Input, Plan, Source};
+use ledger::{Currency, ItemRef, Movement, Origin};
+use reconcile::{Cash, CashTable, Findings, Plan, Source};
 use reports::{CashRow, ClearingRow};
 use std::collections::BTreeMap;
 use store::Snapshot;
-use store::reconciliation::{BreakRow, NewMatch, StateRow};
+use store::reconciliation::{BreakRow, CashStateRow, NewMatch, StateRow};
 
 /// What a run found.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -72,6 +72,11 @@ async fn write(call: &Call, plan: &Plan, findings: &Findings) -> anyhow::Result<
         .map(|found| break_row(plan, found))
         .collect();
     let states = state_rows(plan, findings);
+    let cash: Vec<CashStateRow> = findings
+        .cash
+        .iter()
+        .map(|(key, cash)| cash_state(plan, *key, cash))
+        .collect();
     let mut tx = call.store.begin().await?;
     tx.write_findings(
         &plan.reconciliation,
@@ -81,8 +86,26 @@ async fn write(call: &Call, plan: &Plan, findings: &Findings) -> anyhow::Result<
         &call.stamp(),
     )
     .await?;
+    tx.write_cash(&plan.reconciliation, &cash).await?;
     tx.commit().await?;
     Ok(())
+}
+
+fn cash_state(
+    plan: &Plan,
+    (currency, movement): (Currency, Option<Movement>),
+    cash: &Cash,
+) -> CashStateRow {
+    CashStateRow {
+        reconciliation: plan.reconciliation.clone(),
+        currency_id: i64::from(currency.numeric()),
+        movement: movement.map_or("", Movement::name).to_owned(),
+        left_total: cash.left,
+        right_total: cash.right,
+        left_open: cash.left_open,
+        right_open: cash.right_open,
+        breaks: cash.breaks,
+    }
 }
 
 fn break_row(plan: &Plan, found: &reconcile::Break) -> BreakRow {
@@ -136,18 +159,29 @@ pub struct Examination {
     pub stale: Vec<String>,
 }
 
-/// Computes totals and clearing accounts without writing anything.
+/// Sums both sides as they are now and holds them against what the newest run left, without matching again.
 pub async fn examine(call: &Call, books: &Snapshot) -> anyhow::Result<Examination> {
     let mut found = Examination::default();
-    let stored = books.breaks().await?;
+    let (stored, states) = (
+        books.cash_states().await?,
+        books.reconciliation_states().await?,
+    );
     for plan in &call.config.reconciliations {
         let input = items::load(books, plan).await?;
-        let findings = tokio::task::block_in_place(|| reconcile::reconcile(plan, &input));
-        let known = |id: &str| stored.iter().any(|row| row.id == id);
-        if !findings.matches.is_empty() || findings.breaks.iter().any(|b| !known(&b.id)) {
+        let own = |name: &str| name == plan.reconciliation;
+        let seen = states.iter().filter(|row| own(&row.reconciliation));
+        let as_of = input.right_until.max(input.left_until);
+        let left: Vec<&CashStateRow> = stored
+            .iter()
+            .filter(|row| own(&row.reconciliation))
+            .collect();
+        let rows = cash_rows(plan, &reconcile::sums(plan, &input), &left);
+        let is_stale =
+            rows.iter().any(|row| !row.is_current) || seen.map(|row| row.as_of_on).max() != as_of;
+        if is_stale && !rows.is_empty() {
             found.stale.push(plan.reconciliation.clone());
         }
-        found.cash.extend(cash_rows(plan, &input, &findings));
+        found.cash.extend(rows);
         if let Source::Ledger { account, .. } = &plan.left {
             found
                 .clearing
@@ -157,40 +191,37 @@ pub async fn examine(call: &Call, books: &Snapshot) -> anyhow::Result<Examinatio
     Ok(found)
 }
 
-fn cash_rows(plan: &Plan, input: &Input, findings: &Findings) -> Vec<CashRow> {
-    let mut fees = BTreeMap::<Currency, i64>::new();
-    for item in &input.right {
-        *fees.entry(item.currency).or_default() += item.fee;
+/// Sums of now beside the rest as the newest run left it. A row that the run did not see, or saw with other sums,
+/// is not current.
+fn cash_rows(plan: &Plan, sums: &CashTable, stored: &[&CashStateRow]) -> Vec<CashRow> {
+    let mut rows = BTreeMap::<(i64, String), CashRow>::new();
+    let row = |currency_id: i64, movement: &str| CashRow {
+        reconciliation: plan.reconciliation.clone(),
+        currency_id,
+        movement: movement.to_owned(),
+        left: 0,
+        right: 0,
+        open: 0,
+        breaks: 0,
+        is_current: false,
+    };
+    for ((currency, movement), cash) in sums {
+        let currency_id = i64::from(currency.numeric());
+        let movement = movement.map_or("", Movement::name);
+        let mut now = row(currency_id, movement);
+        (now.left, now.right) = (cash.left, cash.right);
+        rows.insert((currency_id, movement.to_owned()), now);
     }
-    let (mut refunds, mut disputes) = (BTreeMap::new(), BTreeMap::new());
-    for item in &input.left {
-        let back: &mut BTreeMap<Currency, i64> = match item.text.as_str() {
-            kind if kind.contains("refund") => &mut refunds,
-            kind if kind.contains("chargeback") => &mut disputes,
-            _ => continue,
-        };
-        *back.entry(item.currency).or_default() -= item.amount;
+    for old in stored {
+        let key = (old.currency_id, old.movement.clone());
+        let now = rows
+            .entry(key)
+            .or_insert_with(|| row(old.currency_id, &old.movement));
+        now.open = old.left_open - old.right_open;
+        now.breaks = old.breaks;
+        now.is_current = (now.left, now.right) == (old.left_total, old.right_total);
     }
-    findings
-        .totals
-        .iter()
-        .map(|(currency, totals)| {
-            let fees = fees.get(currency).copied().unwrap_or(0);
-            let refunds = refunds.get(currency).copied().unwrap_or(0);
-            let disputes = disputes.get(currency).copied().unwrap_or(0);
-            CashRow {
-                reconciliation: plan.reconciliation.clone(),
-                currency_id: i64::from(currency.numeric()),
-                expected: totals.left + refunds + disputes,
-                net: totals.right - fees,
-                fees,
-                refunds,
-                disputes,
-                open: totals.left_pending - totals.right_pending,
-                breaks: totals.breaks,
-            }
-        })
-        .collect()
+    rows.into_values().collect()
 }
 
 /// A clearing account's balance against its open items: lines that one payout brought together

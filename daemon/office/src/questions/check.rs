@@ -86,14 +86,22 @@ fn targets(config: &Config, base: &Path) -> Vec<String> {
 fn reconciliations(config: &Config, program: &Program) -> Vec<String> {
     let mut problems = Vec::new();
     for plan in &config.reconciliations {
-        if let Source::Ledger { account, .. } = &plan.left
-            && program.chart.get(account).is_none()
-        {
-            problems.push(format!(
-                "reconciliation `{}`: account `{account}` is not in the chart",
-                plan.reconciliation
-            ));
+        let Source::Ledger {
+            account,
+            events,
+            fees,
+        } = &plan.left
+        else {
+            continue;
+        };
+        let at = |what: String| format!("reconciliation `{}`: {what}", plan.reconciliation);
+        let fees = fees.as_ref().map(|fees| &fees.account);
+        for account in [Some(account), fees].into_iter().flatten() {
+            if program.chart.get(account).is_none() {
+                problems.push(at(format!("account `{account}` is not in the chart")));
+            }
         }
+        problems.extend(events.problems().into_iter().map(at));
     }
     problems
 }

@@ -1,0 +1,1 @@
+DELETE FROM reconciliation_cash WHERE reconciliation = $1
