@@ -407,3 +407,86 @@ fn every_kind_of_connector_is_documented() {
         .collect();
     none("connectors/README.md has a line for every kind", &broken);
 }
+
+/// The top-level module that a file of a crate belongs to.
+fn module(path: &str) -> Option<(String, String)> {
+    let (home, inside) = path.split_once("/src/")?;
+    let first = inside.split('/').next()?.trim_end_matches(".rs");
+    (path.ends_with(".rs") && !["lib", "main"].contains(&first))
+        .then(|| (home.to_owned(), first.to_owned()))
+}
+
+/// The modules of the same crate that a text names: `crate::x::…` and `crate::{x::…, y}`.
+fn named(text: &str) -> BTreeSet<String> {
+    let word = |text: &str| -> String {
+        text.chars()
+            .take_while(|c| c.is_ascii_lowercase() || *c == '_')
+            .collect()
+    };
+    let mut found = BTreeSet::new();
+    for rest in text.split("crate::").skip(1) {
+        let Some(list) = rest.strip_prefix('{') else {
+            found.insert(word(rest));
+            continue;
+        };
+        let mut depth = 1;
+        let mut start = true;
+        for (at, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 1 => start = true,
+                c if c.is_whitespace() => {}
+                _ if start => {
+                    found.insert(word(&list[at..]));
+                    start = false;
+                }
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// Everything that can be reached from a module.
+fn reached(from: &str, uses: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let mut next: Vec<&String> = uses[from].iter().collect();
+    while let Some(module) = next.pop() {
+        if seen.insert(module.clone()) {
+            next.extend(&uses[module]);
+        }
+    }
+    seen
+}
+
+#[test]
+fn modules_know_each_other_in_one_direction() {
+    let mut crates = BTreeMap::<String, BTreeMap<String, BTreeSet<String>>>::new();
+    for (path, text) in files() {
+        let Some((home, module)) = module(&path) else {
+            continue;
+        };
+        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let uses = crates.entry(home).or_default().entry(module).or_default();
+        uses.extend(named(product));
+    }
+    // A hash is made of an encoding, and an encoding ends in a hash.
+    let one_thing = ["encode", "hash"];
+    let mut broken = Vec::new();
+    for (home, mut uses) in crates {
+        let known: BTreeSet<String> = uses.keys().cloned().collect();
+        for (module, of_module) in &mut uses {
+            of_module.retain(|other| known.contains(other) && other != module);
+        }
+        for module in uses.keys().filter(|name| !one_thing.contains(&name.as_str())) {
+            if reached(module, &uses).contains(module) {
+                broken.push(format!("{home}: `{module}` comes back to itself"));
+            }
+        }
+    }
+    none("modules of a crate know each other in one direction", &broken);
+}
