@@ -228,6 +228,7 @@ async fn open_sqlite(url: &str) -> Result<Store, StoreError> {
 async fn migrate(pool: &SqlitePool, file: &BookFile) -> Result<(), StoreError> {
     // Within the process one at a time, so that the file's lock only ever waits for another process.
     let _turn = MIGRATING.lock().await;
+    let mut looked_again = false;
     loop {
         let done = sqlx::query_scalar(sql!("migrations")).fetch_all(pool).await;
         let done = done.unwrap_or_default().into_iter().collect();
@@ -239,7 +240,8 @@ async fn migrate(pool: &SqlitePool, file: &BookFile) -> Result<(), StoreError> {
                 file.unlock();
                 migrated?;
             }
-            Locked::InUse if done.is_empty() => {}
+            // Whoever has them open may have brought them up to date since they were looked at.
+            Locked::InUse if !looked_again => looked_again = true,
             Locked::InUse => return Err(StoreError::InUse),
             Locked::NotYet => {}
         }
