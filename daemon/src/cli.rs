@@ -1,7 +1,7 @@
 //! The command line: one sub-command per stage, the same options everywhere.
 
 mod breaks;
-pub(crate) mod check;
+mod check;
 mod connectors;
 mod evidence;
 mod export;

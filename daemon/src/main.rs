@@ -12,6 +12,7 @@ mod http;
 mod log;
 mod output;
 mod run;
+mod schedule;
 mod starter;
 mod wording;
 

@@ -482,11 +482,17 @@ fn modules_know_each_other_in_one_direction() {
         for (module, of_module) in &mut uses {
             of_module.retain(|other| known.contains(other) && other != module);
         }
-        for module in uses.keys().filter(|name| !one_thing.contains(&name.as_str())) {
+        for module in uses
+            .keys()
+            .filter(|name| !one_thing.contains(&name.as_str()))
+        {
             if reached(module, &uses).contains(module) {
                 broken.push(format!("{home}: `{module}` comes back to itself"));
             }
         }
     }
-    none("modules of a crate know each other in one direction", &broken);
+    none(
+        "modules of a crate know each other in one direction",
+        &broken,
+    );
 }

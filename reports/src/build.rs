@@ -12,8 +12,6 @@ use chrono::{DateTime, Utc};
 use store::Snapshot;
 use store::reconciliation::BreakRow;
 
-pub use journal_register::Register;
-
 /// The report that needs the control equation.
 pub const CONTROL: &str = "control";
 

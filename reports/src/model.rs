@@ -1,6 +1,9 @@
 //! What a report is, before anybody decides how it looks.
 
-use crate::build::Register;
+mod register;
+
+pub use register::Register;
+
 use ledger::Money;
 use std::sync::Arc;
 

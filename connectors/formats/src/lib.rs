@@ -5,6 +5,7 @@
 //! read is an error that says what, where and what to do.
 
 pub mod erp;
+mod error;
 pub mod read;
 pub mod settlement;
 

@@ -26,24 +26,9 @@ pub fn known() -> String {
 /// The largest file that is read: 256 MiB.
 pub const MAX_FILE_BYTES: usize = 256 << 20;
 
-/// Why a file cannot be read, and where.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{}{what}", if *.line > 0 { format!("line {line}: ") } else { String::new() })]
-pub struct ParseError {
-    /// The line, from 1; 0 for the whole file.
-    pub line: u64,
-    /// What is wrong and what to do.
-    pub what: String,
-}
+pub use crate::error::ParseError;
 
 impl ParseError {
-    pub(crate) fn new(line: u64, what: impl Into<String>) -> Self {
-        Self {
-            line,
-            what: what.into(),
-        }
-    }
-
     /// Bytes that are no text: what they are where their beginning says it, or where they end to be.
     fn undecoded(bytes: &[u8], error: DecodeError) -> Self {
         match what::binary(bytes) {

@@ -11,6 +11,7 @@ pub mod company;
 pub mod config;
 pub mod deeds;
 pub mod evidence;
+mod expected;
 pub mod jobs;
 mod mapper;
 pub mod metric;

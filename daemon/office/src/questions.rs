@@ -2,6 +2,5 @@
 
 pub mod check;
 pub mod connectors;
-pub(crate) mod expected;
 mod settlement;
 pub mod verify;

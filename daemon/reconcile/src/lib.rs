@@ -164,3 +164,9 @@ impl<'i> Board<'i> {
         self.pairs.push(pair);
     }
 }
+
+/// Whether two days are close enough for a pass.
+pub(crate) fn near(left: &Item, right: &Item, pass: &Pass) -> bool {
+    pass.window_days
+        .is_none_or(|window| (right.on - left.on).num_days().abs() <= window)
+}

@@ -1,7 +1,7 @@
 //! The passes. Each looks at what is open, proposes, and takes what is certain.
 
 use crate::plan::{On, Pass};
-use crate::{Board, Item, Pair, subset};
+use crate::{Board, Item, Pair, near, subset};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) fn run(board: &mut Board<'_>, index: usize, pass: &Pass) {
@@ -17,12 +17,6 @@ pub(crate) fn run(board: &mut Board<'_>, index: usize, pass: &Pass) {
         On::ManyRight => subset::one_left(board, index, pass),
         On::ManyLeft => subset::one_right(board, index, pass),
     }
-}
-
-/// Whether two days are close enough for a pass.
-pub(crate) fn near(left: &Item, right: &Item, pass: &Pass) -> bool {
-    pass.window_days
-        .is_none_or(|window| (right.on - left.on).num_days().abs() <= window)
 }
 
 /// References of both sides as small numbers.

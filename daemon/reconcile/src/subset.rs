@@ -5,9 +5,8 @@
 //! that two answers want. Where there are more candidates nothing is searched, and that is told: an
 //! item is not called missing because nobody looked.
 
-use crate::passes::near;
 use crate::plan::Pass;
-use crate::{Board, Item, Pair};
+use crate::{Board, Item, Pair, near};
 use std::collections::{BTreeMap, BTreeSet};
 
 const MOST_CANDIDATES: usize = 20;

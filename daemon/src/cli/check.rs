@@ -1,6 +1,7 @@
 //! `tieout check`: configuration, mapping, connectors and schedule, without running anything.
 
 use crate::output::Output;
+use crate::schedule::cron;
 use office::questions::check;
 use std::path::Path;
 
@@ -21,10 +22,4 @@ pub(crate) fn run(path: &Path, output: Output) -> anyhow::Result<bool> {
     }
     output.result(&found, &text)?;
     Ok(found.problems.is_empty())
-}
-
-/// Whether a text is a schedule.
-pub(crate) fn cron(text: &str) -> Result<(), String> {
-    let job = tokio_cron_scheduler::Job::new(text, |_, _| {});
-    job.map(drop).map_err(|error| error.to_string())
 }

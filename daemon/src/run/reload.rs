@@ -6,8 +6,8 @@
 //! force in the books, and everything begins again at its checkpoint: no event is lost or posted by both.
 
 use super::{Daemon, Generation, live};
-use crate::cli::check::cron;
 use crate::http::Live;
+use crate::schedule::cron;
 use anyhow::{Context as _, bail, ensure};
 use office::deeds::activate;
 use office::questions::check;

@@ -4,7 +4,7 @@
 //! PostgreSQL keeps no NUL and indexes no long text, SQLite keeps both. A file that holds either is
 //! refused before any database sees it, and says where.
 
-use crate::settlement::ParseError;
+use crate::error::ParseError;
 use ledger::{SettlementLine, Statement};
 
 /// The most characters of a name: an account, an identity, a reference, a payout.

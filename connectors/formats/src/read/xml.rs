@@ -3,7 +3,7 @@
 //! The document type declaration is refused and depth is bounded, so that no entity can be
 //! expanded and no nesting can exhaust the stack.
 
-use crate::settlement::ParseError;
+use crate::error::ParseError;
 use quick_xml::events::{BytesStart, Event};
 use std::cell::Cell;
 use std::fmt::Debug;

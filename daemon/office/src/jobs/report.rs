@@ -1,8 +1,8 @@
 //! Reports: every report in the formats that people open, into the configured folder.
 
 use crate::call::Call;
+use crate::expected;
 use crate::jobs::reconcile;
-use crate::questions::expected;
 use anyhow::Context as _;
 use reports::build::{CONTROL, Subject};
 use reports::{Control, Format, Report, ReportError};
