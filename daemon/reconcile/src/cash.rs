@@ -4,9 +4,9 @@
 //! is declared by the plan, the right side's stands in the settlement file. Where the plan declares none, all are
 //! compared as one.
 
-use crate::breaks::BreakStatus;
+use crate::finding::{Break, BreakStatus};
 use crate::plan::Plan;
-use crate::{Board, Break, Input, Item};
+use crate::{Board, Input, Item};
 use chrono::NaiveDate;
 use ledger::encode::Encoder;
 use ledger::{Currency, Money, Movement};

@@ -7,12 +7,14 @@
 
 mod breaks;
 mod cash;
+mod finding;
 mod passes;
 pub mod plan;
 mod subset;
 
-pub use breaks::{Break, BreakStatus, Totals};
+pub use breaks::Totals;
 pub use cash::{Cash, CashTable, sums};
+pub use finding::{Break, BreakStatus};
 pub use plan::{Events, FeeKey, FeeSource, On, Pass, Plan, Source};
 
 use chrono::NaiveDate;

@@ -18,7 +18,7 @@ pub struct BatchStanding {
     pub target: String,
     /// Entries in it.
     pub entries: i64,
-    /// Its state, as [`crate::export::DeliveryKind::name_of`] calls it.
+    /// Its state, as `DeliveryKind::name_of` calls it.
     pub state: Option<i64>,
     /// 1 when the next export sends it.
     pub due: i64,
