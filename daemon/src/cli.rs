@@ -137,17 +137,18 @@ enum Command {
         /// An event id, entry number, reference, batch, payout, settlement line or break.
         id: String,
     },
-    /// Chain, balances, control equation: computed again from the rows.
-    Verify,
+    /// Chains, rows, balances, control equation: computed again from the rows.
+    Verify(verify::Arguments),
 }
 
 impl Command {
     /// Whether it needs no more than the right to read the books.
     const fn only_asks(&self) -> bool {
         match self {
-            Self::Verify | Self::Trace { .. } | Self::Connectors { .. } | Self::Evidence { .. } => {
-                true
-            }
+            Self::Verify(_)
+            | Self::Trace { .. }
+            | Self::Connectors { .. }
+            | Self::Evidence { .. } => true,
             Self::Report { name, .. } => name.is_some(),
             Self::Breaks { command } => command.only_asks(),
             Self::Period { command } => command.only_asks(),
@@ -247,7 +248,7 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
             output: file,
         } => report::run(call, name.as_deref(), format, file.as_deref(), output).await,
         Command::Trace { id } => trace::run(call, id, output).await,
-        Command::Verify => verify::run(call, output).await,
+        Command::Verify(arguments) => verify::run(call, arguments, output).await,
         Command::Demo(_)
         | Command::Init { .. }
         | Command::Check

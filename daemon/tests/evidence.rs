@@ -143,7 +143,229 @@ fn a_bundle_holds_by_itself_and_names_the_first_bad_batch() {
             .replace("\"sealed_by\":\"tester\"", "\"sealed_by\":\"nobody\"");
         lines[1]["statement"] = text.into();
     });
-    assert_eq!(verify(&path).0, Some(2));
+    assert_eq!(verify(&path).0, Some(1));
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+/// Where a line of a kind stands first.
+fn first(lines: &[Value], kind: &str) -> usize {
+    lines.iter().position(|line| line["is"] == kind).unwrap()
+}
+
+/// An entry of the same entity in another month, and where the last of this month's stands, in the same batch.
+fn of_another_month(dir: &Path, lines: &[Value]) -> (usize, Value) {
+    let place = *entries(lines).last().unwrap();
+    let last = lines[place]["entry"].as_i64().unwrap();
+    let entry = |number: i64| {
+        let number = number.to_string();
+        let output = tieout(&["-c", &config(dir), "evidence", "prove", &number]);
+        let proof: Value = serde_json::from_slice(&output.stdout).ok()?;
+        Some(proof["entry"].clone())
+    };
+    let other = (last + 1..last + 20).filter_map(entry).find(|entry| {
+        let date = entry["date"].as_str().unwrap();
+        entry["entity"] == "eu" && !date.starts_with("2026-01")
+    });
+    (place, other.unwrap())
+}
+
+/// Bundles that somebody wrote anew: a table, each with the words that the verifier finds it with. None makes
+/// it break off, and what stands in the file is never a mistake of whoever checks it.
+#[test]
+fn every_change_of_a_bundle_is_found_and_named() {
+    type Change = fn(&Path, &mut Vec<Value>);
+    let (dir, bundle) = sealed("bundles");
+    let changes: [(&str, Change, &str); 19] = [
+        (
+            "a document's number",
+            |_, lines| {
+                let at = entries(lines)[3];
+                lines[at]["document"] = "eu-2026-999999".into();
+            },
+            "the document numbers are not those that were sealed",
+        ),
+        (
+            "two documents swapped",
+            |_, lines| {
+                let (one, two) = (entries(lines)[3], entries(lines)[4]);
+                let number = lines[one]["document"].clone();
+                lines[one]["document"] = lines[two]["document"].clone();
+                lines[two]["document"] = number;
+            },
+            "the document numbers are not those that were sealed",
+        ),
+        (
+            "a document of another series",
+            |_, lines| {
+                let at = entries(lines)[3];
+                lines[at]["document"] = "us-2026-000003".into();
+            },
+            "is no document of `eu` in 2026",
+        ),
+        (
+            "an entry without a number",
+            |_, lines| {
+                let at = entries(lines)[3];
+                lines[at]["document"] = "".into();
+            },
+            "it has no document number",
+        ),
+        (
+            "an entry of another month under this month's number",
+            |dir, lines| {
+                let (at, mut other) = of_another_month(dir, lines);
+                other["is"] = "entry".into();
+                other["document"] = lines[at]["document"].clone();
+                lines[at] = other;
+            },
+            "2026-01 runs from 2026-01-01 to 2026-01-31",
+        ),
+        (
+            "an absurd count of entries",
+            |_, lines| {
+                let at = first(lines, "batch");
+                lines[at]["entries"] = i64::MAX.into();
+            },
+            "batch 1",
+        ),
+        (
+            "an absurd first entry",
+            |_, lines| {
+                let at = first(lines, "batch");
+                lines[at]["first_entry"] = i64::MAX.into();
+            },
+            "batch 1",
+        ),
+        (
+            "less than no entries",
+            |_, lines| {
+                let at = first(lines, "batch");
+                lines[at]["entries"] = i64::MIN.into();
+            },
+            "it cannot hold",
+        ),
+        (
+            "an absurd entry",
+            |_, lines| {
+                let at = entries(lines)[3];
+                lines[at]["entry"] = i64::MIN.into();
+            },
+            "it stands out of order",
+        ),
+        (
+            "an absurd amount",
+            |_, lines| {
+                let at = entries(lines)[3];
+                lines[at]["lines"][0]["amount"] = i64::MIN.into();
+            },
+            "entry",
+        ),
+        (
+            "a hash that is none",
+            |_, lines| {
+                let at = first(lines, "batch");
+                lines[at]["root"] = "zz".into();
+            },
+            "`zz` is no hash",
+        ),
+        (
+            "no seal",
+            |_, lines| drop(lines.remove(1)),
+            "the bundle holds no seal that counts",
+        ),
+        (
+            "two seals",
+            |_, lines| lines.insert(1, lines[1].clone()),
+            "a second seal",
+        ),
+        (
+            "a signature that is none",
+            |_, lines| lines[1]["signature"] = "00".into(),
+            "the seal's signature does not fit",
+        ),
+        (
+            "no first line",
+            |_, lines| drop(lines.remove(0)),
+            "its first line, which says what it is, is missing",
+        ),
+        (
+            "a format that nobody knows",
+            |_, lines| lines[0]["format"] = "tieout.evidence.v9".into(),
+            "is no format of a bundle that is known here",
+        ),
+        (
+            "a line of something else",
+            |_, lines| lines.insert(2, serde_json::json!({ "is": "nothing" })),
+            "line 3 is no line of a bundle",
+        ),
+        (
+            "a line too deep to be read",
+            |_, lines| {
+                let deep = (0..400).fold(Value::Null, |inner, _| serde_json::json!([inner]));
+                lines.insert(2, serde_json::json!({ "is": "entry", "lines": deep }));
+            },
+            "line 3 is no line of a bundle",
+        ),
+        (
+            "entries before their batch",
+            |_, lines| {
+                let at = entries(lines)[0];
+                let entry = lines.remove(at);
+                lines.insert(2, entry);
+            },
+            "it stands before its batch",
+        ),
+    ];
+    for (what, change, words) in changes {
+        let path = changed(&bundle, |lines| change(&dir, lines));
+        let (code, found) = verify(&path);
+        assert_eq!(code, Some(1), "{what}: {found}");
+        let named = found["failures"].as_array().unwrap().iter();
+        let named = named
+            .filter_map(Value::as_str)
+            .any(|failure| failure.contains(words));
+        assert!(named, "{what}: `{words}` is not in {found}");
+    }
+
+    // Cut off within a line, and no text at all.
+    let whole = std::fs::read(&bundle).unwrap();
+    let path = bundle.with_extension("cut");
+    for (bytes, words) in [
+        (
+            &whole[..whole.len() - 20],
+            "the file breaks off within line",
+        ),
+        (&b"\xff\xfe\n"[..], "line 1 is no line of a bundle"),
+        (&b""[..], "the bundle holds no seal that counts"),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let (code, found) = verify(&path);
+        assert_eq!(code, Some(1), "{words}: {found}");
+        assert!(found["failures"].to_string().contains(words), "{found}");
+    }
+    let key = "00".repeat(32);
+    let output = tieout(&[
+        "--json",
+        "evidence",
+        "verify",
+        bundle.to_str().unwrap(),
+        "--key",
+        &key,
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("not with the trusted one"));
+    // What is asked for wrongly is no finding.
+    expect(
+        2,
+        &[
+            "evidence",
+            "verify",
+            bundle.to_str().unwrap(),
+            "--key",
+            "00",
+        ],
+    );
+    expect(2, &["evidence", "verify", "nothing-here"]);
     std::fs::remove_dir_all(dir).unwrap();
 }
 
@@ -170,6 +392,56 @@ fn a_proof_shows_one_entry_under_the_seal_and_no_other() {
     value["entry"]["reference"] = "another".into();
     std::fs::write(&proof, value.to_string()).unwrap();
     expect(1, &["evidence", "verify", bundle, "--proof", file]);
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change, &str); 8] = [
+        (
+            "another number",
+            |proof| proof["entry"]["document"] = "eu-2026-000099".into(),
+            "is not document eu-2026-000099",
+        ),
+        (
+            "another entry's number",
+            |proof| proof["entry"]["entry"] = 18.into(),
+            "is not document",
+        ),
+        (
+            "another day",
+            |proof| proof["entry"]["date"] = "2026-02-01".into(),
+            "is not in batch",
+        ),
+        (
+            "another batch",
+            |proof| proof["batch"]["batch"] = 99.into(),
+            "is not the one that the entry names",
+        ),
+        (
+            "no way to the seal",
+            |proof| proof["chain_path"] = serde_json::json!([{ "left": "00".repeat(32) }]),
+            "is not under the seal",
+        ),
+        (
+            "an absurd count",
+            |proof| proof["batch"]["entries"] = i64::MAX.into(),
+            "is not the one that the entry names",
+        ),
+        (
+            "another signature",
+            |proof| proof["seal"]["signature"] = "00".repeat(64).into(),
+            "signature does not fit",
+        ),
+        (
+            "something else",
+            |proof| *proof = Value::Null,
+            "the file is no proof",
+        ),
+    ];
+    for (what, change, words) in changes {
+        let mut value: Value = serde_json::from_str(&text).unwrap();
+        change(&mut value);
+        std::fs::write(&proof, value.to_string()).unwrap();
+        let told = expect(1, &["evidence", "verify", bundle, "--proof", file]);
+        assert!(told.contains(words), "{what}: {told}");
+    }
     std::fs::remove_dir_all(dir).unwrap();
 }
 

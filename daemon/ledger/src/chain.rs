@@ -20,6 +20,42 @@ pub fn merkle_root(leaves: &[Hash]) -> Hash {
     level.first().copied().unwrap_or(Hash::ZERO)
 }
 
+/// The same root from leaves that come one after the other, of which few are kept.
+#[derive(Clone, Debug, Default)]
+pub struct Merkle {
+    /// Whole trees, each smaller than the one before, with how often each was paired.
+    trees: Vec<(u32, Hash)>,
+}
+
+impl Merkle {
+    /// The next leaf.
+    pub fn add(&mut self, hash: &Hash) {
+        let (mut height, mut node) = (0, leaf(hash));
+        while let Some((_, left)) = self.trees.pop_if(|(other, _)| *other == height) {
+            node = pair(&[left, node]);
+            height += 1;
+        }
+        self.trees.push((height, node));
+    }
+
+    /// The root over all leaves so far.
+    pub fn root(&self) -> Hash {
+        let nodes = self.trees.iter().rev().map(|(_, node)| *node);
+        nodes
+            .reduce(|right, left| pair(&[left, right]))
+            .unwrap_or(Hash::ZERO)
+    }
+}
+
+/// What stands for an entry and its number among those of a period: a leaf of the tree that a seal signs.
+pub fn document(entry: i64, number: i64, hash: &Hash) -> Hash {
+    let mut encoder = Encoder::new("tieout.document.v1");
+    encoder.value(entry);
+    encoder.value(number);
+    encoder.bytes(hash.as_bytes());
+    encoder.finish()
+}
+
 /// One step from a leaf up to the root: the neighbour, and on which side it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -120,6 +156,16 @@ mod tests {
         assert_ne!(merkle_root(&leaves[..4]), root);
         assert_eq!(merkle_root(&leaves), root);
         assert_eq!(merkle_root(&[]), Hash::ZERO);
+    }
+
+    #[test]
+    fn leaves_one_after_the_other_make_the_same_root() {
+        let leaves: Vec<Hash> = (0u8..70).map(|n| Hash::of(&[n])).collect();
+        let mut merkle = Merkle::default();
+        for count in 0..=leaves.len() {
+            assert_eq!(merkle.root(), merkle_root(&leaves[..count]), "{count}");
+            leaves.get(count).iter().for_each(|leaf| merkle.add(leaf));
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod entry;
 pub mod hash;
 pub mod money;
 pub mod posting;
+pub mod record;
 pub mod text;
 
 pub use account::{Account, AccountType, Chart, ChartError, Side};

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
+use store::intake::Stamp;
 use store::runs::RunRow;
 use store::{Store, StoreError};
 
@@ -64,8 +65,19 @@ impl Company {
         let store = Store::open_with(&url, password.as_ref().map(Secret::reveal), stall)
             .await
             .with_context(|| read.unopened())?;
+        let stamp = Stamp {
+            now: clock.now(),
+            actor: actor.to_owned(),
+        };
+        let adopted = store.adopt(&stamp).await?;
+        if adopted > 0 {
+            tracing::info!(
+                rows = adopted,
+                "the record chain covers what the books held"
+            );
+        }
         let company = read.company(store, clock, ids);
-        company.set_up().await?;
+        company.set_up(actor).await?;
         if !company.store.was_whole() {
             company.record_loss(actor).await?;
         }
@@ -112,10 +124,15 @@ impl Company {
     ///
     /// # Errors
     /// When the books cannot be written.
-    pub async fn set_up(&self) -> anyhow::Result<()> {
+    pub async fn set_up(&self, actor: &str) -> anyhow::Result<()> {
         let entities = self.config.entities()?;
         let mut tx = self.store.begin().await?;
         tx.set_up(&entities, self.program.chart.accounts()).await?;
+        let stamp = Stamp {
+            now: self.clock.now(),
+            actor: actor.to_owned(),
+        };
+        tx.seal_names(&stamp).await?;
         Ok(tx.commit().await?)
     }
 
@@ -152,6 +169,19 @@ impl Company {
         };
         let key = config.key.below(&self.base).read()?;
         Signer::from_pem(key.reveal()).context("seal.key")
+    }
+
+    /// The public keys that seals may be set with: the one that seals, and those that it replaced.
+    ///
+    /// # Errors
+    /// When no key is configured, or it cannot be read.
+    pub fn trusted_keys(&self) -> anyhow::Result<Vec<Vec<u8>>> {
+        let mut keys = vec![self.signer()?.public_key()];
+        let configured = self.config.seal.iter().flat_map(|seal| &seal.trusted);
+        for text in configured {
+            keys.push(crate::evidence::seal::trusted(text).context("seal.trusted")?);
+        }
+        Ok(keys)
     }
 
     /// A path of the configuration.

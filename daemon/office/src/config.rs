@@ -132,6 +132,9 @@ pub enum CalendarConfig {
 pub struct SealConfig {
     /// Where the private key is kept.
     pub key: SecretRef,
+    /// Public keys of before, 64 hexadecimal digits each, whose seals still count.
+    #[serde(default)]
+    pub trusted: Vec<String>,
 }
 
 /// `{ roles: { controller: [ana, ben] }, four_eyes: [period-reopen, write-off], by: { write-off: controller },

@@ -116,22 +116,16 @@ fn verify(
     if let Some(batch) = found.first_bad_batch {
         text.push_str(&format!("\nthe first bad batch is {batch}"));
     }
+    if found.failed > found.failures.len() {
+        let more = found.failed - found.failures.len();
+        text.push_str(&format!("\n… and {more} more"));
+    }
     if holds {
         text.push_str("\nsignature, chain, entries, balances and control equation hold");
     }
     if let Some(path) = proof {
-        let proof: bundle::Proof = serde_json::from_reader(BufReader::new(open(path)?))
-            .with_context(|| format!("`{}` is no proof", path.display()))?;
-        let same = check::check_proof(&proof, trusted).and_then(|statement| {
-            anyhow::ensure!(
-                (&statement.entity, &statement.period, &statement.sealed_at)
-                    == (&found.entity, &found.period, &found.sealed_at),
-                "the proof is for another seal than the bundle's"
-            );
-            Ok(())
-        });
-        match same {
-            Ok(()) => text.push_str(&format!(
+        match proven(BufReader::new(open(path)?), trusted, &found) {
+            Ok(proof) => text.push_str(&format!(
                 "\nentry {} ({}) is under this seal",
                 proof.entry.entry, proof.entry.reference
             )),
@@ -143,6 +137,22 @@ fn verify(
     }
     output.result(&found, &text)?;
     Ok(holds)
+}
+
+/// The proof in a file, if it holds under the bundle's seal.
+fn proven(
+    file: impl std::io::Read,
+    trusted: Option<&[u8]>,
+    found: &check::Findings,
+) -> anyhow::Result<bundle::Proof> {
+    let proof: bundle::Proof = serde_json::from_reader(file).context("the file is no proof")?;
+    let statement = check::check_proof(&proof, trusted)?;
+    anyhow::ensure!(
+        (&statement.entity, &statement.period, &statement.sealed_at)
+            == (&found.entity, &found.period, &found.sealed_at),
+        "it is for another seal than the bundle's"
+    );
+    Ok(proof)
 }
 
 /// What needs the books.

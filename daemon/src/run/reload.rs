@@ -106,7 +106,7 @@ async fn put_in_force(daemon: &Daemon, old: &Call, next: Next) -> anyhow::Result
 }
 
 async fn put_mapping_in_force(call: &Call) -> anyhow::Result<()> {
-    call.set_up().await?;
+    call.set_up(&call.actor).await?;
     activate::activate(call).await?;
     Ok(())
 }

@@ -7,6 +7,8 @@
 use crate::bulk::Kind::{Bytes, Int};
 use crate::bulk::{Field, Table};
 use crate::claim::Claim;
+use crate::intake::Stamp;
+use crate::record::{Span, kinds};
 use crate::{Snapshot, Store, StoreError, Tx};
 use ledger::Hash;
 use ledger::hash::Hasher;
@@ -286,7 +288,12 @@ impl Tx {
                 ]
             })
             .collect();
-        self.insert(CHUNKS, rows.into_iter()).await
+        self.insert(CHUNKS, rows.into_iter()).await?;
+        let stamp = Stamp {
+            now: batch.claim.claimed_at,
+            actor: batch.claim.claimed_by.clone(),
+        };
+        self.seal_rows(&kinds::BATCH, Span::one(id), &stamp).await
     }
 }
 

@@ -184,13 +184,23 @@ macro_rules! on_tx {
 /// A statement of `sql/`, by its path without the ending.
 macro_rules! sql {
     ($name:literal) => {
-        include_str!(concat!("../sql/", $name, ".sql"))
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".sql"))
     };
     ($name:literal, sqlite) => {
-        include_str!(concat!("../sql/", $name, ".sqlite.sql"))
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/sql/",
+            $name,
+            ".sqlite.sql"
+        ))
     };
     ($name:literal, postgres) => {
-        include_str!(concat!("../sql/", $name, ".postgres.sql"))
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/sql/",
+            $name,
+            ".postgres.sql"
+        ))
     };
 }
 

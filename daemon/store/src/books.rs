@@ -3,6 +3,9 @@
 use crate::bulk::Kind::{Bytes, Int, Text};
 use crate::bulk::{Field, Table};
 use crate::index::Index;
+use crate::intake::Stamp;
+use crate::record::kinds::{self, CLOSED, OPEN, PERIOD_STATE};
+use crate::record::{NewLink, Span};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::{Account, Currency, Dimensions, Entity, FiscalPeriod, Hash};
@@ -75,6 +78,8 @@ pub struct Names {
     pub(crate) periods: BTreeMap<(i64, i32, u32), i64>,
     /// Read anew in every transaction: another process may close a period.
     pub(crate) closed: BTreeSet<i64>,
+    /// Whether names were given that the record chain does not cover yet.
+    pub(crate) fresh: bool,
 }
 
 /// The most dimension sets that are remembered; beyond it all are forgotten and looked up again.
@@ -94,6 +99,14 @@ pub(crate) struct Missing<'b> {
 }
 
 impl Missing<'_> {
+    /// Whether there are some that the record chain covers; sets of dimensions are under their entries' hashes.
+    fn has_names(&self) -> bool {
+        !(self.rules.is_empty()
+            && self.types.is_empty()
+            && self.origins.is_empty()
+            && self.periods.is_empty())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entities.is_empty()
             && self.accounts.is_empty()
@@ -189,16 +202,26 @@ impl Tx {
         now: DateTime<Utc>,
         actor: &str,
     ) -> Result<bool, StoreError> {
-        let version = version.as_bytes().as_slice();
+        let bytes = version.as_bytes().as_slice();
         let changed = on_tx!(&mut *self, db => sqlx::query(sql!("books/put_in_force"))
-            .bind(version).execute(db).await?.rows_affected());
+            .bind(bytes).execute(db).await?.rows_affected());
         if changed == 0 {
             return Ok(false);
         }
-        on_tx!(&mut *self, db => sqlx::query(sql!("books/insert_mapping"))
-            .bind(pack).bind(version).bind(now).bind(actor).execute(db).await?.rows_affected());
-        on_tx!(&mut *self, db => sqlx::query(sql!("books/insert_activation"))
-            .bind(version).bind(now).bind(actor).execute(db).await?.rows_affected());
+        let stamp = Stamp {
+            now,
+            actor: actor.to_owned(),
+        };
+        let new: Option<i64> = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("books/insert_mapping"))
+            .bind(pack).bind(bytes).bind(now).bind(actor).fetch_optional(db).await?);
+        if let Some(id) = new {
+            self.seal_rows(&kinds::MAPPING, Span::one(id), &stamp)
+                .await?;
+        }
+        let id: i64 = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("books/insert_activation"))
+            .bind(bytes).bind(now).bind(actor).fetch_one(db).await?);
+        self.seal_rows(&kinds::ACTIVATION, Span::one(id), &stamp)
+            .await?;
         Ok(true)
     }
 
@@ -211,11 +234,20 @@ impl Tx {
         entity: &str,
         period: &str,
         closed: bool,
+        stamp: &Stamp,
     ) -> Result<bool, StoreError> {
-        let state = if closed { "closed" } else { "open" };
-        let done = on_tx!(&mut *self, db => sqlx::query(sql!("books/set_period_state"))
-            .bind(entity).bind(period).bind(state).execute(db).await?.rows_affected());
-        Ok(done == 1)
+        let (state, key) = if closed {
+            ("closed", CLOSED)
+        } else {
+            ("open", OPEN)
+        };
+        let changed: Option<i64> = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("books/set_period_state"))
+            .bind(entity).bind(period).bind(state).fetch_optional(db).await?);
+        if let Some(id) = changed {
+            let fact = NewLink::fact(PERIOD_STATE, Span::one(key).of(id), 0);
+            self.append_records(vec![fact], stamp).await?;
+        }
+        Ok(changed.is_some())
     }
 
     /// Periods that take no postings.
@@ -231,6 +263,7 @@ impl Tx {
         names: &mut Names,
         missing: &Missing<'_>,
     ) -> Result<(), StoreError> {
+        names.fresh |= missing.has_names();
         if !missing.entities.is_empty() || !missing.accounts.is_empty() {
             self.learn_books(names).await?;
             // They come from the configuration alone; one that is still missing never comes.

@@ -4,6 +4,7 @@
 
 use crate::evidence::DocumentRow;
 use crate::intake::Stamp;
+use crate::record::{Span, kinds};
 use crate::{Store, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -134,7 +135,10 @@ impl Tx {
             .bind(batch_id).bind(uuid).bind(target).bind(number).bind(first_entry).bind(last_entry)
             .bind(follows).bind(ends).bind(released.as_ref().map(|old| old.batch_id))
             .bind(stamp.now).bind(&stamp.actor).execute(db).await?.rows_affected());
-        self.number_entries(first_entry, last_entry).await?;
+        self.seal_names(stamp).await?;
+        self.seal_rows(&kinds::BATCH_RANGE, Span::one(batch_id), stamp)
+            .await?;
+        self.number_entries(first_entry, last_entry, stamp).await?;
         Ok(Some(Claim {
             batch_id,
             uuid: uuid.to_owned(),

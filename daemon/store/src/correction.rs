@@ -3,7 +3,8 @@
 use crate::books::Names;
 use crate::intake::Stamp;
 use crate::prepare::{Local, Prepared};
-use crate::sort::Found;
+use crate::record::{Span, kinds};
+use crate::sort::{Found, OutcomeRow};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::{Hash, ItemKind, Posting};
@@ -87,6 +88,16 @@ impl Snapshot {
     pub async fn reversals(&self) -> Result<Vec<(i64, i64)>, StoreError> {
         Ok(
             on_snapshot!(self, db => sqlx::query_as(sql!("correction/reversals")).fetch_all(db).await)?,
+        )
+    }
+
+    /// All entries that reprocessing made.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn correcting(&self) -> Result<Vec<i64>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_scalar(sql!("correction/all")).fetch_all(db).await?),
         )
     }
 
@@ -177,18 +188,24 @@ impl Tx {
                 .bind(entry).bind(event.event_id).bind(reverses).bind(substance).bind(why)
                 .execute(db).await?.rows_affected());
         }
-        for event in events {
-            let Some(rule) = &event.posted_by else {
-                continue;
-            };
-            let rule = names
-                .rules
-                .get(&event.mapping)
-                .and_then(|rules| rules.get(rule));
-            on_tx!(&mut *self, db => sqlx::query(sql!("correction/post_ignored"))
-                .bind(event.event_id).bind(rule.copied()).bind(stamp.now)
-                .execute(db).await?.rows_affected());
+        if newest >= first {
+            let span = Span::keys(first, newest);
+            self.seal_rows(&kinds::CORRECTION, span, stamp).await?;
         }
+        let posted: Vec<OutcomeRow<'_>> = events
+            .iter()
+            .filter_map(|event| {
+                let rule = event.posted_by.as_ref()?;
+                let rules = names.rules.get(&event.mapping);
+                Some(OutcomeRow {
+                    event_id: event.event_id,
+                    kind: 1,
+                    rule_id: rules.and_then(|rules| rules.get(rule)).copied(),
+                    reason: None,
+                })
+            })
+            .collect();
+        self.decide_again(&posted, stamp).await?;
         Ok(newest)
     }
 }

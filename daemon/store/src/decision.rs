@@ -2,6 +2,7 @@
 //! new one. Each is a row that says who and why.
 
 use crate::intake::Stamp;
+use crate::record::{Span, kinds};
 use crate::{StoreError, Tx};
 use sqlx::FromRow;
 
@@ -57,7 +58,8 @@ impl Tx {
         on_tx!(&mut *self, db => sqlx::query(sql!("export/insert_resend"))
             .bind(batch).bind(attempt).bind(why).bind(stamp.now).bind(&stamp.actor)
             .execute(db).await?.rows_affected());
-        Ok(())
+        let span = Span::one(attempt).of(batch);
+        self.seal_rows(&kinds::BATCH_RESEND, span, stamp).await
     }
 
     /// Gives a batch's entries back: the next export puts them into a batch that replaces it.
@@ -73,6 +75,7 @@ impl Tx {
         on_tx!(&mut *self, db => sqlx::query(sql!("export/insert_release"))
             .bind(batch).bind(why).bind(stamp.now).bind(&stamp.actor)
             .execute(db).await?.rows_affected());
-        Ok(())
+        self.seal_rows(&kinds::BATCH_RELEASE, Span::one(batch), stamp)
+            .await
     }
 }

@@ -1,6 +1,7 @@
 //! Proposals and what became of them, as rows. What they mean and who may decide is the desk's own knowledge.
 
 use crate::intake::Stamp;
+use crate::record::{Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use ledger::Hash;
@@ -109,12 +110,13 @@ impl Tx {
         stamp: &Stamp,
     ) -> Result<i64, StoreError> {
         let eyes = if proposal.four_eyes { 4_i64 } else { 2 };
-        Ok(
-            on_tx!(&mut *self, db => sqlx::query_scalar(sql!("desk/insert_proposal"))
+        let id: i64 = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("desk/insert_proposal"))
             .bind(&proposal.kind).bind(&proposal.subject).bind(proposal.seen.as_bytes().as_slice())
             .bind(&proposal.payload).bind(&proposal.why).bind(eyes).bind(&proposal.role)
-            .bind(&stamp.actor).bind(stamp.now).fetch_one(db).await?),
-        )
+            .bind(&stamp.actor).bind(stamp.now).fetch_one(db).await?);
+        self.seal_rows(&kinds::PROPOSAL, Span::one(id), stamp)
+            .await?;
+        Ok(id)
     }
 
     /// Writes the decision about a proposal. The database refuses a second one, and one by the proposer
@@ -132,7 +134,8 @@ impl Tx {
         on_tx!(&mut *self, db => sqlx::query(sql!("desk/insert_decision"))
             .bind(proposal.id).bind(verdict).bind(&proposal.proposed_by).bind(&stamp.actor)
             .bind(stamp.now).bind(why).execute(db).await?.rows_affected());
-        Ok(())
+        self.seal_rows(&kinds::DECISION, Span::one(proposal.id), stamp)
+            .await
     }
 
     /// A period's state and how many seals it has; none for a period that was never posted to.

@@ -1,8 +1,8 @@
 //! Numbers of documents, and what a close signed.
 
-use crate::bulk::Kind::Int;
-use crate::bulk::{Field, Table};
+use crate::bulk::Field;
 use crate::intake::Stamp;
+use crate::record::{NewLink, Span, digest, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use ledger::Hash;
@@ -28,6 +28,17 @@ impl DocumentRow {
     pub fn name(&self) -> String {
         format!("{}-{}-{:06}", self.entity, self.fiscal_year, self.number)
     }
+}
+
+/// An entry of a period with its number and its hash.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct NumberedRow {
+    /// The entry.
+    pub id: i64,
+    /// Its number.
+    pub number: i64,
+    /// Its hash.
+    pub hash: Vec<u8>,
 }
 
 /// A series of numbers and what was given of it.
@@ -126,6 +137,22 @@ impl Snapshot {
         Ok(on_snapshot!(self, db => sqlx::query_as(sql!("evidence/seals")).fetch_all(db).await)?)
     }
 
+    /// The next entries of a period that have a number, after one.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn numbered(
+        &self,
+        (entity, period): (&str, &str),
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<NumberedRow>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("evidence/numbered"))
+            .bind(entity).bind(period).bind(after).bind(limit).fetch_all(db).await)?,
+        )
+    }
+
     /// How many entries a period has.
     ///
     /// # Errors
@@ -144,34 +171,51 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn number_entries(&mut self, first: i64, last: i64) -> Result<(), StoreError> {
+    pub async fn number_entries(
+        &mut self,
+        first: i64,
+        last: i64,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
         let unnumbered: Vec<Unnumbered> = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("evidence/unnumbered")).bind(first).bind(last).fetch_all(db).await?);
-        self.number(&unnumbered).await
+        self.number(&unnumbered, stamp).await
     }
 
     /// The same for all entries of a period.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn number_period(&mut self, entity: &str, period: &str) -> Result<i64, StoreError> {
+    pub async fn number_period(
+        &mut self,
+        entity: &str,
+        period: &str,
+        stamp: &Stamp,
+    ) -> Result<i64, StoreError> {
         let unnumbered: Vec<Unnumbered> = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("evidence/unnumbered_of_period"))
                 .bind(entity).bind(period).fetch_all(db).await?);
-        self.number(&unnumbered).await?;
+        self.number(&unnumbered, stamp).await?;
         Ok(i64::try_from(unnumbered.len()).unwrap_or(i64::MAX))
     }
 
-    async fn number(&mut self, entries: &[Unnumbered]) -> Result<(), StoreError> {
-        const DOCUMENT: Table<4> = Table {
-            name: "document",
-            columns: [
-                ("entity_id", Int),
-                ("fiscal_year", Int),
-                ("number", Int),
-                ("entry_id", Int),
-            ],
-        };
+    /// The next entries of a period that have a number, after one, with those that this transaction gave.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn numbered(
+        &mut self,
+        (entity, period): (&str, &str),
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<NumberedRow>, StoreError> {
+        Ok(
+            on_tx!(&mut *self, db => sqlx::query_as(sql!("evidence/numbered"))
+            .bind(entity).bind(period).bind(after).bind(limit).fetch_all(db).await?),
+        )
+    }
+
+    async fn number(&mut self, entries: &[Unnumbered], stamp: &Stamp) -> Result<(), StoreError> {
         let mut last = BTreeMap::<(i64, i64), i64>::new();
         let mut rows = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -184,9 +228,12 @@ impl Tx {
             }
             let number = last.entry(series).or_default();
             *number += 1;
-            rows.push([series.0, series.1, *number, entry.id].map(Field::Int));
+            rows.push([series.0, series.1, *number, entry.id]);
         }
-        self.insert(DOCUMENT, rows.into_iter()).await?;
+        let fields = rows.iter().map(|row| row.map(Field::Int));
+        self.insert(kinds::DOCUMENTS, fields).await?;
+        let links = last.keys().map(|series| documents_link(*series, &rows));
+        self.append_records(links.collect(), stamp).await?;
         for ((entity_id, year), number) in last {
             on_tx!(&mut *self, db => sqlx::query(sql!("evidence/set_last_number"))
                 .bind(entity_id).bind(year).bind(number).execute(db).await?.rows_affected());
@@ -200,13 +247,28 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn insert_seal(&mut self, seal: &NewSeal, stamp: &Stamp) -> Result<(), StoreError> {
         let hash = Hash::of(seal.statement.as_bytes());
-        on_tx!(&mut *self, db => sqlx::query(sql!("evidence/insert_seal"))
+        let id: i64 = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("evidence/insert_seal"))
             .bind(&seal.entity).bind(&seal.period).bind(seal.batch).bind(&seal.statement)
             .bind(hash.as_bytes().as_slice()).bind(seal.signature.as_slice())
             .bind(seal.public_key.as_slice()).bind(stamp.now).bind(&stamp.actor)
-            .execute(db).await?.rows_affected());
-        Ok(())
+            .fetch_one(db).await?);
+        self.seal_rows(&kinds::SEAL, Span::one(id), stamp).await
     }
+}
+
+/// The link over the numbers that a series got.
+fn documents_link((entity_id, year): (i64, i64), rows: &[[i64; 4]]) -> NewLink {
+    let own = || {
+        let is_own = move |row: &&[i64; 4]| (row[0], row[1]) == (entity_id, year);
+        rows.iter().filter(is_own)
+    };
+    let numbers = own().map(|row| row[2]);
+    let span = Span::keys(
+        numbers.clone().min().unwrap_or(0),
+        numbers.max().unwrap_or(0),
+    );
+    let rows = digest(own().map(|row| row.map(Field::Int)));
+    NewLink::over(&kinds::DOCUMENT, span.of(entity_id * 10_000 + year), rows)
 }
 
 /// The year in a period's code, `2026-01`.

@@ -6,6 +6,7 @@
 //! `batch_state` and nowhere else; what a person decides about it is a row of its own ([`crate::decision`]).
 
 use crate::intake::Stamp;
+use crate::record::{Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -141,9 +142,10 @@ impl Tx {
         message: &str,
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
-        on_tx!(&mut *self, db => sqlx::query(sql!("export/insert_delivery"))
+        let attempt: i64 = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("export/insert_delivery"))
             .bind(batch).bind(kind.number()).bind(message).bind(stamp.now).bind(&stamp.actor)
-            .execute(db).await?.rows_affected());
-        Ok(())
+            .fetch_one(db).await?);
+        let span = Span::one(attempt).of(batch);
+        self.seal_rows(&kinds::DELIVERY, span, stamp).await
     }
 }

@@ -1,6 +1,7 @@
 //! Bytes that are no event, and what people decided about them.
 
 use crate::intake::Stamp;
+use crate::record::{Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -141,6 +142,10 @@ impl Tx {
         let done = on_tx!(&mut *self, db => sqlx::query(sql!("quarantine/decide"))
             .bind(id).bind(decision.number()).bind(why).bind(stamp.now).bind(&stamp.actor)
             .execute(db).await?.rows_affected());
+        if done == 1 {
+            self.seal_rows(&kinds::QUARANTINE_DECISION, Span::one(id), stamp)
+                .await?;
+        }
         Ok(done == 1)
     }
 }

@@ -1,8 +1,9 @@
 //! Matches, breaks and the totals of a reconciliation.
 
-use crate::bulk::Kind::{Int, Moment, Text};
+use crate::bulk::Kind::{Int, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
+use crate::record::{NewLink, Span, digest, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::ItemRef;
@@ -347,33 +348,26 @@ impl Tx {
             );
             rows.push((id, found));
         }
-        const MATCHES: Table<8> = Table {
-            name: "reconciliation_match",
-            columns: [
-                ("id", Int),
-                ("reconciliation", Text),
-                ("pass", Text),
-                ("currency_id", Int),
-                ("left_amount", Int),
-                ("right_amount", Int),
-                ("explanation", Text),
-                ("matched_at", Moment),
-            ],
-        };
         let sum = |items: &[(ItemRef, i64)]| items.iter().map(|(_, amount)| amount).sum::<i64>();
-        let matches = rows.iter().map(|(id, found)| {
-            [
-                Field::Int(*id),
-                Field::Text(reconciliation),
-                Field::Text(&found.pass),
-                Field::Int(found.currency_id),
-                Field::Int(sum(&found.left)),
-                Field::Int(sum(&found.right)),
-                Field::Text(&found.explanation),
-                Field::Moment(stamp.now),
-            ]
-        });
-        self.insert(MATCHES, matches).await?;
+        let matches = || {
+            rows.iter().map(|(id, found)| {
+                [
+                    Field::Int(*id),
+                    Field::Text(reconciliation),
+                    Field::Text(&found.pass),
+                    Field::Int(found.currency_id),
+                    Field::Int(sum(&found.left)),
+                    Field::Int(sum(&found.right)),
+                    Field::Text(&found.explanation),
+                    Field::Moment(stamp.now),
+                ]
+            })
+        };
+        self.insert(kinds::MATCHES, matches()).await?;
+        if let Some((last, _)) = rows.last() {
+            let link = NewLink::over(&kinds::MATCH, Span::keys(first, *last), digest(matches()));
+            self.append_records(vec![link], stamp).await?;
+        }
         const ITEMS: Table<7> = Table {
             name: "match_item",
             columns: [

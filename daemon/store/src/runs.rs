@@ -1,5 +1,7 @@
 //! Runs of jobs and deeds of people: who did what, when, and how it ended.
 
+use crate::intake::Stamp;
+use crate::record::{Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -40,9 +42,13 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn record_run(&mut self, run: &RunRow) -> Result<(), StoreError> {
-        on_tx!(&mut *self, db => sqlx::query(sql!("runs/insert"))
+        let id: i64 = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("runs/insert"))
             .bind(&run.job).bind(&run.actor).bind(run.started_at).bind(run.finished_at)
-            .bind(run.succeeded).bind(&run.summary).execute(db).await?.rows_affected());
-        Ok(())
+            .bind(run.succeeded).bind(&run.summary).fetch_one(db).await?);
+        let stamp = Stamp {
+            now: run.finished_at,
+            actor: run.actor.clone(),
+        };
+        self.seal_rows(&kinds::RUN, Span::one(id), &stamp).await
     }
 }

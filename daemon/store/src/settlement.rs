@@ -3,9 +3,9 @@
 //! A line has a key made of its account and its identity there; overlapping files bring it again
 //! and it is counted once.
 
-use crate::bulk::Kind::{Bytes, Day, Int, Text};
-use crate::bulk::{Field, Table};
+use crate::bulk::Field;
 use crate::intake::Stamp;
+use crate::record::{NewLink, Span, digest, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::cash::line_key;
@@ -333,7 +333,16 @@ impl Tx {
             }
         }
         self.insert_payouts(last.payout, &rows).await?;
-        self.insert_settlement_lines(file_id, &rows).await?;
+        self.seal_names(stamp).await?;
+        let lines = self.insert_settlement_lines(file_id, &rows).await?;
+        self.seal_rows(&kinds::SETTLEMENT_FILE, Span::one(file_id), stamp)
+            .await?;
+        if statement_id > last.statement {
+            let span = Span::keys(last.statement + 1, statement_id);
+            self.seal_rows(&kinds::STATEMENT, span, stamp).await?;
+        }
+        self.append_records(lines.into_iter().collect(), stamp)
+            .await?;
         Ok(summary)
     }
 
@@ -406,58 +415,45 @@ impl Tx {
         &mut self,
         file_id: i64,
         rows: &[KeyedLine<'_>],
-    ) -> Result<(), StoreError> {
-        let line = rows.iter().map(|row| {
-            let (statement, line) = (row.statement, row.line);
-            [
-                Field::Int(row.id),
-                Field::Bytes(row.key.as_bytes()),
-                Field::Int(file_id),
-                Field::Int(row.statement_id),
-                Field::Int(line.position),
-                Field::Text(statement.origin.name()),
-                Field::Text(&statement.account),
-                Field::Text(&line.identity),
-                Field::Int(line.movement.number()),
-                Field::Text(&line.kind),
-                Field::Text(&line.reference),
-                Field::Text(&line.payout),
-                Field::Int(numeric(line.net.currency())),
-                Field::Int(line.gross.amount()),
-                Field::Int(line.fee.amount()),
-                Field::Int(line.net.amount()),
-                Field::Day(line.booked_on),
-                line.paid_on.map_or(Field::Null, Field::Day),
-                Field::Text(&line.description),
-                Field::Text(line.raw.as_deref().unwrap_or_default()),
-            ]
-        });
-        self.insert(LINES, line).await
+    ) -> Result<Option<NewLink>, StoreError> {
+        self.insert(kinds::SETTLEMENT_LINES, fields(file_id, rows))
+            .await?;
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+            return Ok(None);
+        };
+        let span = Span::keys(first.id, last.id);
+        let rows = digest(fields(file_id, rows));
+        Ok(Some(NewLink::over(&kinds::SETTLEMENT_LINE, span, rows)))
     }
 }
 
-const LINES: Table<20> = Table {
-    name: "settlement_line",
-    columns: [
-        ("id", Int),
-        ("key", Bytes),
-        ("file_id", Int),
-        ("statement_id", Int),
-        ("position", Int),
-        ("origin", Text),
-        ("account", Text),
-        ("identity", Text),
-        ("movement", Int),
-        ("kind", Text),
-        ("reference", Text),
-        ("payout", Text),
-        ("currency_id", Int),
-        ("gross", Int),
-        ("fee", Int),
-        ("net", Int),
-        ("booked_on", Day),
-        ("paid_on", Day),
-        ("description", Text),
-        ("raw", Text),
-    ],
-};
+fn fields<'v>(
+    file_id: i64,
+    rows: &'v [KeyedLine<'_>],
+) -> impl ExactSizeIterator<Item = [Field<'v>; 20]> + Send {
+    rows.iter().map(move |row| {
+        let (statement, line) = (row.statement, row.line);
+        [
+            Field::Int(row.id),
+            Field::Bytes(row.key.as_bytes()),
+            Field::Int(file_id),
+            Field::Int(row.statement_id),
+            Field::Int(line.position),
+            Field::Text(statement.origin.name()),
+            Field::Text(&statement.account),
+            Field::Text(&line.identity),
+            Field::Text(&line.kind),
+            Field::Text(&line.reference),
+            Field::Text(&line.payout),
+            Field::Int(numeric(line.net.currency())),
+            Field::Int(line.gross.amount()),
+            Field::Int(line.fee.amount()),
+            Field::Int(line.net.amount()),
+            Field::Day(line.booked_on),
+            line.paid_on.map_or(Field::Null, Field::Day),
+            Field::Text(&line.description),
+            Field::Text(line.raw.as_deref().unwrap_or_default()),
+            Field::Int(line.movement.number()),
+        ]
+    })
+}

@@ -4,19 +4,19 @@
 //! begins it before its turn.
 
 use crate::ahead::{Outlook, Tell};
-use crate::arrivals::{Arrivals, EventRow, QuarantineRow, RepetitionRow, Seen};
+use crate::arrivals::{Arrivals, Seen};
 use crate::books::Names;
-use crate::bulk::Kind::{Bytes, Day, Int, Moment, Text};
+use crate::bulk::Kind::{Bytes, Day, Int, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::{IntakeBatch, IntakeSummary, Stamp};
 use crate::keys::SharedKeys;
 use crate::prepare::{IntakePart, Prepared, PreparedDecision, Reading};
+use crate::record::{Head, NewLink, Span, digest, kinds};
 use crate::sort::{Counters, EntryRow, Found, JournalRows, OutcomeRow, Sorted, Sorting, count};
-use crate::{StoreError, Tx};
+use crate::{StoreError, Tx, rows};
 use futures_util::future::join;
 use futures_util::lock::Mutex;
 use ledger::chain::{Link, merkle_root};
-use ledger::hash::CONTENT_VERSION;
 use ledger::{Decision, EventKey, Hash};
 use sqlx::FromRow;
 use std::collections::BTreeSet;
@@ -69,11 +69,20 @@ pub(crate) struct TakenAll {
     pub(crate) last: Counters,
 }
 
+/// Where the books stand after a posting, and the record chain's link over its batch.
+struct Posted {
+    last: Counters,
+    head: Head,
+    links: Vec<NewLink>,
+}
+
 #[derive(Debug, FromRow)]
 struct LastRows {
     event: i64,
     entry: i64,
     head: Option<Vec<u8>>,
+    record_head: Vec<u8>,
+    last_record: Option<Vec<u8>>,
 }
 
 impl Ground {
@@ -147,6 +156,10 @@ impl Tx {
             }
         };
         let sorted = self.insert_arrivals(&arrivals, &mut names, stamp).await?;
+        // A partition is new with its first batch.
+        if std::mem::take(&mut names.fresh) || mine.iter().any(|(batch, _)| batch.from == 0) {
+            self.seal_names(stamp).await?;
+        }
         drop(names);
         let plan = Plan {
             ground,
@@ -186,9 +199,16 @@ impl Tx {
         stamp: &Stamp,
     ) -> Result<TakenAll, StoreError> {
         let (before, sorted) = (&plan.ground.counters, &plan.sorted);
-        let last = self
-            .post(&sorted.journal, before, sorted.last.clone(), stamp)
-            .await?;
+        // While the database takes the entries, what came is digested.
+        let posting = self.post(&sorted.journal, before, sorted.last.clone(), stamp);
+        let (posted, came) = join(posting, async { plan.links(stamp) }).await;
+        let Posted {
+            last,
+            head,
+            mut links,
+        } = posted?;
+        links.extend(came);
+        self.append_records_at(head, links, stamp).await?;
         let mut keys = keys.lock().await;
         self.add_keys(&mut keys, &plan.arrivals.events, before, &last)
             .await?;
@@ -239,12 +259,35 @@ impl Tx {
                 &counters,
             )
             .await?;
-        for outcome in &sorted.outcomes {
+        self.write_journal(&sorted.journal, &counters, sorted.last, stamp)
+            .await?;
+        self.decide_again(&sorted.outcomes, stamp).await?;
+        let mut summary = sorted.summary;
+        summary.received = count(decisions.len());
+        Ok(summary)
+    }
+
+    /// Gives outcomes their next value, and keeps the former one.
+    pub(crate) async fn decide_again(
+        &mut self,
+        outcomes: &[OutcomeRow<'_>],
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        let last: i64 = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("record/last_redecision")).fetch_one(db).await?);
+        for (id, outcome) in (last + 1..).zip(outcomes) {
+            let kept = on_tx!(&mut *self, db => sqlx::query(sql!("record/redecide"))
+                .bind(id).bind(outcome.event_id).bind(outcome.kind).bind(outcome.rule_id)
+                .bind(outcome.reason.as_deref()).bind(stamp.now).bind(&stamp.actor)
+                .execute(db).await?.rows_affected());
             let changed = on_tx!(&mut *self, db => sqlx::query(sql!("intake/redecide"))
                 .bind(outcome.event_id).bind(outcome.kind).bind(outcome.rule_id)
                 .bind(outcome.reason.as_deref()).bind(stamp.now).execute(db).await?.rows_affected());
             // Somebody else decided it in between: what is posted stays posted once.
-            if changed != 1 {
+            if (kept, changed) != (1, 1) {
                 return Err(StoreError::CheckpointMoved {
                     partition: format!("event {}", outcome.event_id),
                     expected: 3,
@@ -252,11 +295,8 @@ impl Tx {
                 });
             }
         }
-        self.write_journal(&sorted.journal, &counters, sorted.last, stamp)
-            .await?;
-        let mut summary = sorted.summary;
-        summary.received = count(decisions.len());
-        Ok(summary)
+        let span = Span::keys(last + 1, last + count(outcomes.len()));
+        self.seal_rows(&kinds::REDECISION, span, stamp).await
     }
 
     /// Sorts, and learns the names that are missing, until none is.
@@ -301,10 +341,12 @@ impl Tx {
         arrivals: &Arrivals<'_>,
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
-        self.insert_events(&arrivals.events, stamp).await?;
-        self.insert_repetitions(&arrivals.repetitions, stamp)
+        self.insert(kinds::EVENTS, rows::events(&arrivals.events, stamp))
             .await?;
-        self.insert_quarantine(&arrivals.quarantine, stamp).await
+        let again = rows::repetitions(&arrivals.repetitions, stamp);
+        self.insert(kinds::REPETITIONS, again).await?;
+        let unreadable = rows::quarantine(&arrivals.quarantine, stamp);
+        self.insert(kinds::QUARANTINED, unreadable).await
     }
 
     /// What has no unique key, so that whoever writes it waits for nobody: outcomes, lines, schedules.
@@ -313,7 +355,8 @@ impl Tx {
         sorted: &Sorted<'_>,
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
-        self.insert_outcomes(&sorted.outcomes, stamp).await?;
+        self.insert(kinds::OUTCOMES, rows::outcomes(&sorted.outcomes, stamp))
+            .await?;
         self.insert_lines(&sorted.journal).await
     }
 
@@ -365,154 +408,13 @@ impl Tx {
                 counters.batch
             )));
         }
+        let zero = Hash::ZERO.as_bytes().to_vec();
+        if found.last_record.unwrap_or(zero) != found.record_head {
+            return Err(StoreError::Invariant(
+                "the last link of the record chain is not the one that it ended with".to_owned(),
+            ));
+        }
         Ok(counters)
-    }
-
-    async fn insert_events(
-        &mut self,
-        rows: &[EventRow<'_>],
-        stamp: &Stamp,
-    ) -> Result<(), StoreError> {
-        const EVENT: Table<11> = Table {
-            name: "event",
-            columns: [
-                ("id", Int),
-                ("key", Bytes),
-                ("content_hash", Bytes),
-                ("content_version", Int),
-                ("origin_id", Int),
-                ("event_type_id", Int),
-                ("partition_id", Int),
-                ("position", Int),
-                ("occurred_at", Moment),
-                ("received_at", Moment),
-                ("payload", Bytes),
-            ],
-        };
-        let rows = rows.iter().map(|row| {
-            [
-                Field::Int(row.id),
-                Field::Bytes(row.event.key.as_bytes()),
-                Field::Bytes(row.event.content.as_bytes()),
-                Field::Int(CONTENT_VERSION),
-                Field::Int(row.origin_id),
-                Field::Int(row.type_id),
-                Field::Int(row.partition_id),
-                Field::Int(row.position),
-                Field::Moment(row.event.occurred_at),
-                Field::Moment(stamp.now),
-                Field::Bytes(&row.event.payload),
-            ]
-        });
-        self.insert(EVENT, rows).await
-    }
-
-    async fn insert_outcomes(
-        &mut self,
-        rows: &[OutcomeRow<'_>],
-        stamp: &Stamp,
-    ) -> Result<(), StoreError> {
-        const OUTCOME: Table<5> = Table {
-            name: "outcome",
-            columns: [
-                ("event_id", Int),
-                ("kind", Int),
-                ("rule_id", Int),
-                ("reason", Text),
-                ("decided_at", Moment),
-            ],
-        };
-        let rows = rows.iter().map(|row| {
-            [
-                Field::Int(row.event_id),
-                Field::Int(row.kind),
-                Field::int(row.rule_id),
-                row.reason.as_deref().map_or(Field::Null, Field::Text),
-                Field::Moment(stamp.now),
-            ]
-        });
-        self.insert(OUTCOME, rows).await
-    }
-
-    async fn insert_repetitions(
-        &mut self,
-        rows: &[RepetitionRow<'_>],
-        stamp: &Stamp,
-    ) -> Result<(), StoreError> {
-        const REPETITION: Table<9> = Table {
-            name: "repetition",
-            columns: [
-                ("id", Int),
-                ("event_id", Int),
-                ("kind", Int),
-                ("partition_id", Int),
-                ("position", Int),
-                ("content_hash", Bytes),
-                ("content_version", Int),
-                ("payload", Bytes),
-                ("received_at", Moment),
-            ],
-        };
-        let rows = rows.iter().map(|row| {
-            let conflict = row.kind == 2;
-            [
-                Field::Int(row.id),
-                Field::Int(row.event_id),
-                Field::Int(row.kind),
-                Field::Int(row.partition_id),
-                Field::Int(row.position),
-                Field::Bytes(row.event.content.as_bytes()),
-                Field::Int(CONTENT_VERSION),
-                if conflict {
-                    Field::Bytes(&row.event.payload)
-                } else {
-                    Field::Null
-                },
-                Field::Moment(stamp.now),
-            ]
-        });
-        self.insert(REPETITION, rows).await
-    }
-
-    async fn insert_quarantine(
-        &mut self,
-        rows: &[QuarantineRow<'_>],
-        stamp: &Stamp,
-    ) -> Result<(), StoreError> {
-        const QUARANTINE: Table<9> = Table {
-            name: "quarantine",
-            columns: [
-                ("id", Int),
-                ("partition_id", Int),
-                ("position", Int),
-                ("reason", Text),
-                ("raw", Bytes),
-                ("headers", Text),
-                ("received_at", Moment),
-                ("whole_length", Int),
-                ("whole_hash", Bytes),
-            ],
-        };
-        let rows = rows.iter().map(|row| {
-            [
-                Field::Int(row.id),
-                Field::Int(row.partition_id),
-                Field::Int(row.position),
-                Field::Text(&row.bytes.reason),
-                Field::Bytes(&row.bytes.raw),
-                row.bytes
-                    .headers
-                    .as_deref()
-                    .map_or(Field::Null, Field::Text),
-                Field::Moment(stamp.now),
-                Field::int(row.bytes.whole.as_ref().map(|whole| whole.length)),
-                row.bytes
-                    .whole
-                    .as_ref()
-                    .map_or(Field::Null, |whole| Field::Bytes(whole.hash.as_bytes())),
-            ]
-        });
-        self.insert(QUARANTINE, rows).await
     }
 
     /// Lines and schedules, then all that [`Tx::post`] writes.
@@ -524,19 +426,21 @@ impl Tx {
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
         self.insert_lines(journal).await?;
-        self.post(journal, before, after, stamp).await?;
-        Ok(())
+        let posted = self.post(journal, before, after, stamp).await?;
+        self.append_records_at(posted.head, posted.links, stamp)
+            .await
     }
 
-    /// Entries, balances, the next link; then the counters, which are told.
+    /// Entries, balances, the next link; then the counters, which are told, and where the chains stand.
     async fn post(
         &mut self,
         journal: &JournalRows<'_>,
         before: &Counters,
         mut after: Counters,
         stamp: &Stamp,
-    ) -> Result<Counters, StoreError> {
+    ) -> Result<Posted, StoreError> {
         (after.batch, after.head) = (before.batch, before.head.clone());
+        let mut links = Vec::new();
         if !journal.entries.is_empty() {
             if let Some(imbalance) = journal.imbalance() {
                 return Err(StoreError::Invariant(imbalance));
@@ -546,16 +450,21 @@ impl Tx {
             let (inserted, root) = join(self.insert_entries(&journal.entries), root).await;
             inserted?;
             self.add_balances(journal).await?;
-            let link = self
+            let (link, record) = self
                 .append_link(&journal.entries, root, before, stamp)
                 .await?;
+            links.push(record);
             after.batch = link.batch;
             after.head = link.hash().as_bytes().to_vec();
         }
-        on_tx!(&mut *self, db => sqlx::query(sql!("intake/count"))
+        let head: Head = on_tx!(&mut *self, db => sqlx::query_as(sql!("intake/count"))
             .bind(after.event).bind(after.entry).bind(after.repetition).bind(after.quarantine)
-            .bind(after.batch).bind(&after.head).execute(db).await?.rows_affected());
-        Ok(after)
+            .bind(after.batch).bind(&after.head).fetch_one(db).await?);
+        Ok(Posted {
+            last: after,
+            head,
+            links,
+        })
     }
 
     async fn insert_entries(&mut self, rows: &[EntryRow<'_>]) -> Result<(), StoreError> {
@@ -670,7 +579,7 @@ impl Tx {
         root: Hash,
         before: &Counters,
         stamp: &Stamp,
-    ) -> Result<Link, StoreError> {
+    ) -> Result<(Link, NewLink), StoreError> {
         let link = Link {
             batch: before.batch + 1,
             first_entry: entries.first().map_or(0, |row| row.id),
@@ -679,12 +588,22 @@ impl Tx {
             previous: Hash::from_slice(&before.head)
                 .ok_or_else(|| StoreError::Corrupt("the head of the chain is no hash".into()))?,
         };
-        on_tx!(&mut *self, db => sqlx::query(sql!("intake/insert_link"))
-            .bind(link.batch).bind(link.first_entry).bind(link.entries)
-            .bind(link.root.as_bytes().as_slice()).bind(link.previous.as_bytes().as_slice())
-            .bind(link.hash().as_bytes().as_slice()).bind(stamp.now).bind(&stamp.actor)
-            .execute(db).await?.rows_affected());
-        Ok(link)
+        let hash = link.hash();
+        let row = [
+            Field::Int(link.batch),
+            Field::Int(link.first_entry),
+            Field::Int(link.entries),
+            Field::Bytes(link.root.as_bytes()),
+            Field::Bytes(link.previous.as_bytes()),
+            Field::Bytes(hash.as_bytes()),
+            Field::Moment(stamp.now),
+            Field::Text(&stamp.actor),
+        ];
+        self.insert(kinds::POSTING_BATCHES, std::iter::once(row))
+            .await?;
+        let rows = digest(std::iter::once(row));
+        let record = NewLink::over(&kinds::POSTING_BATCH, Span::one(link.batch), rows);
+        Ok((link, record))
     }
 
     async fn advance(&mut self, partition_id: i64, batch: &IntakeBatch) -> Result<(), StoreError> {

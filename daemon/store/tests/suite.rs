@@ -12,6 +12,7 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::future;
+use ledger::record::RowsDigest;
 use ledger::{
     Account, AccountType, Calendar, Currency, Decision, Deferral, Dimensions, Entity, EntryHeader,
     EntryKind, EventKey, Hash, ItemRef, JournalEntry, Line, Money, Movement, Origin, Posting,
@@ -119,6 +120,9 @@ suite!(
     of_bytes_that_are_too_large_the_head_is_kept,
     contents_of_the_first_version_are_compared_by_what_they_say,
     an_event_without_effect_says_why,
+    every_row_beside_the_journal_is_under_the_record_chain,
+    what_was_there_before_the_record_chain_is_covered_once,
+    guards_that_are_gone_or_changed_are_named,
 );
 
 fn stamp() -> Stamp {
@@ -684,7 +688,11 @@ async fn what_went_ahead_gives_way_to_whoever_came_between(store: Store) {
     assert!(!second.ahead, "it had to begin again");
     assert_eq!((second.summary.posted, second.summary.duplicates), (19, 11));
     let mut tx = store.begin().await.unwrap();
-    assert!(tx.set_period_state("eu", "2026-01", true).await.unwrap());
+    assert!(
+        tx.set_period_state("eu", "2026-01", true, &stamp)
+            .await
+            .unwrap()
+    );
     tx.commit().await.unwrap();
 
     let third = third.await.unwrap();
@@ -1079,7 +1087,11 @@ async fn a_closed_period_suspends_and_a_reopened_one_posts(store: Store) {
         let store = store.clone();
         async move {
             let mut tx = store.begin().await.unwrap();
-            assert!(tx.set_period_state("eu", "2026-01", closed).await.unwrap());
+            assert!(
+                tx.set_period_state("eu", "2026-01", closed, &stamp())
+                    .await
+                    .unwrap()
+            );
             tx.commit().await.unwrap();
         }
     };
@@ -1136,6 +1148,168 @@ async fn nothing_that_was_written_can_be_changed(store: Store) {
             .to_string();
         assert!(message.contains("append-only"), "`{statement}`: {message}");
     }
+}
+
+/// Walks the record chain as an outsider would; says how many rows each kind has under it.
+async fn recorded(store: &Store) -> BTreeMap<String, i64> {
+    let store = &store.snapshot().await.unwrap();
+    let heads = store.heads().await.unwrap();
+    let links = store.record_links(0, i64::MAX).await.unwrap();
+    let mut previous = Hash::ZERO;
+    let mut covered = BTreeMap::new();
+    for (stored, number) in links.iter().zip(1..) {
+        let link = &stored.link;
+        assert_eq!((link.id, link.previous), (number, previous));
+        assert_eq!(link.hash(), stored.hash, "link {number}");
+        previous = stored.hash;
+        *covered.entry(link.kind.clone()).or_default() += link.rows;
+        if store::record::record_kinds().any(|kind| kind == link.kind) {
+            let rows = store
+                .record_rows(&link.kind, link.scope, link.first, link.last)
+                .await
+                .unwrap();
+            let mut digest = RowsDigest::default();
+            rows.iter().for_each(|row| digest.add(&row.hash()));
+            let digested = digest.finish();
+            assert_eq!(digested.rows, link.rows, "link {number}: {}", link.kind);
+            let nothing = link.adopted && link.rows == 0;
+            assert!(
+                nothing || digested.digest == link.digest,
+                "link {number}: {}",
+                link.kind
+            );
+        }
+    }
+    assert_eq!(
+        (heads.record, heads.record_head),
+        (i64::try_from(links.len()).unwrap(), previous)
+    );
+    for kind in store::record::record_kinds() {
+        let rows = store.record_count(kind).await.unwrap();
+        assert_eq!(covered.get(kind).copied().unwrap_or(0), rows, "{kind}");
+    }
+    covered
+}
+
+async fn every_row_beside_the_journal_is_under_the_record_chain(store: Store) {
+    store.adopt(&stamp()).await.unwrap();
+    books(&store).await;
+    let mut tx = store.begin().await.unwrap();
+    tx.seal_names(&stamp()).await.unwrap();
+    tx.commit().await.unwrap();
+    let items = vec![
+        sale("1", 100, "EUR"),
+        sale("1", 100, "EUR"),
+        sale("1", 200, "EUR"),
+        sale("2", 300, "EUR"),
+        Input::Unreadable(Unreadable {
+            raw: "no event".into(),
+            headers: None,
+            reason: "it is none".into(),
+            whole: None,
+        }),
+    ];
+    take(&store, &batch(0, items)).await.unwrap();
+    let decision = store::quarantine::QuarantineDecision::Discarded;
+    let target = {
+        let mut tx = store.begin().await.unwrap();
+        let target = tx.target_id("erp", "csv").await.unwrap();
+        tx.commit().await.unwrap();
+        target
+    };
+    let claim = claimed(&store, target, 2, "u").await.unwrap();
+    rendered(&store, &claim).await;
+    for kind in [DeliveryKind::Unknown, DeliveryKind::Delivered] {
+        attempted(&store, claim.batch_id, kind).await;
+    }
+    let mut tx = store.begin().await.unwrap();
+    assert!(
+        tx.decide_quarantine(1, decision, "no use", &stamp())
+            .await
+            .unwrap()
+    );
+    assert!(
+        tx.set_period_state("eu", "2026-01", true, &stamp())
+            .await
+            .unwrap()
+    );
+    tx.commit().await.unwrap();
+    let covered = recorded(&store).await;
+    let counts = [
+        "event",
+        "outcome",
+        "repetition",
+        "quarantine",
+        "quarantine_decision",
+    ];
+    assert_eq!(counts.map(|kind| covered[kind]), [2, 2, 2, 1, 1]);
+    let counts = ["document", "batch", "batch_range", "delivery", "checkpoint"];
+    assert_eq!(counts.map(|kind| covered[kind]), [2, 1, 1, 2, 5]);
+    assert_eq!(store.adopt(&stamp()).await.unwrap(), 0);
+}
+
+async fn what_was_there_before_the_record_chain_is_covered_once(store: Store) {
+    books(&store).await;
+    take(&store, &batch(0, vec![sale("1", 100, "EUR")]))
+        .await
+        .unwrap();
+    let forget: &[&'static str] = match &store {
+        Store::Sqlite { .. } => &[
+            "DROP TRIGGER record_link_no_delete",
+            "DELETE FROM record_link",
+        ],
+        Store::Postgres { .. } => &["TRUNCATE record_link"],
+    };
+    let reset = "UPDATE writer SET record = 0, record_head = head WHERE id = 1";
+    let zero = "UPDATE writer SET record_head = (SELECT previous FROM posting_batch WHERE id = 1)";
+    for statement in forget.iter().copied().chain([reset, zero]) {
+        match &store {
+            Store::Sqlite { write, .. } => {
+                sqlx::query(statement).execute(write).await.unwrap();
+            }
+            Store::Postgres { pool, .. } => {
+                sqlx::query(statement).execute(pool).await.unwrap();
+            }
+        }
+    }
+    assert!(store.adopt(&stamp()).await.unwrap() > 5);
+    let before = store.snapshot().await.unwrap().heads().await.unwrap();
+    assert_eq!(store.adopt(&stamp()).await.unwrap(), 0);
+    let after = store.snapshot().await.unwrap().heads().await.unwrap();
+    assert_eq!(after, before);
+    let covered = recorded(&store).await;
+    assert_eq!(
+        (covered["event"], covered["outcome"], covered["checkpoint"]),
+        (1, 1, 1)
+    );
+}
+
+async fn guards_that_are_gone_or_changed_are_named(store: Store) {
+    let before = store.snapshot().await.unwrap();
+    assert_eq!(before.guards().await.unwrap(), Vec::new());
+    drop(before);
+    let (statement, named) = match &store {
+        Store::Sqlite { .. } => (
+            "DROP TRIGGER seal_no_update",
+            "trigger seal_no_update on seal",
+        ),
+        Store::Postgres { .. } => (
+            "ALTER TABLE seal DISABLE TRIGGER seal_append_only",
+            "trigger seal_append_only on seal",
+        ),
+    };
+    match &store {
+        Store::Sqlite { write, .. } => {
+            sqlx::query(statement).execute(write).await.unwrap();
+        }
+        Store::Postgres { pool, .. } => {
+            sqlx::query(statement).execute(pool).await.unwrap();
+        }
+    }
+    let after = store.snapshot().await.unwrap();
+    let problems = after.guards().await.unwrap();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].what, named);
 }
 
 async fn sold(store: &Store, from: i64, ids: &[&str]) {

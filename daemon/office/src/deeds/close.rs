@@ -4,15 +4,20 @@
 //! it holds the books still, so that head, balances and control equation belong together.
 
 use crate::call::Call;
-use crate::evidence::seal::{Balance, Chain, Control, FORMAT, Statement, verified};
+use crate::evidence::seal::{
+    Balance, Bounds, Chain, Control, Documents, FORMAT, Record, Statement, verified,
+};
 use anyhow::{Context as _, ensure};
 use chrono::SecondsFormat;
-use ledger::chain::merkle_root;
+use ledger::chain::{Merkle, document, merkle_root};
 use ledger::{Currency, Hash};
 use store::evidence::NewSeal;
 use store::intake::Stamp;
 use store::runs::RunRow;
 use store::{Snapshot, Tx};
+
+/// How many documents are read at once.
+const PAGE: i64 = 10_000;
 
 /// What a close did.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -36,7 +41,7 @@ pub async fn close(call: &Call, entity: &str, period: &str) -> anyhow::Result<Cl
     let signer = call.signer()?;
     let stamp = call.stamp();
     let mut tx = call.store.begin().await?;
-    let changed = tx.set_period_state(entity, period, true).await?;
+    let changed = tx.set_period_state(entity, period, true, &stamp).await?;
     let mut closed = Closed {
         entity: entity.to_owned(),
         period: period.to_owned(),
@@ -48,8 +53,13 @@ pub async fn close(call: &Call, entity: &str, period: &str) -> anyhow::Result<Cl
     if !changed {
         return Ok(closed);
     }
-    closed.numbered = tx.number_period(entity, period).await?;
+    closed.numbered = tx.number_period(entity, period, &stamp).await?;
+    let documents = documents(&mut tx, entity, period).await?;
     let statement = statement(call, entity, period, &stamp).await?;
+    let statement = Statement {
+        documents: Some(documents),
+        ..statement
+    };
     closed.entries = statement.entries;
     closed.batches = statement.chain.batches;
     let text = serde_json::to_string(&statement)?;
@@ -139,7 +149,66 @@ async fn statement(
             .last()
             .map_or(Hash::ZERO, |seal| Hash::of(seal.statement.as_bytes()))
             .to_string(),
+        bounds: Some(bounds(books, entity, period).await?),
+        documents: None,
+        record: Some(stood(books).await?),
     })
+}
+
+async fn stood(books: &Snapshot) -> anyhow::Result<Record> {
+    let heads = books.heads().await?;
+    Ok(Record {
+        links: heads.record,
+        head: heads.record_head.to_string(),
+    })
+}
+
+async fn bounds(books: &Snapshot, entity: &str, period: &str) -> anyhow::Result<Bounds> {
+    let periods = books.periods().await?;
+    let row = periods
+        .iter()
+        .find(|row| (row.entity.as_str(), row.code.as_str()) == (entity, period))
+        .with_context(|| format!("`{entity}` has no period {period}"))?;
+    Ok(Bounds {
+        first_day: row.start_on,
+        last_day: row.end_on,
+    })
+}
+
+/// The numbers of the period's documents, and the root over them.
+async fn documents(tx: &mut Tx, entity: &str, period: &str) -> anyhow::Result<Documents> {
+    let year = period.split('-').next().unwrap_or_default();
+    let mut documents = Documents {
+        fiscal_year: year
+            .parse()
+            .with_context(|| format!("period `{period}` names no fiscal year"))?,
+        lowest: 0,
+        highest: 0,
+        elsewhere: 0,
+        root: String::new(),
+    };
+    let (mut merkle, mut count, mut after) = (Merkle::default(), 0, 0);
+    loop {
+        let page = tx.numbered((entity, period), after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        for row in &page {
+            let hash = Hash::from_slice(&row.hash)
+                .with_context(|| format!("entry {} has no hash; run `tieout verify`", row.id))?;
+            merkle.add(&document(row.id, row.number, &hash));
+            count += 1;
+            documents.highest = documents.highest.max(row.number);
+            documents.lowest = match documents.lowest {
+                0 => row.number,
+                lowest => lowest.min(row.number),
+            };
+        }
+    }
+    if count > 0 {
+        documents.elsewhere = documents.highest - documents.lowest + 1 - count;
+    }
+    documents.root = merkle.root().to_string();
+    Ok(documents)
 }
 
 /// What the period's accounts stand at; their sum is zero, or nothing is sealed.

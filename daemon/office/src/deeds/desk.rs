@@ -166,7 +166,7 @@ impl Deed {
         };
         match self {
             Self::PeriodReopen { entity, period } => {
-                tx.set_period_state(entity, period, false).await?;
+                tx.set_period_state(entity, period, false, stamp).await?;
             }
             Self::QuarantineDiscard { id } => {
                 let discarded = QuarantineDecision::Discarded;

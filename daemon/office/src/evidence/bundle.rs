@@ -26,6 +26,10 @@ seal chain.root = the same tree over the hashes of all links; chain.head = the l
 entry = tieout.entry.v1, entity, date, kind, reference, description, event (16 bytes), mapping (32 bytes), rule, rate or nothing, number of lines, \
 then per line account, side, amount with its currency (12.30 EUR), functional amount with its currency, number of dimensions, each name and value, 0 or 1, \
 and after 1 the deferral's release account, method, first and last day. \
+The statement's bounds are the period's days, and every entry is dated within them. Its documents.root = the same tree over all entries of the period in order, \
+a leaf's hash = tieout.document.v1, entry, document number, entry hash (32 bytes); a document is called ENTITY-YEAR-NUMBER, lowest and highest are the ends of the numbers, \
+and elsewhere is how many between them belong to other periods of the year. record.head = the last link of the chain over everything beside the journal, which the books themselves hold. \
+previous_seal = SHA-256 of the statement that was sealed before. Statements of tieout.seal.v1 have neither bounds, documents nor record. \
 Amounts below are minor units. The signature is Ed25519 over the statement's text.";
 
 /// One line of a bundle.
@@ -121,6 +125,9 @@ pub struct Proof {
     pub path: Vec<StepItem>,
     /// From the batch's hash to the seal's root.
     pub chain_path: Vec<StepItem>,
+    /// From the entry's document to the root of all documents, where the seal signs one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub document_path: Vec<StepItem>,
     pub seal: SealItem,
 }
 
@@ -368,6 +375,10 @@ pub async fn prove(books: &Snapshot, entry: i64, seal: &SealRow) -> anyhow::Resu
         .first()
         .map(store::evidence::DocumentRow::name)
         .unwrap_or_default();
+    let through = links.last().map_or(0, |stored| {
+        stored.link.first_entry + stored.link.entries - 1
+    });
+    let document_path = document_path(books, seal, (entry, through)).await?;
     let hashes: Vec<Hash> = links.iter().map(|stored| stored.hash).collect();
     let place = usize::try_from(entry - link.first_entry)?;
     Ok(Proof {
@@ -384,9 +395,47 @@ pub async fn prove(books: &Snapshot, entry: i64, seal: &SealRow) -> anyhow::Resu
             .iter()
             .map(StepItem::from)
             .collect(),
+        document_path,
         seal: seal_item(seal),
     })
 }
+
+/// From an entry's document to the root over those of its period; empty where the seal signs none, or where
+/// the entry is of another period than the seal.
+async fn document_path(
+    books: &Snapshot,
+    seal: &SealRow,
+    (entry, through): (i64, i64),
+) -> anyhow::Result<Vec<StepItem>> {
+    let statement: Statement = serde_json::from_str(&seal.statement)?;
+    if statement.documents.is_none() {
+        return Ok(Vec::new());
+    }
+    let (mut leaves, mut place, mut after) = (Vec::new(), None, 0);
+    loop {
+        let of = (seal.entity.as_str(), seal.period.as_str());
+        let page = books.numbered(of, after, DOCUMENTS).await?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        // What was posted after a period was opened again is under its next seal.
+        for row in page.iter().filter(|row| row.id <= through) {
+            if row.id == entry {
+                place = Some(leaves.len());
+            }
+            let hash = Hash::from_slice(&row.hash).unwrap_or(Hash::ZERO);
+            leaves.push(ledger::chain::document(row.id, row.number, &hash));
+        }
+    }
+    let path = place.and_then(|place| merkle_path(&leaves, place));
+    Ok(path
+        .unwrap_or_default()
+        .iter()
+        .map(StepItem::from)
+        .collect())
+}
+
+/// How many documents are read at once.
+const DOCUMENTS: i64 = 10_000;
 
 fn seal_item(seal: &SealRow) -> SealItem {
     SealItem {

@@ -1,8 +1,9 @@
 //! What a close signs, and the key that signs it: Ed25519 over the statement's very bytes.
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::NaiveDate;
 use ledger::hash::{hex, unhex};
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -26,10 +27,60 @@ pub struct Statement {
     pub control: Vec<Control>,
     /// The hash of the statement sealed before this one, or zeros.
     pub previous_seal: String,
+    /// The period's days; since the second version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Bounds>,
+    /// The numbers of its documents; since the second version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub documents: Option<Documents>,
+    /// The record chain as it stood; since the second version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Record>,
 }
 
 /// The name of the format, and its version.
-pub const FORMAT: &str = "tieout.seal.v1";
+pub const FORMAT: &str = "tieout.seal.v2";
+
+/// The version before, which said neither days nor numbers.
+pub const FORMAT_V1: &str = "tieout.seal.v1";
+
+/// The days of a period.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    pub first_day: NaiveDate,
+    pub last_day: NaiveDate,
+}
+
+/// The numbers of a period's documents.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Documents {
+    pub fiscal_year: i64,
+    /// The lowest number; 0 where there is none.
+    pub lowest: i64,
+    /// The highest.
+    pub highest: i64,
+    /// How many numbers between them other periods of the year have.
+    pub elsewhere: i64,
+    /// The Merkle root over entry, number and hash, in the order of the entries.
+    pub root: String,
+}
+
+/// The record chain as it stood before the seal itself.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    pub links: i64,
+    pub head: String,
+}
+
+impl Documents {
+    /// A document's name: `eu-2026-000017`.
+    pub fn name(&self, entity: &str, number: i64) -> String {
+        format!("{entity}-{}-{number:06}", self.fiscal_year)
+    }
+}
 
 /// The chain as it stood.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -72,14 +123,16 @@ pub struct Control {
 
 impl Control {
     /// Received less all outcomes.
-    pub const fn difference(&self) -> i64 {
-        self.received
-            - self.posted
-            - self.ignored
-            - self.suspended
-            - self.duplicates
-            - self.conflicts
-            - self.quarantined
+    pub fn difference(&self) -> i128 {
+        let outcomes = [
+            self.posted,
+            self.ignored,
+            self.suspended,
+            self.duplicates,
+            self.conflicts,
+            self.quarantined,
+        ];
+        i128::from(self.received) - outcomes.map(i128::from).iter().sum::<i128>()
     }
 }
 
@@ -158,12 +211,16 @@ pub fn verified(statement: &str, signature: &[u8], public_key: &[u8]) -> anyhow:
         })?;
     let read: Statement =
         serde_json::from_str(statement).context("the statement cannot be read")?;
-    ensure!(
-        read.format == FORMAT,
-        "`{}` is no format of a seal that is known here",
-        read.format
-    );
-    Ok(read)
+    let whole = read.bounds.is_some() && read.documents.is_some() && read.record.is_some();
+    match read.format.as_str() {
+        FORMAT if whole => Ok(read),
+        FORMAT_V1 if read.bounds.is_none() && read.documents.is_none() => Ok(read),
+        FORMAT | FORMAT_V1 => bail!(
+            "the statement does not say what `{}` has to say",
+            read.format
+        ),
+        other => bail!("`{other}` is no format of a seal that is known here"),
+    }
 }
 
 /// Reads a key that somebody trusts: 64 hexadecimal digits.

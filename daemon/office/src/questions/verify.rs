@@ -1,179 +1,175 @@
 //! `tieout verify`: everything that can be computed again, computed again.
 //!
-//! Events against their hashes; entries built anew from their rows against theirs; the chain from
-//! the first link; document numbers, corrections and seals; balances against lines; artifacts and settlement files against theirs, and every
-//! settlement line against its file, read again; the control equation from the rows. Exit 1 when something does not hold; a break is a difference
-//! with a name and holds.
+//! The record chain and every row under it (`verify/records.rs`); entries built anew from their rows, the chain of
+//! postings from its first link, balances against lines, and what the mapping says about events
+//! (`verify/journal.rs`); document numbers, corrections and seals; artifacts and settlement files against their
+//! hashes, and every settlement line against its file, read again; the control equation from the rows. Exit 1 when
+//! something does not hold; a break is a difference with a name and holds.
+
+pub mod heads;
+mod journal;
+mod records;
 
 use crate::call::Call;
 use crate::evidence::seal;
 use crate::jobs::report;
 use crate::questions::settlement;
-use ledger::chain::merkle_root;
+use ledger::record::RecordLink;
 use ledger::{Hash, JournalEntry};
-use mappings::Event;
 use std::collections::BTreeMap;
 use store::Snapshot;
 use store::journal::StoredLink;
 
-const PAGE: i64 = 2_000;
+/// The most failures that are kept; the others are counted.
+const KEPT: usize = 1_000;
+
+/// What to compute again beyond what is stored.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Every event is mapped again, not a sample of them.
+    pub all: bool,
+    /// Heads of the record chain that somebody saw earlier, by the number of the link.
+    pub heads: BTreeMap<i64, Hash>,
+}
 
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Findings {
     pub events: i64,
     pub entries: i64,
+    /// Events that were mapped again.
+    pub mapped: i64,
     pub links: i64,
+    /// Links of the record chain.
+    pub records: i64,
+    /// How many heads that left the house were met again.
+    pub heads: usize,
     pub artifacts: i64,
     pub files: i64,
     pub failures: Vec<String>,
     /// What is worth knowing and no failure.
     pub notes: Vec<String>,
+    /// All of them, also those that are not kept.
+    pub failed: usize,
+    /// The first link of the record chain that does not hold.
+    pub first_bad_link: Option<i64>,
+    /// What could not be checked, and why.
+    pub unchecked: Vec<String>,
+    /// What was there before the record chain, per kind.
+    pub before: BTreeMap<String, String>,
     pub verdict: String,
     pub because: String,
+    /// Heads that somebody saw and that were not met yet.
+    expected: BTreeMap<i64, Hash>,
+}
+
+impl Findings {
+    /// Something does not hold.
+    fn fail(&mut self, failure: String) {
+        self.failed += 1;
+        if self.failures.len() < KEPT {
+            self.failures.push(failure);
+        }
+    }
+
+    fn bad_link(&mut self, link: i64) {
+        let first = self.first_bad_link.get_or_insert(link);
+        *first = link.min(*first);
+    }
+
+    /// A link was met on the record chain.
+    fn saw_head(&mut self, link: i64, hash: &Hash) {
+        let Some(wanted) = self.expected.remove(&link) else {
+            return;
+        };
+        self.heads += 1;
+        if wanted != *hash {
+            self.bad_link(link);
+            self.fail(format!(
+                "record link {link} was seen as {} and is {}: the chain was written anew",
+                wanted.short(),
+                hash.short()
+            ));
+        }
+    }
+
+    fn saw_rows(&mut self, kind: &str, rows: usize) {
+        if kind == "event" {
+            self.events += i64::try_from(rows).unwrap_or(i64::MAX);
+        }
+    }
+
+    /// Rows that were there before the chain was.
+    fn adopted(&mut self, kind: &str, link: &RecordLink) {
+        if link.rows > 0 {
+            let since = format!(
+                "covered as they stood on {}",
+                link.written_at.format("%Y-%m-%d")
+            );
+            self.before.insert(kind.to_owned(), since);
+        }
+    }
 }
 
 /// Computes everything again.
-pub async fn verify(call: &Call) -> anyhow::Result<Findings> {
+///
+/// # Errors
+/// When the books cannot be read.
+pub async fn verify(call: &Call, request: &Request) -> anyhow::Result<Findings> {
+    let mut found = Findings {
+        expected: heads::seen(call, &request.heads).await?,
+        ..Findings::default()
+    };
     let books = &call.store.snapshot().await?;
-    let mut found = Findings::default();
     let (last, _) = books.journal_extent().await?;
     call.progress.begin(u64::try_from(last).ok(), "entries");
-    events(books, &mut found).await?;
-    let hashes = entries(call, books, &mut found, last).await?;
-    call.progress.end();
+    let twice = books.keys_twice().await?;
+    if twice > 0 {
+        found.fail(format!("{twice} events are in the books more than once"));
+    }
+    records::check(books, &mut found).await?;
+    for (link, hash) in std::mem::take(&mut found.expected) {
+        found.bad_link(link);
+        found.fail(format!(
+            "record link {link} ({}) was seen and is gone: the books are older, or were cut off",
+            hash.short()
+        ));
+    }
     let links = books.links().await?;
-    chain(&mut found, &links, &hashes);
+    journal::Check {
+        call,
+        books,
+        links: &links,
+        last,
+    }
+    .run(request.all, &mut found)
+    .await?;
+    call.progress.end();
     documents(books, &mut found).await?;
     corrections(books, &mut found).await?;
-    seals(books, &mut found, &links).await?;
-    files(call, books, &mut found).await?;
+    seals(call, books, &mut found, &links).await?;
+    files(books, &mut found).await?;
     let control = report::control(call, books).await?;
-    found.failures.extend(control.failures());
+    for failure in control.failures() {
+        found.fail(failure);
+    }
     let (verdict, because) = control.verdict();
     // A verdict over rows that were changed would be an opinion.
-    if found.failures.is_empty() {
+    if found.failed == 0 {
         verdict.name().clone_into(&mut found.verdict);
         found.because = because;
     } else {
         "BREAKS".clone_into(&mut found.verdict);
-        found.because = format!("{} checks do not hold", found.failures.len());
+        found.because = format!("{} checks do not hold", found.failed);
     }
     Ok(found)
-}
-
-async fn events(books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
-    let twice = books.keys_twice().await?;
-    if twice > 0 {
-        let failure = format!("{twice} events are in the books more than once");
-        found.failures.push(failure);
-    }
-    let mut after = 0;
-    loop {
-        let page = books.event_bytes(after, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        after = last.id;
-        for row in &page {
-            found.events += 1;
-            let sound = Event::stored(&row.payload).is_ok_and(|event| {
-                let content = event.content_hash_of(row.content_version);
-                event.key().as_bytes().as_slice() == row.key
-                    && content.is_some_and(|hash| hash.as_bytes().as_slice() == row.content_hash)
-            });
-            if !sound {
-                found.failures.push(format!(
-                    "event {}: its bytes are not those that were received",
-                    row.id
-                ));
-            }
-        }
-    }
-}
-
-/// The hash of every entry as its rows make it; zeros where they make none.
-async fn entries(
-    call: &Call,
-    books: &Snapshot,
-    found: &mut Findings,
-    last: i64,
-) -> anyhow::Result<BTreeMap<i64, Hash>> {
-    let mut hashes = BTreeMap::new();
-    let mut after = 0;
-    while after < last {
-        let through = (after + PAGE).min(last);
-        for stored in books.entries(after, through).await? {
-            found.entries += 1;
-            call.progress.advance(1);
-            let hash = match &stored.entry {
-                Ok(entry) => entry.hash(),
-                Err(error) => {
-                    found.failures.push(format!("entry {}: {error}", stored.id));
-                    Hash::ZERO
-                }
-            };
-            if stored.entry.is_ok() && hash != stored.stored_hash {
-                let reference = stored
-                    .entry
-                    .as_ref()
-                    .map(|e| e.header().reference.clone())
-                    .unwrap_or_default();
-                found.failures.push(format!(
-                    "entry {} ({reference}) is not what was posted: its rows hash to {}, posted was {}",
-                    stored.id,
-                    hash.short(),
-                    stored.stored_hash.short()
-                ));
-            }
-            hashes.insert(stored.id, hash);
-        }
-        after = through;
-    }
-    Ok(hashes)
-}
-
-fn chain(found: &mut Findings, links: &[StoredLink], hashes: &BTreeMap<i64, Hash>) {
-    let mut previous = Hash::ZERO;
-    let mut next_entry = 1;
-    for (stored, number) in links.iter().zip(1i64..) {
-        found.links += 1;
-        let link = stored.link;
-        let range = link.first_entry..link.first_entry + link.entries;
-        let leaves: Vec<Hash> = hashes.range(range).map(|(_, hash)| *hash).collect();
-        let complete = i64::try_from(leaves.len()) == Ok(link.entries);
-        let problem = if link.batch != number || link.first_entry != next_entry {
-            Some("the batches or entries before it are not all there")
-        } else if !complete {
-            Some("entries are missing")
-        } else if merkle_root(&leaves) != link.root {
-            Some("its entries are not those that were posted")
-        } else if link.previous != previous || link.hash() != stored.hash {
-            Some("its link does not follow from the one before")
-        } else {
-            None
-        };
-        if let Some(problem) = problem {
-            found
-                .failures
-                .push(format!("posting batch {}: {problem}", link.batch));
-        }
-        previous = stored.hash;
-        next_entry = link.first_entry + link.entries;
-    }
-    let last = hashes.keys().next_back().copied().unwrap_or(0);
-    if last + 1 != next_entry {
-        found.failures.push(format!(
-            "the chain ends before entry {next_entry} and the journal with entry {last}"
-        ));
-    }
 }
 
 /// No number of a document is missing and none is given twice.
 async fn documents(books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
     for series in books.document_series().await? {
         if (series.documents, series.highest) != (series.last_number, series.last_number) {
-            found.failures.push(format!(
+            found.fail(format!(
                 "documents of `{}` in {}: {} numbers were given, there are {} and the highest is {}",
                 series.entity,
                 series.fiscal_year,
@@ -195,7 +191,7 @@ async fn corrections(books: &Snapshot, found: &mut Findings) -> anyhow::Result<(
             one.reversal(header.date, header.description.clone()) == other
         });
         if !whole {
-            found.failures.push(format!(
+            found.fail(format!(
                 "entry {entry} should take back entry {earlier}, and is not its lines on their other sides"
             ));
         }
@@ -208,23 +204,65 @@ async fn built(books: &Snapshot, entry: i64) -> anyhow::Result<Option<JournalEnt
     Ok(stored.and_then(|one| one.entry.ok()))
 }
 
-/// Every seal's signature, and that the chain still runs through the head that it signed.
-async fn seals(books: &Snapshot, found: &mut Findings, links: &[StoredLink]) -> anyhow::Result<()> {
-    for row in books.seals().await? {
-        let at = format!("the seal of {} of `{}`", row.period, row.entity);
+/// Every seal's signature and key, that each names the one before it, and that the chain still runs through the
+/// head that it signed.
+async fn seals(
+    call: &Call,
+    books: &Snapshot,
+    found: &mut Findings,
+    links: &[StoredLink],
+) -> anyhow::Result<()> {
+    let rows = books.seals().await?;
+    let trusted = match call.trusted_keys() {
+        Ok(keys) => keys,
+        Err(error) => {
+            if !rows.is_empty() {
+                found.unchecked.push(format!(
+                    "by whose key {} seals were set: {error:#}",
+                    rows.len()
+                ));
+            }
+            Vec::new()
+        }
+    };
+    let mut previous = Hash::ZERO;
+    for row in rows {
+        let at = format!("seal {} ({} of `{}`)", row.id, row.period, row.entity);
+        if !trusted.is_empty() && !trusted.contains(&row.public_key) {
+            found.fail(format!(
+                "{at} was set with key {}, which is neither `seal.key` nor among `seal.trusted`",
+                ledger::hash::hex(&row.public_key)
+            ));
+        }
+        let here = std::mem::replace(&mut previous, Hash::of(row.statement.as_bytes()));
         let statement = match seal::verified(&row.statement, &row.signature, &row.public_key) {
             Ok(statement) => statement,
             Err(error) => {
-                found.failures.push(format!("{at}: {error:#}"));
+                found.fail(format!("{at}: {error:#}"));
                 continue;
             }
         };
+        if statement.previous_seal != here.to_string() {
+            found.fail(format!(
+                "{at} follows seal {}, and the one before it is {}",
+                statement.previous_seal.get(..16).unwrap_or_default(),
+                here.short()
+            ));
+        }
+        if (
+            &statement.entity,
+            &statement.period,
+            statement.chain.batches,
+        ) != (&row.entity, &row.period, row.batch)
+        {
+            found.fail(format!("{at} stands beside a statement of another period"));
+        }
         let head = usize::try_from(row.batch - 1)
             .ok()
             .and_then(|at| links.get(at))
             .map_or(Hash::ZERO, |stored| stored.hash);
         if head.to_string() != statement.chain.head {
-            found.failures.push(format!(
+            found.fail(format!(
                 "{at}: posting batch {} is not the one that was sealed",
                 row.batch
             ));
@@ -233,12 +271,12 @@ async fn seals(books: &Snapshot, found: &mut Findings, links: &[StoredLink]) -> 
     Ok(())
 }
 
-async fn files(call: &Call, books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
+async fn files(books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
     for batch in books.rendered_batches().await? {
         found.artifacts += 1;
         let artifact = books.check_artifact(batch).await?;
         if !artifact.sound {
-            found.failures.push(format!(
+            found.fail(format!(
                 "artifact `{}` is not what was rendered",
                 artifact.name
             ));
@@ -246,7 +284,9 @@ async fn files(call: &Call, books: &Snapshot, found: &mut Findings) -> anyhow::R
     }
     let read = settlement::read_again(books).await?;
     found.files += read.files;
-    found.failures.extend(read.failures);
+    for failure in read.failures {
+        found.fail(failure);
+    }
     found.notes.extend(read.notes);
     Ok(())
 }

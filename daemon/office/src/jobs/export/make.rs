@@ -2,6 +2,7 @@
 //! rendered, and while one is, the entries of the next are read.
 
 use super::{Target, TargetSummary};
+use crate::questions::verify::heads::told;
 use anyhow::Context as _;
 use connectors::erp::ErpConnector;
 use formats::erp::{ExportBatch, ExportEntry};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use store::artifact::{Parcel, Rendered, Sealed};
 use store::claim::Claim;
 use store::entries::Reader;
+use store::record::Heads;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Entries taken from the books at once.
@@ -153,10 +155,12 @@ struct Made {
 /// Renders a batch and stores it.
 async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::Result<()> {
     let (connector, kind) = (Arc::clone(&to.connector), to.config.kind.clone());
-    let replaces = claim.replaces.clone();
-    let rendering = tokio::task::spawn_blocking(move || {
-        render(connector.as_ref(), &kind, &batch, replaces.as_deref())
-    });
+    let about = About {
+        kind,
+        replaces: claim.replaces.clone(),
+        heads: to.call.store.snapshot().await?.heads().await?,
+    };
+    let rendering = tokio::task::spawn_blocking(move || render(connector.as_ref(), &batch, &about));
     let made = rendering
         .await
         .context("the rendering was given up")?
@@ -174,16 +178,23 @@ async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::R
     Ok(())
 }
 
+/// What a manifest says beside what its batch holds.
+struct About {
+    kind: String,
+    replaces: Option<String>,
+    /// Where the books stood: an outsider can hold it against them later.
+    heads: Heads,
+}
+
 fn render(
     connector: &dyn ErpConnector,
-    kind: &str,
     batch: &ExportBatch,
-    replaces: Option<&str>,
+    about: &About,
 ) -> anyhow::Result<Made> {
     let mut parcel = Parcel::default();
     connector.render(batch, &mut parcel)?;
     let (name, artifact) = (connector.name(batch), parcel.seal()?);
-    let manifest = manifest(batch, kind, replaces, &name, &artifact)?;
+    let manifest = manifest(batch, about, &name, &artifact)?;
     Ok(Made {
         lines: i64::try_from(batch.line_count())?,
         name,
@@ -195,8 +206,7 @@ fn render(
 /// What the receiver should find: extent, control totals, hash.
 fn manifest(
     batch: &ExportBatch,
-    kind: &str,
-    replaces: Option<&str>,
+    about: &About,
     name: &str,
     artifact: &Sealed,
 ) -> anyhow::Result<String> {
@@ -218,8 +228,9 @@ fn manifest(
         "batch": batch.id,
         "number": batch.number,
         "target": batch.target,
-        "kind": kind,
-        "replaces": replaces,
+        "kind": about.kind,
+        "replaces": about.replaces,
+        "chain": told(&about.heads),
         "created_at": batch.created_at,
         "first_entry": batch.entries.first().map(|item| item.id),
         "last_entry": batch.entries.last().map(|item| item.id),

@@ -1,0 +1,1 @@
+SELECT entry_id FROM correction ORDER BY entry_id

@@ -1,0 +1,1 @@
+SELECT id, code, functional_id FROM entity ORDER BY id

@@ -1,0 +1,1 @@
+SELECT id, payload FROM event WHERE id = $1

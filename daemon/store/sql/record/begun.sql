@@ -1,0 +1,1 @@
+SELECT kind FROM record_link WHERE adopted = 1

@@ -1,0 +1,1 @@
+SELECT id, position, received FROM source_partition ORDER BY id

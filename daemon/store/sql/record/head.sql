@@ -1,0 +1,1 @@
+SELECT w.record, w.record_head, w.batch, w.head FROM writer w WHERE w.id = 1

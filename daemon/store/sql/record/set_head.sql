@@ -1,0 +1,1 @@
+UPDATE writer SET record = $1, record_head = $2 WHERE id = 1

@@ -1,0 +1,555 @@
+//! What the record chain covers: which columns of which tables, and what orders their rows.
+//!
+//! A table is added by one [`Record`] here, its line in [`RECORDS`], and a call of [`crate::Tx::seal_rows`] where
+//! its rows are written. Columns stand in the order of their numbers: a new one goes to the end, and may be empty.
+
+use crate::bulk::Kind::{self, Bytes, Day, Int, Moment, Text};
+use crate::bulk::Table;
+
+/// Rows that are never changed.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// The kind in the chain; the table's name.
+    pub(crate) kind: &'static str,
+    /// What the keys count within; `0` where the whole table is one series.
+    pub(crate) scope: &'static str,
+    /// That a row is of scope `$1`, in a way that an index serves.
+    pub(crate) within: &'static str,
+    /// What orders the rows of a scope: unique there.
+    pub(crate) key: &'static str,
+    /// Whether somebody may only give names here: rows that nothing refers to say nothing, so that new
+    /// ones are found and covered by [`crate::Tx::seal_names`].
+    pub(crate) names: bool,
+    /// How many keys are read at once: few where a row may be large.
+    pub(crate) window: i64,
+    /// The columns that a row's hash covers.
+    pub(crate) columns: &'static [(&'static str, Kind)],
+}
+
+/// A table with a dense number of its own.
+const fn numbered(kind: &'static str, columns: &'static [(&'static str, Kind)]) -> Record {
+    Record {
+        kind,
+        scope: "0",
+        // Named, so that both databases see the parameter.
+        within: "CAST($1 AS BIGINT) = 0",
+        key: "id",
+        names: false,
+        window: 2_048,
+        columns,
+    }
+}
+
+/// A dictionary.
+const fn names(kind: &'static str, columns: &'static [(&'static str, Kind)]) -> Record {
+    Record {
+        names: true,
+        ..numbered(kind, columns)
+    }
+}
+
+/// What a checkpoint moved over: scope is the partition, the keys its positions, the rows its inputs.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+
+/// A period's state: scope is the period, the key 1 for open and 2 for closed.
+pub(crate) const PERIOD_STATE: &str = "period_state";
+
+/// The key of a period that takes postings.
+pub(crate) const OPEN: i64 = 1;
+
+/// The key of one that takes none.
+pub(crate) const CLOSED: i64 = 2;
+
+pub(crate) const POSTING_BATCHES: Table<8> = Table {
+    name: "posting_batch",
+    columns: [
+        ("id", Int),
+        ("first_entry", Int),
+        ("entries", Int),
+        ("root", Bytes),
+        ("previous", Bytes),
+        ("hash", Bytes),
+        ("posted_at", Moment),
+        ("posted_by", Text),
+    ],
+};
+
+pub(crate) const EVENTS: Table<11> = Table {
+    name: "event",
+    columns: [
+        ("id", Int),
+        ("key", Bytes),
+        ("content_hash", Bytes),
+        ("origin_id", Int),
+        ("event_type_id", Int),
+        ("partition_id", Int),
+        ("position", Int),
+        ("occurred_at", Moment),
+        ("received_at", Moment),
+        ("payload", Bytes),
+        ("content_version", Int),
+    ],
+};
+
+pub(crate) const OUTCOMES: Table<5> = Table {
+    name: "outcome",
+    columns: [
+        ("event_id", Int),
+        ("kind", Int),
+        ("rule_id", Int),
+        ("reason", Text),
+        ("decided_at", Moment),
+    ],
+};
+
+pub(crate) const REPETITIONS: Table<9> = Table {
+    name: "repetition",
+    columns: [
+        ("id", Int),
+        ("event_id", Int),
+        ("kind", Int),
+        ("partition_id", Int),
+        ("position", Int),
+        ("content_hash", Bytes),
+        ("payload", Bytes),
+        ("received_at", Moment),
+        ("content_version", Int),
+    ],
+};
+
+pub(crate) const QUARANTINED: Table<9> = Table {
+    name: "quarantine",
+    columns: [
+        ("id", Int),
+        ("partition_id", Int),
+        ("position", Int),
+        ("reason", Text),
+        ("raw", Bytes),
+        ("headers", Text),
+        ("received_at", Moment),
+        ("whole_length", Int),
+        ("whole_hash", Bytes),
+    ],
+};
+
+pub(crate) const DOCUMENTS: Table<4> = Table {
+    name: "document",
+    columns: [
+        ("entity_id", Int),
+        ("fiscal_year", Int),
+        ("number", Int),
+        ("entry_id", Int),
+    ],
+};
+
+pub(crate) const SETTLEMENT_LINES: Table<20> = Table {
+    name: "settlement_line",
+    columns: [
+        ("id", Int),
+        ("key", Bytes),
+        ("file_id", Int),
+        ("statement_id", Int),
+        ("position", Int),
+        ("origin", Text),
+        ("account", Text),
+        ("identity", Text),
+        ("kind", Text),
+        ("reference", Text),
+        ("payout", Text),
+        ("currency_id", Int),
+        ("gross", Int),
+        ("fee", Int),
+        ("net", Int),
+        ("booked_on", Day),
+        ("paid_on", Day),
+        ("description", Text),
+        ("raw", Text),
+        ("movement", Int),
+    ],
+};
+
+pub(crate) const MATCHES: Table<8> = Table {
+    name: "reconciliation_match",
+    columns: [
+        ("id", Int),
+        ("reconciliation", Text),
+        ("pass", Text),
+        ("currency_id", Int),
+        ("left_amount", Int),
+        ("right_amount", Int),
+        ("explanation", Text),
+        ("matched_at", Moment),
+    ],
+};
+
+pub(crate) static POSTING_BATCH: Record = numbered("posting_batch", &POSTING_BATCHES.columns);
+pub(crate) static EVENT: Record = numbered("event", &EVENTS.columns);
+pub(crate) static OUTCOME: Record = Record {
+    key: "event_id",
+    ..numbered("outcome", &OUTCOMES.columns)
+};
+pub(crate) static REDECISION: Record = numbered(
+    "redecision",
+    &[
+        ("id", Int),
+        ("event_id", Int),
+        ("former_kind", Int),
+        ("former_rule_id", Int),
+        ("former_reason", Text),
+        ("former_decided_at", Moment),
+        ("kind", Int),
+        ("rule_id", Int),
+        ("reason", Text),
+        ("decided_at", Moment),
+        ("decided_by", Text),
+    ],
+);
+pub(crate) static REPETITION: Record = numbered("repetition", &REPETITIONS.columns);
+pub(crate) static QUARANTINE: Record = Record {
+    window: 16,
+    ..numbered("quarantine", &QUARANTINED.columns)
+};
+pub(crate) static QUARANTINE_DECISION: Record = Record {
+    key: "quarantine_id",
+    ..numbered(
+        "quarantine_decision",
+        &[
+            ("quarantine_id", Int),
+            ("kind", Int),
+            ("why", Text),
+            ("decided_at", Moment),
+            ("decided_by", Text),
+        ],
+    )
+};
+pub(crate) static CORRECTION: Record = Record {
+    key: "entry_id",
+    ..numbered(
+        "correction",
+        &[
+            ("entry_id", Int),
+            ("event_id", Int),
+            ("reverses", Int),
+            ("substance", Bytes),
+            ("why", Text),
+        ],
+    )
+};
+/// A series is an entity's fiscal year.
+pub(crate) static DOCUMENT: Record = Record {
+    scope: "entity_id * 10000 + fiscal_year",
+    within: "entity_id = CAST($1 AS BIGINT) / 10000 AND fiscal_year = CAST($1 AS BIGINT) % 10000",
+    key: "number",
+    ..numbered("document", &DOCUMENTS.columns)
+};
+pub(crate) static SEAL: Record = numbered(
+    "seal",
+    &[
+        ("id", Int),
+        ("period_id", Int),
+        ("batch", Int),
+        ("statement", Text),
+        ("hash", Bytes),
+        ("signature", Bytes),
+        ("public_key", Bytes),
+        ("sealed_at", Moment),
+        ("sealed_by", Text),
+    ],
+);
+/// But for the artifact itself, which its hash covers.
+pub(crate) static BATCH: Record = numbered(
+    "batch",
+    &[
+        ("id", Int),
+        ("uuid", Text),
+        ("target_id", Int),
+        ("number", Int),
+        ("first_entry", Int),
+        ("last_entry", Int),
+        ("entries", Int),
+        ("lines", Int),
+        ("created_at", Moment),
+        ("created_by", Text),
+        ("artifact_name", Text),
+        ("artifact_hash", Bytes),
+        ("manifest", Text),
+    ],
+);
+pub(crate) static BATCH_RANGE: Record = Record {
+    key: "batch_id",
+    ..numbered(
+        "batch_range",
+        &[
+            ("batch_id", Int),
+            ("uuid", Text),
+            ("target_id", Int),
+            ("number", Int),
+            ("first_entry", Int),
+            ("last_entry", Int),
+            ("follows", Int),
+            ("ends", Int),
+            ("replaces", Int),
+            ("claimed_at", Moment),
+            ("claimed_by", Text),
+        ],
+    )
+};
+pub(crate) static BATCH_RELEASE: Record = Record {
+    key: "batch_id",
+    ..numbered(
+        "batch_release",
+        &[
+            ("batch_id", Int),
+            ("why", Text),
+            ("decided_at", Moment),
+            ("decided_by", Text),
+        ],
+    )
+};
+pub(crate) static BATCH_RESEND: Record = Record {
+    scope: "batch_id",
+    within: "batch_id = $1",
+    key: "attempt",
+    ..numbered(
+        "batch_resend",
+        &[
+            ("batch_id", Int),
+            ("attempt", Int),
+            ("why", Text),
+            ("decided_at", Moment),
+            ("decided_by", Text),
+        ],
+    )
+};
+pub(crate) static PROPOSAL: Record = numbered(
+    "proposal",
+    &[
+        ("id", Int),
+        ("kind", Text),
+        ("subject", Text),
+        ("seen", Bytes),
+        ("payload", Text),
+        ("why", Text),
+        ("eyes", Int),
+        ("role", Text),
+        ("proposed_by", Text),
+        ("proposed_at", Moment),
+    ],
+);
+pub(crate) static DECISION: Record = Record {
+    key: "proposal_id",
+    ..numbered(
+        "decision",
+        &[
+            ("proposal_id", Int),
+            ("verdict", Text),
+            ("proposed_by", Text),
+            ("decided_by", Text),
+            ("decided_at", Moment),
+            ("why", Text),
+        ],
+    )
+};
+pub(crate) static DELIVERY: Record = Record {
+    scope: "batch_id",
+    within: "batch_id = $1",
+    key: "attempt",
+    ..numbered(
+        "delivery",
+        &[
+            ("batch_id", Int),
+            ("attempt", Int),
+            ("kind", Int),
+            ("message", Text),
+            ("attempted_at", Moment),
+            ("attempted_by", Text),
+        ],
+    )
+};
+/// But for the bytes, which the hash covers.
+pub(crate) static SETTLEMENT_FILE: Record = numbered(
+    "settlement_file",
+    &[
+        ("id", Int),
+        ("hash", Bytes),
+        ("name", Text),
+        ("format", Text),
+        ("received_at", Moment),
+        ("received_by", Text),
+        ("format_version", Int),
+        ("options", Text),
+    ],
+);
+pub(crate) static STATEMENT: Record = numbered(
+    "statement",
+    &[
+        ("id", Int),
+        ("file_id", Int),
+        ("origin", Text),
+        ("account", Text),
+        ("identity", Text),
+        ("currency_id", Int),
+        ("opening", Int),
+        ("closing", Int),
+        ("total", Int),
+        ("start_on", Day),
+        ("end_on", Day),
+        ("verdict", Text),
+    ],
+);
+pub(crate) static SETTLEMENT_LINE: Record = numbered("settlement_line", &SETTLEMENT_LINES.columns);
+pub(crate) static MATCH: Record = numbered("reconciliation_match", &MATCHES.columns);
+pub(crate) static RUN: Record = numbered(
+    "run",
+    &[
+        ("id", Int),
+        ("job", Text),
+        ("actor", Text),
+        ("started_at", Moment),
+        ("finished_at", Moment),
+        (
+            "CASE WHEN succeeded THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END",
+            Int,
+        ),
+        ("summary", Text),
+    ],
+);
+pub(crate) static MAPPING: Record = numbered(
+    "mapping",
+    &[
+        ("id", Int),
+        ("pack", Text),
+        ("version", Bytes),
+        ("activated_at", Moment),
+        ("activated_by", Text),
+    ],
+);
+pub(crate) static ACTIVATION: Record = numbered(
+    "mapping_activation",
+    &[
+        ("id", Int),
+        ("mapping_id", Int),
+        ("activated_at", Moment),
+        ("activated_by", Text),
+    ],
+);
+static RULE: Record = names("rule", &[("id", Int), ("mapping_id", Int), ("name", Text)]);
+static EVENT_TYPE: Record = names("event_type", &[("id", Int), ("name", Text)]);
+static ORIGIN: Record = names("origin", &[("id", Int), ("name", Text)]);
+static SOURCE: Record = names("source", &[("id", Int), ("name", Text), ("kind", Text)]);
+/// But for the checkpoint, which moves.
+static PARTITION: Record = names(
+    "source_partition",
+    &[("id", Int), ("source_id", Int), ("name", Text)],
+);
+static PAYOUT: Record = names(
+    "payout",
+    &[
+        ("id", Int),
+        ("account", Text),
+        ("identity", Text),
+        ("currency_id", Int),
+    ],
+);
+static TARGET: Record = names("target", &[("id", Int), ("name", Text), ("kind", Text)]);
+/// But for what people call it.
+static ENTITY: Record = names(
+    "entity",
+    &[
+        ("id", Int),
+        ("code", Text),
+        ("functional_id", Int),
+        ("zone", Text),
+        ("calendar", Text),
+    ],
+);
+/// But for the chart's code and what people call it.
+static ACCOUNT: Record = names(
+    "account",
+    &[
+        ("id", Int),
+        ("name", Text),
+        ("type", Text),
+        ("normal_side", Int),
+    ],
+);
+/// But for its state, which is a fact of its own.
+static PERIOD: Record = names(
+    "period",
+    &[
+        ("id", Int),
+        ("entity_id", Int),
+        ("code", Text),
+        ("start_on", Day),
+        ("end_on", Day),
+    ],
+);
+
+/// Everything that is covered.
+pub(crate) static RECORDS: &[&Record] = &[
+    &POSTING_BATCH,
+    &EVENT,
+    &OUTCOME,
+    &REDECISION,
+    &REPETITION,
+    &QUARANTINE,
+    &QUARANTINE_DECISION,
+    &CORRECTION,
+    &DOCUMENT,
+    &SEAL,
+    &BATCH,
+    &BATCH_RANGE,
+    &BATCH_RELEASE,
+    &BATCH_RESEND,
+    &DELIVERY,
+    &SETTLEMENT_FILE,
+    &STATEMENT,
+    &SETTLEMENT_LINE,
+    &MATCH,
+    &RUN,
+    &PROPOSAL,
+    &DECISION,
+    &MAPPING,
+    &ACTIVATION,
+    &RULE,
+    &EVENT_TYPE,
+    &ORIGIN,
+    &SOURCE,
+    &PARTITION,
+    &PAYOUT,
+    &TARGET,
+    &ENTITY,
+    &ACCOUNT,
+    &PERIOD,
+];
+
+impl Record {
+    /// The kind with this name.
+    pub(crate) fn named(kind: &str) -> Option<&'static Self> {
+        RECORDS.iter().find(|record| record.kind == kind).copied()
+    }
+
+    /// The rows of a scope (`$1`) from one key to another (`$2`, `$3`), in order, each after its key.
+    pub(crate) fn rows(&self) -> String {
+        let columns: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let (kind, within, key) = (self.kind, self.within, self.key);
+        format!(
+            "SELECT {key}, {} FROM {kind} WHERE {within} AND {key} >= $2 AND {key} <= $3 ORDER BY {key}",
+            columns.join(", "),
+        )
+    }
+
+    /// How many rows there are.
+    pub(crate) fn count(&self) -> String {
+        format!("SELECT CAST(COUNT(*) AS BIGINT) FROM {}", self.kind)
+    }
+
+    /// All scopes, with their first and last keys.
+    pub(crate) fn scopes(&self) -> String {
+        let (scope, key) = (self.scope, self.key);
+        format!(
+            "SELECT scope, MIN(row_key) AS first_key, MAX(row_key) AS last_key FROM (SELECT CAST({scope} AS BIGINT) AS scope, CAST({key} AS BIGINT) AS row_key FROM {}) AS keyed GROUP BY scope ORDER BY scope",
+            self.kind
+        )
+    }
+}
