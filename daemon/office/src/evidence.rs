@@ -6,4 +6,5 @@
 
 pub mod bundle;
 pub mod check;
+pub mod heads;
 pub mod seal;

@@ -21,7 +21,7 @@ use std::time::Duration;
 use store::Store;
 use store::StoreError;
 use store::intake::{IntakeBatch, IntakePart, IntakeSummary};
-use store::take::Taken;
+use store::plan::Taken;
 use store::turn::{Turn, Turns};
 use store::writer::{Writer, Written};
 use tokio::sync::{mpsc, watch};

@@ -13,45 +13,12 @@ use crate::arrivals::{Arrivals, Seen};
 use crate::books::Names;
 use crate::intake::{IntakeBatch, Stamp};
 use crate::keys::SharedKeys;
-use crate::sort::{Counters, Sorted, Sorting};
-use crate::take::{Ground, Plan, TakenAll, event_keys, reading};
+use crate::numbers::Counters;
+use crate::outlook::{Outlook, Tell};
+use crate::plan::{Ground, Plan, TakenAll, event_keys, reading};
+use crate::sort::{Sorted, Sorting};
 use crate::{Store, StoreError, Tx};
-use futures_channel::oneshot;
 use futures_util::lock::{Mutex, OwnedMutexGuard};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-/// Where the books will stand once a batch is in.
-#[derive(Debug)]
-pub(crate) struct Outlook {
-    /// But for the chain, whose link is not known before the entries are in.
-    counters: Counters,
-    closed: BTreeSet<i64>,
-    /// By source and partition.
-    places: BTreeMap<(String, String), (i64, i64)>,
-    /// What the batch brings, which nobody else sees before it is committed.
-    seen: Arc<Seen>,
-}
-
-/// Where an outlook is told, once.
-pub(crate) type Tell = oneshot::Sender<Outlook>;
-
-impl Outlook {
-    pub(crate) fn tell(to: &mut Option<Tell>, plan: &Plan<'_>) {
-        let Some(to) = to.take() else { return };
-        let place = |(batch, partition_id): &(&IntakeBatch, i64)| {
-            let name = (batch.source.clone(), batch.partition.clone());
-            (name, (*partition_id, batch.through))
-        };
-        // Nobody goes ahead of this one.
-        let _untold = to.send(Self {
-            counters: plan.sorted.last.clone(),
-            closed: plan.ground.closed.clone(),
-            places: plan.mine.iter().map(place).collect(),
-            seen: Arc::clone(&plan.arrivals.seen),
-        });
-    }
-}
 
 /// A batch whose first rows are written, in a transaction that waits for its turn.
 pub(crate) struct Ahead<'b> {

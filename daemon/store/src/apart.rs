@@ -9,7 +9,7 @@
 use crate::books::Names;
 use crate::intake::{IntakeBatch, IntakeSummary, Stamp};
 use crate::keys::Keys;
-use crate::take::TakenAll;
+use crate::plan::TakenAll;
 use crate::writer::{Writer, Written};
 use crate::{StoreError, Tx};
 use ledger::Class;

@@ -4,10 +4,10 @@
 use crate::books::{Missing, Names};
 use crate::index::Index;
 use crate::intake::{IntakeBatch, IntakeSummary};
+use crate::numbers::{Counters, UNKNOWN, count, found, known};
 use crate::prepare::{
     IntakeContent, IntakePart, Local, Prepared, PreparedDecision, ReadEvent, Unreadable,
 };
-use crate::sort::{Counters, UNKNOWN, count, found, known};
 use ledger::{EventKey, Hash};
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Intake and posting: events, outcomes, entries, balances, chain and checkpoints in one
 //! transaction.
 //!
-//! [`IntakeBatch`]es are what comes in. [`crate::writer::Writer`] writes them: it decides how, and
+//! [`IntakeBatch`]es are what comes in. `writer::Writer` writes them: it decides how, and
 //! settles what a lost answer left open. `prepare.rs` makes rows of decisions, on the threads that decide;
 //! `arrivals.rs` tells what is new from what is known, `sort.rs` gives each new event its one outcome, both
 //! without asking anybody; `take.rs` is the transaction, statement by statement, which `ahead.rs` may begin

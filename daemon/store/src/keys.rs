@@ -13,14 +13,24 @@
 //! that fills the run. Two bytes per event in memory: 128 MiB for sixty-seven million events.
 
 use crate::arrivals::{EventRow, Seen};
+use crate::numbers::Counters;
 use crate::prepare::Reading;
-use crate::sort::Counters;
-use crate::take::KnownRow;
 use crate::{StoreError, Tx};
 use futures_util::lock::{Mutex, OwnedMutexGuard};
 use ledger::hash::CONTENT_VERSION;
 use ledger::{EventKey, Hash};
+use sqlx::FromRow;
 use std::sync::Arc;
+
+/// An event that the books know under a key.
+#[derive(Debug, FromRow)]
+pub(crate) struct KnownRow {
+    pub(crate) key: Vec<u8>,
+    pub(crate) id: i64,
+    pub(crate) content_hash: Vec<u8>,
+    /// Where the hash is of an older version.
+    pub(crate) payload: Option<Vec<u8>>,
+}
 
 /// A run is the events whose numbers share all but their lowest bits: `id >> 16` in SQL.
 const RUN_SHIFT: u32 = 16;

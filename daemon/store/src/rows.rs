@@ -3,10 +3,11 @@
 use crate::arrivals::{EventRow, QuarantineRow, RepetitionRow};
 use crate::bulk::Field;
 use crate::intake::Stamp;
+use crate::numbers::count;
+use crate::plan::Plan;
 use crate::record::kinds::{self, CHECKPOINT};
 use crate::record::{NewLink, Span, digest};
-use crate::sort::{OutcomeRow, count};
-use crate::take::Plan;
+use crate::sort::OutcomeRow;
 use ledger::hash::CONTENT_VERSION;
 
 pub(crate) fn events<'v>(

@@ -5,38 +5,12 @@ use crate::StoreError;
 use crate::arrivals::Arrivals;
 use crate::books::{Missing, Names};
 use crate::intake::IntakeSummary;
+use crate::numbers::{Counters, UNKNOWN, found, known};
 use crate::prepare::{Local, Prepared, PreparedDecision, PreparedEntry, PreparedLine};
-use ledger::{Hash, Side};
+use ledger::Side;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
-
-/// The last numbers given, and the head of the chain.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub(crate) struct Counters {
-    pub(crate) event: i64,
-    pub(crate) entry: i64,
-    pub(crate) repetition: i64,
-    pub(crate) quarantine: i64,
-    pub(crate) batch: i64,
-    pub(crate) head: Vec<u8>,
-    /// The version of the mapping that is in force.
-    pub(crate) mapping: Option<Vec<u8>>,
-}
-
-impl Counters {
-    /// What a version of the mapping decided is written while that version is in force.
-    pub(crate) fn are_under(&self, decided: Hash) -> Result<(), StoreError> {
-        let found = self.mapping.as_deref().and_then(Hash::from_slice);
-        if found == Some(decided) {
-            return Ok(());
-        }
-        Err(StoreError::OtherMapping {
-            expected: decided.short(),
-            found: found.map_or_else(|| "none".to_owned(), |version| version.short()),
-        })
-    }
-}
 
 pub(crate) struct OutcomeRow<'b> {
     pub(crate) event_id: i64,
@@ -301,9 +275,6 @@ impl PlaceIds<'_> {
     }
 }
 
-/// What a name has that was not looked up yet, or is missing.
-pub(crate) const UNKNOWN: i64 = 0;
-
 impl<'b> Found<'b> {
     pub(crate) fn in_part(prepared: &'b Prepared) -> Self {
         Self {
@@ -420,14 +391,6 @@ impl<'b> Found<'b> {
     }
 }
 
-/// What stands there, looked up the first time.
-pub(crate) fn found(number: &mut i64, look: impl FnOnce() -> i64) -> i64 {
-    if *number == UNKNOWN {
-        *number = look();
-    }
-    *number
-}
-
 fn added(sum: i64, more: i64, account: &str) -> Result<i64, StoreError> {
     sum.checked_add(more)
         .ok_or_else(|| StoreError::Overflow(account.to_owned()))
@@ -453,20 +416,4 @@ impl JournalRows<'_> {
                 )
             })
     }
-}
-
-/// The number of a name; 0 for one that is missing, which is noted.
-pub(crate) fn known<'b>(
-    names: &BTreeMap<String, i64>,
-    name: &'b str,
-    missing: &mut BTreeSet<&'b str>,
-) -> i64 {
-    names.get(name).copied().unwrap_or_else(|| {
-        missing.insert(name);
-        UNKNOWN
-    })
-}
-
-pub(crate) fn count(length: usize) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
 }

@@ -3,71 +3,24 @@
 //! its next link; (6) checkpoints and counters move. What must always hold is checked on the way. `ahead.rs`
 //! begins it before its turn.
 
-use crate::ahead::{Outlook, Tell};
 use crate::arrivals::{Arrivals, Seen};
 use crate::books::Names;
 use crate::bulk::Kind::{Bytes, Day, Int, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::{IntakeBatch, IntakeSummary, Stamp};
 use crate::keys::SharedKeys;
-use crate::prepare::{IntakePart, Prepared, PreparedDecision, Reading};
+use crate::numbers::{Counters, count};
+use crate::outlook::{Outlook, Tell};
+use crate::plan::{Ground, Plan, TakenAll, event_keys, reading};
+use crate::prepare::{Prepared, PreparedDecision};
 use crate::record::{Head, NewLink, Span, digest, kinds};
-use crate::sort::{Counters, EntryRow, Found, JournalRows, OutcomeRow, Sorted, Sorting, count};
+use crate::sort::{EntryRow, Found, JournalRows, OutcomeRow, Sorted, Sorting};
 use crate::{StoreError, Tx, rows};
 use futures_util::future::join;
 use futures_util::lock::Mutex;
 use ledger::chain::{Link, merkle_root};
-use ledger::{Decision, EventKey, Hash};
+use ledger::{Decision, Hash};
 use sqlx::FromRow;
-use std::collections::BTreeSet;
-
-/// What became of a partition's batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It is in the books.
-    Done,
-    /// Its checkpoint stands elsewhere: another instance took the partition over.
-    Fenced {
-        /// Where the checkpoint stands.
-        found: i64,
-    },
-}
-
-#[derive(Debug, FromRow)]
-pub(crate) struct KnownRow {
-    pub(crate) key: Vec<u8>,
-    pub(crate) id: i64,
-    pub(crate) content_hash: Vec<u8>,
-    /// Where the hash is of an older version.
-    pub(crate) payload: Option<Vec<u8>>,
-}
-
-/// Where the books stand for some batches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ground {
-    pub(crate) counters: Counters,
-    pub(crate) closed: BTreeSet<i64>,
-    /// Per batch the number of its partition and where the checkpoint stands.
-    pub(crate) places: Vec<(i64, i64)>,
-}
-
-/// The rows of some batches, numbered from where the books stand.
-pub(crate) struct Plan<'b> {
-    pub(crate) ground: Ground,
-    /// Those whose checkpoint stands where they begin, with the numbers of their partitions.
-    pub(crate) mine: Vec<(&'b IntakeBatch, i64)>,
-    pub(crate) arrivals: Arrivals<'b>,
-    pub(crate) sorted: Sorted<'b>,
-}
-
-/// What a transaction over several partitions would write, once it is committed.
-#[derive(Debug)]
-pub(crate) struct TakenAll {
-    pub(crate) summary: IntakeSummary,
-    pub(crate) taken: Vec<Taken>,
-    /// The counters after it.
-    pub(crate) last: Counters,
-}
 
 /// Where the books stand after a posting, and the record chain's link over its batch.
 struct Posted {
@@ -83,48 +36,6 @@ struct LastRows {
     head: Option<Vec<u8>>,
     record_head: Vec<u8>,
     last_record: Option<Vec<u8>>,
-}
-
-impl Ground {
-    /// The batches that begin where their checkpoint stands.
-    pub(crate) fn mine<'b>(&self, batches: &'b [IntakeBatch]) -> Vec<(&'b IntakeBatch, i64)> {
-        let places = batches.iter().zip(&self.places);
-        places
-            .filter(|(batch, (_, found))| batch.from == *found)
-            .map(|(batch, (partition_id, _))| (batch, *partition_id))
-            .collect()
-    }
-
-    pub(crate) fn taken(&self, batches: &[IntakeBatch]) -> Vec<Taken> {
-        let taken = |(batch, (_, found)): (&IntakeBatch, &(i64, i64))| {
-            if batch.from == *found {
-                Taken::Done
-            } else {
-                Taken::Fenced { found: *found }
-            }
-        };
-        batches.iter().zip(&self.places).map(taken).collect()
-    }
-}
-
-impl Plan<'_> {
-    /// Every input has its one outcome.
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
-        let (came, decided) = (&self.arrivals.summary, &self.sorted.summary);
-        let outcomes = decided.posted
-            + decided.ignored
-            + decided.suspended
-            + came.duplicates
-            + came.conflicts
-            + came.quarantined;
-        if outcomes == came.received && self.arrivals.events.len() == self.sorted.outcomes.len() {
-            return Ok(());
-        }
-        Err(StoreError::Invariant(format!(
-            "{} inputs have {outcomes} outcomes",
-            came.received
-        )))
-    }
 }
 
 impl Tx {
@@ -637,16 +548,4 @@ fn beyond(error: sqlx::Error) -> StoreError {
 fn root(entries: &[EntryRow<'_>]) -> Hash {
     let leaves: Vec<Hash> = entries.iter().map(|row| row.prepared.hash).collect();
     merkle_root(&leaves)
-}
-
-/// How those who made some batches read contents.
-pub(crate) fn reading(batches: &[(&IntakeBatch, i64)]) -> Reading {
-    let mut parts = batches.iter().flat_map(|(batch, _)| &batch.parts);
-    let unread: Reading = |_bytes| None;
-    parts.next().map_or(unread, IntakePart::reading)
-}
-
-pub(crate) fn event_keys(batches: &[(&IntakeBatch, i64)]) -> impl Iterator<Item = EventKey> {
-    let parts = batches.iter().flat_map(|(batch, _)| &batch.parts);
-    parts.flat_map(IntakePart::keys)
 }

@@ -4,8 +4,8 @@
 //! and when they do. One that failed keeps its turn; one that is dropped takes all behind it along, for they may
 //! have counted on it.
 
-use crate::ahead::{Outlook, Tell};
-use crate::sort::Counters;
+use crate::numbers::Counters;
+use crate::outlook::{Outlook, Tell};
 use futures_channel::oneshot;
 use std::sync::atomic::{AtomicU32, Ordering};
 

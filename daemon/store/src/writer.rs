@@ -8,11 +8,12 @@
 //! Those who write one after the other take a [`Turn`] each, so that one can begin while the one before it
 //! still writes (`ahead.rs`). They are in the books in the order of their turns.
 
-use crate::ahead::{Ahead, Tell};
+use crate::ahead::Ahead;
 use crate::books::Names;
 use crate::intake::{IntakeBatch, IntakeSummary, Stamp};
-use crate::sort::Counters;
-use crate::take::{Taken, TakenAll};
+use crate::numbers::Counters;
+use crate::outlook::Tell;
+use crate::plan::{Taken, TakenAll};
 use crate::turn::{Before, Rest, Turn};
 use crate::{Store, StoreError, Tx};
 use futures_util::lock::Mutex;

@@ -6,12 +6,11 @@
 //! hashes, and every settlement line against its file, read again; the control equation from the rows. Exit 1 when
 //! something does not hold; a break is a difference with a name and holds.
 
-pub mod heads;
 mod journal;
 mod records;
 
 use crate::call::Call;
-use crate::evidence::seal;
+use crate::evidence::{heads, seal};
 use crate::jobs::report;
 use crate::questions::settlement;
 use ledger::record::RecordLink;

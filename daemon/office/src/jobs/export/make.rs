@@ -2,7 +2,7 @@
 //! rendered, and while one is, the entries of the next are read.
 
 use super::{Target, TargetSummary};
-use crate::questions::verify::heads::told;
+use crate::evidence::heads::told;
 use anyhow::Context as _;
 use connectors::erp::ErpConnector;
 use formats::erp::{ExportBatch, ExportEntry};

@@ -34,7 +34,7 @@ struct Told {
 }
 
 /// The heads in the manifests of all folders that can be read, with those that somebody names.
-pub(super) async fn seen(
+pub(crate) async fn seen(
     call: &Call,
     named: &BTreeMap<i64, Hash>,
 ) -> anyhow::Result<BTreeMap<i64, Hash>> {
