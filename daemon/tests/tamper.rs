@@ -371,7 +371,7 @@ async fn verified(dir: &Path) -> Findings {
         .unwrap();
     let call = Call::new(company, "suite");
     let found = verify(&call, &Request::default()).await.unwrap();
-    call.store.close().await;
+    call.store.close().await.unwrap();
     found
 }
 

@@ -1,7 +1,6 @@
 //! A company, opened: configuration, compiled mapping, books, clock. What every command works on.
 
 use crate::config::Config;
-use crate::evidence::seal::Signer;
 use crate::mapper::Mapper;
 use anyhow::Context as _;
 use connectors::secret::{Secret, redacted};
@@ -158,30 +157,6 @@ impl Company {
     pub fn mapper(&self) -> &Mapper {
         self.mapper
             .get_or_init(|| Mapper::start(&self.program, &self.context, &self.clock))
-    }
-
-    /// The key that seals periods.
-    pub fn signer(&self) -> anyhow::Result<Signer> {
-        let Some(config) = &self.config.seal else {
-            anyhow::bail!(
-                "no key is configured to seal with; `tieout evidence key seal-key.pem` makes one, and `seal: {{ key: {{ file: seal-key.pem }} }}` in tieout.yaml names it"
-            );
-        };
-        let key = config.key.below(&self.base).read()?;
-        Signer::from_pem(key.reveal()).context("seal.key")
-    }
-
-    /// The public keys that seals may be set with: the one that seals, and those that it replaced.
-    ///
-    /// # Errors
-    /// When no key is configured, or it cannot be read.
-    pub fn trusted_keys(&self) -> anyhow::Result<Vec<Vec<u8>>> {
-        let mut keys = vec![self.signer()?.public_key()];
-        let configured = self.config.seal.iter().flat_map(|seal| &seal.trusted);
-        for text in configured {
-            keys.push(crate::evidence::seal::trusted(text).context("seal.trusted")?);
-        }
-        Ok(keys)
     }
 
     /// A path of the configuration.

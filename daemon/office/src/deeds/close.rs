@@ -5,7 +5,7 @@
 
 use crate::call::Call;
 use crate::evidence::seal::{
-    Balance, Bounds, Chain, Control, Documents, FORMAT, Record, Statement, verified,
+    Balance, Bounds, Chain, Control, Documents, FORMAT, Record, Statement, signer, verified,
 };
 use anyhow::{Context as _, ensure};
 use chrono::SecondsFormat;
@@ -38,7 +38,7 @@ pub struct Closed {
 
 /// Closes and seals a period; nothing changes when it is closed already.
 pub async fn close(call: &Call, entity: &str, period: &str) -> anyhow::Result<Closed> {
-    let signer = call.signer()?;
+    let signer = signer(call)?;
     let stamp = call.stamp();
     let mut tx = call.store.begin().await?;
     let changed = tx.set_period_state(entity, period, true, &stamp).await?;

@@ -1,5 +1,6 @@
 //! What a close signs, and the key that signs it: Ed25519 over the statement's very bytes.
 
+use crate::Company;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -197,6 +198,30 @@ pub fn write_key(file: &Path) -> anyhow::Result<String> {
         .with_context(|| format!("`{}` cannot be made", file.display()))?;
     out.write_all(pem.as_bytes())?;
     Ok(hex(&Signer::from_pem(&pem)?.public_key()))
+}
+
+/// The key that seals periods.
+pub fn signer(company: &Company) -> anyhow::Result<Signer> {
+    let Some(config) = &company.config.seal else {
+        anyhow::bail!(
+            "no key is configured to seal with; `tieout evidence key seal-key.pem` makes one, and `seal: {{ key: {{ file: seal-key.pem }} }}` in tieout.yaml names it"
+        );
+    };
+    let key = config.key.below(&company.base).read()?;
+    Signer::from_pem(key.reveal()).context("seal.key")
+}
+
+/// The public keys that seals may be set with: the one that seals, and those that it replaced.
+///
+/// # Errors
+/// When no key is configured, or it cannot be read.
+pub fn trusted_keys(company: &Company) -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut keys = vec![signer(company)?.public_key()];
+    let configured = company.config.seal.iter().flat_map(|seal| &seal.trusted);
+    for text in configured {
+        keys.push(trusted(text).context("seal.trusted")?);
+    }
+    Ok(keys)
 }
 
 /// Checks a signature, and reads the statement under it.

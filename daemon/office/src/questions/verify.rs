@@ -212,7 +212,7 @@ async fn seals(
     links: &[StoredLink],
 ) -> anyhow::Result<()> {
     let rows = books.seals().await?;
-    let trusted = match call.trusted_keys() {
+    let trusted = match seal::trusted_keys(call) {
         Ok(keys) => keys,
         Err(error) => {
             if !rows.is_empty() {
