@@ -112,11 +112,13 @@ pub struct EntityConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum CalendarConfig {
+    /// Months of the calendar.
     #[serde(rename = "monthly")]
     Monthly {
         /// 1 to 12.
         first_month: u32,
     },
+    /// Quarters of four, four and five weeks.
     #[serde(rename = "4-4-5")]
     FourFourFive {
         /// The month in which a year ends, 1 to 12.

@@ -38,14 +38,18 @@ const REST: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)
 /// What identifies a source in the books.
 #[derive(Clone, Debug)]
 pub struct SourceName {
+    /// The word by which the books know it.
     pub name: String,
+    /// Its connector, such as `file` or `http`.
     pub kind: &'static str,
 }
 
 /// The ledger's checkpoints of one source.
 #[derive(Debug)]
 pub struct StoredCheckpoints {
+    /// The books that hold them.
     pub store: Store,
+    /// Whose they are, by the name that the books know.
     pub source: String,
 }
 

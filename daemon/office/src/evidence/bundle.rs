@@ -37,7 +37,12 @@ Amounts below are minor units. The signature is Ed25519 over the statement's tex
 #[serde(tag = "is", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Item {
     /// The first line.
-    About { format: String, about: String },
+    About {
+        /// [`FORMAT`].
+        format: String,
+        /// How to check the rest, for people.
+        about: String,
+    },
     /// What was signed.
     Seal(SealItem),
     /// A link of the chain.
@@ -46,22 +51,33 @@ pub enum Item {
     Entry(Box<EntryItem>),
 }
 
+/// A statement and its signature, as text.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealItem {
+    /// The text under the signature, to the byte.
     pub statement: String,
+    /// Ed25519, in hexadecimal.
     pub signature: String,
+    /// The key that checks it, in hexadecimal.
     pub public_key: String,
 }
 
+/// A link of the chain, and what the period has of it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchItem {
+    /// From 1, without gaps.
     pub batch: i64,
+    /// The first entry that it holds.
     pub first_entry: i64,
+    /// How many it holds, of any period.
     pub entries: i64,
+    /// The Merkle root over their hashes, in hexadecimal.
     pub root: String,
+    /// The hash of the link before, or zeros.
     pub previous: String,
+    /// The link's own hash, which the next one points at.
     pub hash: String,
     /// The hashes of all its entries, where some of them are of the period.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -71,46 +87,74 @@ pub struct BatchItem {
     pub of_the_period: i64,
 }
 
+/// An entry with everything that its hash is over.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntryItem {
+    /// Its number in the journal.
     pub entry: i64,
+    /// The posting batch that holds it.
     pub batch: i64,
+    /// Its name among documents, `eu-2026-000017`; empty where it has none.
     pub document: String,
+    /// The code of the entity whose books it is in.
     pub entity: String,
+    /// The accounting date.
     pub date: chrono::NaiveDate,
+    /// What it does: `original`, `reversal` or another word of the journal.
     pub kind: String,
+    /// The document that people know: an invoice or payment number.
     pub reference: String,
+    /// What happened, for people.
     pub description: String,
+    /// The key of the event it came from, in hexadecimal.
     pub event: String,
+    /// The content hash of the mapping that made it.
     pub mapping: String,
+    /// By name, as it stands in that mapping.
     pub rule: String,
+    /// Functional units for one transaction unit, in decimal text, where the currencies differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<String>,
+    /// In the order in which they are hashed.
     pub lines: Vec<LineItem>,
 }
 
+/// One line of an entry.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineItem {
+    /// By its name in the chart.
     pub account: String,
+    /// `debit` or `credit`.
     pub side: String,
+    /// In minor units of the transaction's currency.
     pub amount: i64,
+    /// The ISO code of that currency.
     pub currency: String,
+    /// The same in minor units of the entity's currency.
     pub functional: i64,
+    /// The ISO code of that currency.
     pub functional_currency: String,
+    /// What the amount belongs to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dimensions: Dimensions,
+    /// When and where it is released, if it is deferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deferral: Option<DeferralItem>,
 }
 
+/// How a deferred line is released.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeferralItem {
+    /// The account that takes it.
     pub release_account: String,
+    /// How it is spread: `daily`, `monthly`.
     pub method: String,
+    /// The first day of the service.
     pub from: chrono::NaiveDate,
+    /// The last day of the service.
     pub to: chrono::NaiveDate,
 }
 
@@ -118,8 +162,11 @@ pub struct DeferralItem {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
+    /// [`PROOF`].
     pub format: String,
+    /// What is proved.
     pub entry: EntryItem,
+    /// The posting batch that holds it.
     pub batch: BatchItem,
     /// From the entry's hash to the batch's root.
     pub path: Vec<StepItem>,
@@ -128,16 +175,20 @@ pub struct Proof {
     /// From the entry's document to the root of all documents, where the seal signs one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub document_path: Vec<StepItem>,
+    /// What was signed.
     pub seal: SealItem,
 }
 
 /// The name of a proof's format, and its version.
 pub const PROOF: &str = "tieout.proof.v1";
 
+/// A hash on the way to a root, in hexadecimal.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepItem {
+    /// It stands on the left.
     Left(String),
+    /// It stands on the right.
     Right(String),
 }
 
@@ -151,6 +202,10 @@ impl From<&Step> for StepItem {
 }
 
 impl StepItem {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When its text is no hash.
     pub fn step(&self) -> anyhow::Result<Step> {
         Ok(match self {
             Self::Left(text) => Step::Left(hash(text)?),
@@ -159,11 +214,16 @@ impl StepItem {
     }
 }
 
+/// Reads a hash from hexadecimal text.
+///
+/// # Errors
+/// When it is none.
 pub fn hash(text: &str) -> anyhow::Result<Hash> {
     Hash::from_hex(text).with_context(|| format!("`{text}` is no hash"))
 }
 
 impl BatchItem {
+    /// As text, with no entries of the period yet.
     pub fn of(link: &Link) -> Self {
         Self {
             batch: link.batch,
@@ -177,6 +237,10 @@ impl BatchItem {
         }
     }
 
+    /// Reads back what is hashed.
+    ///
+    /// # Errors
+    /// When one of its hashes is none.
     pub fn link(&self) -> anyhow::Result<Link> {
         Ok(Link {
             batch: self.batch,

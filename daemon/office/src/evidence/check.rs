@@ -18,18 +18,27 @@ const TOLD: usize = 1_000;
 /// What was found in a bundle.
 #[derive(Debug, Default, serde::Serialize)]
 pub struct Findings {
+    /// Whose books they are, as the seal says.
     pub company: String,
+    /// The entity's code.
     pub entity: String,
+    /// The period's code.
     pub period: String,
+    /// When, in RFC 3339.
     pub sealed_at: String,
+    /// By whom.
     pub sealed_by: String,
+    /// The key that the bundle brings, in hexadecimal.
     pub public_key: String,
+    /// Posting batches that were read.
     pub batches: i64,
+    /// Entries of the period that were read.
     pub entries: i64,
     /// The first batch in which something does not hold.
     pub first_bad_batch: Option<i64>,
     /// How many failures there are.
     pub failed: usize,
+    /// What does not hold, in words; the first of them, where there are very many.
     pub failures: Vec<String>,
 }
 

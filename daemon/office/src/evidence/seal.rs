@@ -15,16 +15,25 @@ use std::path::Path;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
+    /// [`FORMAT`], or the version before.
     pub format: String,
+    /// Whose books they are.
     pub company: String,
+    /// The entity's code.
     pub entity: String,
+    /// The period's code.
     pub period: String,
+    /// When, in RFC 3339.
     pub sealed_at: String,
+    /// By whom.
     pub sealed_by: String,
+    /// The postings as they stood.
     pub chain: Chain,
     /// Entries of the period.
     pub entries: i64,
+    /// What moved in the period, by account and currencies.
     pub balances: Vec<Balance>,
+    /// The control equation, source by source.
     pub control: Vec<Control>,
     /// The hash of the statement sealed before this one, or zeros.
     pub previous_seal: String,
@@ -49,7 +58,9 @@ pub const FORMAT_V1: &str = "tieout.seal.v1";
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
+    /// The day with which it begins.
     pub first_day: NaiveDate,
+    /// The day with which it ends, itself included.
     pub last_day: NaiveDate,
 }
 
@@ -57,6 +68,7 @@ pub struct Bounds {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Documents {
+    /// The year whose series they are of.
     pub fiscal_year: i64,
     /// The lowest number; 0 where there is none.
     pub lowest: i64,
@@ -72,7 +84,9 @@ pub struct Documents {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
+    /// How many there were.
     pub links: i64,
+    /// The hash of the last, in hexadecimal.
     pub head: String,
 }
 
@@ -99,12 +113,19 @@ pub struct Chain {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Balance {
+    /// By its name in the chart.
     pub account: String,
+    /// The ISO code of the transactions' currency.
     pub currency: String,
+    /// The sum of debits in it.
     pub debit: i64,
+    /// The sum of credits in it.
     pub credit: i64,
+    /// The ISO code of the entity's currency.
     pub functional_currency: String,
+    /// The sum of debits in that one.
     pub functional_debit: i64,
+    /// The sum of credits in that one.
     pub functional_credit: i64,
 }
 
@@ -112,13 +133,21 @@ pub struct Balance {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Control {
+    /// The name in the configuration.
     pub source: String,
+    /// Inputs counted when the checkpoint moved.
     pub received: i64,
+    /// In the journal.
     pub posted: i64,
+    /// Without effect, by a rule.
     pub ignored: i64,
+    /// Waiting for a cure.
     pub suspended: i64,
+    /// Seen before, equal.
     pub duplicates: i64,
+    /// Seen before, different.
     pub conflicts: i64,
+    /// No event.
     pub quarantined: i64,
 }
 
@@ -180,6 +209,7 @@ impl Signer {
         self.0.public_key().as_ref().to_vec()
     }
 
+    /// The signature over a text: 64 bytes.
     pub fn sign(&self, statement: &str) -> Vec<u8> {
         self.0.sign(statement.as_bytes()).as_ref().to_vec()
     }

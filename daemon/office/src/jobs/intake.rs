@@ -18,6 +18,7 @@ pub const COMMAND_LINE: &str = "command-line";
 /// What files brought, and those that could not be read to their end.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Ingested {
+    /// What became of the inputs, over all files.
     #[serde(flatten)]
     pub counts: IntakeSummary,
     /// Files with the reason why they were left; what came before it is in the books.

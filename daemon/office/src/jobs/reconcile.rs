@@ -15,8 +15,11 @@ use store::reconciliation::{BreakRow, CashStateRow, NewMatch, StateRow};
 /// What a run found.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Summary {
+    /// The name in the configuration.
     pub reconciliation: String,
+    /// How many groups were matched.
     pub matches: usize,
+    /// Differences that were named.
     pub breaks: usize,
 }
 
@@ -153,7 +156,9 @@ fn state_rows(plan: &Plan, findings: &Findings) -> Vec<StateRow> {
 /// What reconciliation contributes to the control equation, computed now from the rows.
 #[derive(Clone, Debug, Default)]
 pub struct Examination {
+    /// Movements of cash, per reconciliation and currency.
     pub cash: Vec<CashRow>,
+    /// Clearing accounts of the ledger's sides.
     pub clearing: Vec<ClearingRow>,
     /// Reconciliations that have not seen the newest items.
     pub stale: Vec<String>,

@@ -15,6 +15,7 @@ use store::settlement::{NewFile, SettleSummary};
 /// What became of all files, and the ones that could not be read.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Summary {
+    /// What they brought, all together.
     #[serde(flatten)]
     pub counts: SettleSummary,
     /// Files that could not be read, with the reason.

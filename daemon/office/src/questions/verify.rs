@@ -34,17 +34,23 @@ pub struct Request {
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Findings {
+    /// Events whose rows were read.
     pub events: i64,
+    /// Journal entries that were built anew.
     pub entries: i64,
     /// Events that were mapped again.
     pub mapped: i64,
+    /// Links of the chain of postings.
     pub links: i64,
     /// Links of the record chain.
     pub records: i64,
     /// How many heads that left the house were met again.
     pub heads: usize,
+    /// Rendered batches that were held against their hashes.
     pub artifacts: i64,
+    /// Settlement files that were read again.
     pub files: i64,
+    /// What does not hold, in words; the first of them, where there are very many.
     pub failures: Vec<String>,
     /// What is worth knowing and no failure.
     pub notes: Vec<String>,
@@ -56,7 +62,9 @@ pub struct Findings {
     pub unchecked: Vec<String>,
     /// What was there before the record chain, per kind.
     pub before: BTreeMap<String, String>,
+    /// The word of the control equation, or `BREAKS` when something does not hold.
     pub verdict: String,
+    /// The sentence that explains it.
     pub because: String,
     /// Heads that somebody saw and that were not met yet.
     expected: BTreeMap<i64, Hash>,
