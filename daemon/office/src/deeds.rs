@@ -4,5 +4,6 @@ pub mod activate;
 pub mod cases;
 pub mod close;
 pub mod desk;
+pub mod quarantine;
 pub mod reprocess;
 mod resend;

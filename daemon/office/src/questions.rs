@@ -3,4 +3,5 @@
 pub mod check;
 pub mod connectors;
 mod settlement;
+pub mod trace;
 pub mod verify;

@@ -10,7 +10,6 @@ use serde_json::json;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use store::Snapshot;
-use store::evidence::SealRow;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -165,7 +164,7 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
             entity,
             output: file,
         } => {
-            let seal = chosen(books, period, entity.as_deref()).await?;
+            let seal = seal::chosen(books, period, entity.as_deref()).await?;
             let Some(file) = file else {
                 let mut bytes = Vec::new();
                 bundle::write(books, &seal, &mut bytes).await?;
@@ -224,22 +223,4 @@ async fn list(books: &Snapshot, output: Output) -> anyhow::Result<bool> {
     }
     output.result(&values, &table.to_string())?;
     Ok(true)
-}
-
-/// The newest seal of a period.
-async fn chosen(books: &Snapshot, period: &str, entity: Option<&str>) -> anyhow::Result<SealRow> {
-    let mut seals = books.seals().await?;
-    seals.retain(|seal| seal.period == period && entity.is_none_or(|entity| entity == seal.entity));
-    let entities: std::collections::BTreeSet<&str> =
-        seals.iter().map(|seal| seal.entity.as_str()).collect();
-    if entities.len() > 1 {
-        let entities: Vec<&str> = entities.into_iter().collect();
-        bail!(
-            "{period} is sealed for {}; name one with --entity",
-            entities.join(", ")
-        );
-    }
-    seals.pop().with_context(|| {
-        format!("{period} is not sealed; `tieout period close ENTITY {period}` seals it")
-    })
 }

@@ -10,6 +10,8 @@ use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use store::Snapshot;
+use store::evidence::SealRow;
 
 /// What a seal says. Serialised in this order, and signed as that text.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -252,6 +254,31 @@ pub fn trusted_keys(company: &Company) -> anyhow::Result<Vec<Vec<u8>>> {
         keys.push(trusted(text).context("seal.trusted")?);
     }
     Ok(keys)
+}
+
+/// The newest seal of a period.
+///
+/// # Errors
+/// When the period is not sealed, or several entities have sealed it and none is named.
+pub async fn chosen(
+    books: &Snapshot,
+    period: &str,
+    entity: Option<&str>,
+) -> anyhow::Result<SealRow> {
+    let mut seals = books.seals().await?;
+    seals.retain(|seal| seal.period == period && entity.is_none_or(|entity| entity == seal.entity));
+    let entities: std::collections::BTreeSet<&str> =
+        seals.iter().map(|seal| seal.entity.as_str()).collect();
+    if entities.len() > 1 {
+        let entities: Vec<&str> = entities.into_iter().collect();
+        bail!(
+            "{period} is sealed for {}; name one with --entity",
+            entities.join(", ")
+        );
+    }
+    seals.pop().with_context(|| {
+        format!("{period} is not sealed; `tieout period close ENTITY {period}` seals it")
+    })
 }
 
 /// Checks a signature, and reads the statement under it.

@@ -1,0 +1,333 @@
+//! A trace: from anything to everything.
+//!
+//! An id may be an event's, an entry's number, a reference, a batch, a payout, a settlement line or
+//! a break. From each the trace goes to the others: event, entries, batches, settlement lines,
+//! payout, bank lines.
+
+use crate::{Call, Refusal, RefusalKind};
+use ledger::hash::hex;
+use ledger::{ItemKind, ItemRef, Money, Origin, SettlementLine, text};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use store::Snapshot;
+use store::export::DeliveryKind;
+use store::settlement::StoredLine;
+
+/// Something that a trace reached.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Told {
+    /// What it is.
+    pub what: String,
+    /// What is known of it, for people: one sentence a line.
+    #[serde(skip)]
+    pub sentences: String,
+    /// The same for machines.
+    pub details: Value,
+}
+
+/// What the trace has reached so far.
+#[derive(Default)]
+struct Reached {
+    events: BTreeSet<i64>,
+    entries: BTreeSet<i64>,
+    items: BTreeSet<ItemRef>,
+    payouts: BTreeSet<i64>,
+    told: Vec<Told>,
+}
+
+impl Reached {
+    /// Takes an item, and what it is a part of.
+    fn enter(&mut self, item: ItemRef) {
+        match item.kind {
+            ItemKind::Entry => {
+                self.entries.insert(item.id);
+            }
+            ItemKind::Payout => {
+                self.payouts.insert(item.id);
+            }
+            ItemKind::Settlement | ItemKind::Bank => {}
+        }
+        self.items.insert(item);
+    }
+
+    fn tell(&mut self, what: &str, sentences: &str, details: Value) {
+        self.told.push(Told {
+            what: what.to_owned(),
+            sentences: sentences.trim_end().to_owned(),
+            details,
+        });
+    }
+}
+
+/// Everything that belongs to what is called so.
+///
+/// # Errors
+/// [`RefusalKind::Missing`] when nothing is.
+pub async fn trace(call: &Call, id: &str) -> Result<Vec<Told>, Refusal> {
+    let books = &call.store.snapshot().await?;
+    Ok(reached(books, id).await?)
+}
+
+async fn reached(books: &Snapshot, id: &str) -> anyhow::Result<Vec<Told>> {
+    let mut reached = Reached::default();
+    find(books, id, &mut reached).await?;
+    let lines = books.settlement_lines(Origin::Processor).await?;
+    let bank = books.settlement_lines(Origin::Bank).await?;
+    follow(books, &lines, &mut reached).await?;
+    let nothing = reached.events.is_empty()
+        && reached.entries.is_empty()
+        && reached.items.is_empty()
+        && reached.payouts.is_empty()
+        && reached.told.is_empty();
+    if nothing {
+        let what = format!(
+            "nothing is called `{id}`: no event, entry, reference, batch, payout, settlement line or break"
+        );
+        return Err(Refusal::new(RefusalKind::Missing, what).into());
+    }
+    for event in reached.events.clone() {
+        tell_event(books, event, &mut reached).await?;
+    }
+    for entry in reached.entries.clone() {
+        tell_entry(books, entry, &mut reached).await?;
+    }
+    tell_lines(&lines, &bank, &mut reached);
+    tell_breaks(books, &mut reached).await?;
+    Ok(reached.told)
+}
+
+/// Whatever the id may mean.
+async fn find(books: &Snapshot, id: &str, reached: &mut Reached) -> anyhow::Result<()> {
+    let number = id
+        .strip_prefix("entry:")
+        .unwrap_or(id)
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    if let Ok(number) = number.parse::<i64>()
+        && number > 0
+        && books.entry(number).await?.is_some()
+    {
+        reached.entries.insert(number);
+    }
+    reached.events.extend(books.events_named(id).await?);
+    reached
+        .entries
+        .extend(books.entries_by_reference(id).await?);
+    for stored in books.settlement_lines_named(id).await? {
+        match stored.payout_id {
+            Some(payout) if stored.line.payout == id => reached.payouts.insert(payout),
+            _ => reached.items.insert(stored.item()),
+        };
+    }
+    for found in books.breaks().await? {
+        if found.id == id {
+            reached.items.extend(found.items);
+        }
+    }
+    if let Some(batch) = books.batch_by_uuid(id).await? {
+        let details = format!(
+            "number {} of target {}, entries {} to {} ({} entries, {} lines)\nartifact {} sha256 {}",
+            batch.number,
+            batch.target,
+            batch.first_entry,
+            batch.last_entry,
+            batch.entries,
+            batch.lines,
+            batch.artifact_name,
+            hex(&batch.artifact_hash)
+        );
+        let value = json!({ "batch": id, "target": batch.target, "first_entry": batch.first_entry, "last_entry": batch.last_entry });
+        reached.tell(&format!("batch {id}"), &details, value);
+    }
+    Ok(())
+}
+
+/// From entries to matched items, from settlement lines to payouts, from payouts to the bank.
+async fn follow(
+    books: &Snapshot,
+    lines: &[StoredLine],
+    reached: &mut Reached,
+) -> anyhow::Result<()> {
+    for item in reached.items.clone() {
+        reached.enter(item);
+        for related in books.related_items(item).await? {
+            reached.enter(related.item);
+        }
+    }
+    for event in reached.events.clone() {
+        reached.entries.extend(books.entries_of_event(event).await?);
+    }
+    for entry in reached.entries.clone() {
+        if let Some(stored) = books.entry(entry).await? {
+            reached.events.insert(stored.event_id);
+            let count = stored.entry.as_ref().map_or(0, |entry| entry.lines().len());
+            for line_no in 1..=count {
+                let line_no = i64::try_from(line_no)?;
+                for related in books.related_items(ItemRef::entry(entry, line_no)).await? {
+                    reached.items.insert(related.item);
+                }
+            }
+        }
+    }
+    for stored in lines {
+        if reached.items.contains(&stored.item()) {
+            reached.payouts.extend(stored.payout_id);
+        }
+    }
+    for item in reached.items.clone() {
+        reached.enter(item);
+    }
+    for payout in reached.payouts.clone() {
+        for related in books.related_items(ItemRef::payout(payout)).await? {
+            reached.items.insert(related.item);
+        }
+    }
+    Ok(())
+}
+
+async fn tell_event(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
+    let Some(event) = books.event(id).await? else {
+        return Ok(());
+    };
+    let outcome = match event.outcome {
+        1 => "posted",
+        2 => "ignored",
+        _ => "suspended",
+    };
+    let payload: Value = serde_json::from_slice(&event.payload).unwrap_or(Value::Null);
+    let name = payload
+        .get("id")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let mut details = format!(
+        "{} from {}, {}\nbrought by source `{}`, {} at {}\n{outcome}",
+        event.event_type,
+        event.origin,
+        event.occurred_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        event.source,
+        event.partition_name,
+        event.position
+    );
+    if let Some(rule) = &event.rule {
+        details.push_str(&format!(" by rule {rule}"));
+    }
+    if let Some(reason) = &event.reason {
+        details.push_str(&format!(": {reason}"));
+    }
+    let value = json!({
+        "event": name, "number": id, "type": event.event_type, "origin": event.origin,
+        "outcome": outcome, "rule": event.rule, "reason": event.reason,
+        "source": event.source, "partition": event.partition_name, "position": event.position,
+    });
+    reached.tell(&format!("event {name} ({id})"), &details, value);
+    Ok(())
+}
+
+async fn tell_entry(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
+    if let Some(stored) = books.entry(id).await? {
+        let details = match &stored.entry {
+            Ok(entry) => format!(
+                "{}mapping {}\nhash {}",
+                text::entry(entry, |line| line.account.clone()),
+                entry.header().rule.mapping,
+                stored.stored_hash
+            ),
+            Err(error) => format!("cannot be read: {error}"),
+        };
+        let value =
+            json!({ "entry": id, "period": stored.period, "hash": stored.stored_hash.to_string() });
+        reached.tell(
+            &format!("entry {id}, period {}", stored.period),
+            &details,
+            value,
+        );
+    }
+    for batch in books.batches_of_entry(id).await? {
+        let state = DeliveryKind::name_of(batch.state);
+        let details = format!(
+            "batch {}\n{} {}",
+            batch.uuid,
+            batch.artifact_name,
+            batch.message.clone().unwrap_or_default()
+        );
+        let value = json!({ "target": batch.target, "batch": batch.uuid, "number": batch.number, "state": state });
+        reached.tell(
+            &format!(
+                "entry {id} in batch {} of {}: {state}",
+                batch.number, batch.target
+            ),
+            &details,
+            value,
+        );
+    }
+    Ok(())
+}
+
+fn tell_lines(lines: &[StoredLine], bank: &[StoredLine], reached: &mut Reached) {
+    let own = |stored: &&StoredLine| reached.items.contains(&stored.item());
+    let (own_lines, own_bank): (Vec<_>, Vec<_>) = (
+        lines.iter().filter(own).collect(),
+        bank.iter().filter(own).collect(),
+    );
+    for stored in own_lines {
+        let line = &stored.line;
+        let details = format!(
+            "{} `{}` on {}: gross {}, fee {}, net {}\n{} line {}",
+            line.kind,
+            line.reference,
+            line.booked_on,
+            line.gross,
+            line.fee,
+            line.net,
+            stored.file,
+            line.position
+        );
+        let value = json!({ "settlement_line": line.identity, "movement": line.movement.name(), "kind": line.kind, "reference": line.reference, "payout": line.payout, "file": stored.file, "position": line.position });
+        let what = format!("settlement line {}", line.identity);
+        reached.tell(&what, &details, value);
+    }
+    for payout in reached.payouts.clone() {
+        tell_payout(payout, lines, reached);
+    }
+    for stored in own_bank {
+        let line = &stored.line;
+        let details = format!(
+            "{} on {} at {}: {}\n{} entry {}",
+            line.net, line.booked_on, stored.account, line.description, stored.file, line.position
+        );
+        let value = json!({ "bank_line": line.identity, "account": stored.account, "file": stored.file, "position": line.position });
+        let what = format!("bank line {}", line.identity);
+        reached.tell(&what, &details, value);
+    }
+}
+
+fn tell_payout(payout: i64, lines: &[StoredLine], reached: &mut Reached) {
+    let own = lines
+        .iter()
+        .filter(|stored| stored.payout_id == Some(payout));
+    let own: Vec<&SettlementLine> = own.map(|stored| &stored.line).collect();
+    let Some(first) = own.first() else { return };
+    let net: i64 = own.iter().map(|line| line.net.amount()).sum();
+    let net = Money::minor(net, first.net.currency());
+    let paid = first.paid_on.map(|day| day.to_string()).unwrap_or_default();
+    let name = &first.payout;
+    let details = format!("{} lines, net {net}, paid on {paid}", own.len());
+    let value = json!({ "payout": name, "lines": own.len(), "paid_on": paid });
+    reached.tell(&format!("payout {name}"), &details, value);
+}
+
+async fn tell_breaks(books: &Snapshot, reached: &mut Reached) -> anyhow::Result<()> {
+    for found in books.breaks().await? {
+        if found.items.iter().any(|item| reached.items.contains(item)) {
+            let details = format!("{} ({}): {}", found.kind, found.status, found.detail);
+            reached.tell(
+                &format!("break {}", found.id),
+                &details,
+                serde_json::to_value(&found)?,
+            );
+        }
+    }
+    Ok(())
+}
