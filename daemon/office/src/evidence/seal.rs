@@ -171,6 +171,12 @@ impl Control {
 /// A private key.
 pub struct Signer(Ed25519KeyPair);
 
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Signer(***)")
+    }
+}
+
 impl Signer {
     /// Reads PKCS #8 in PEM, as `openssl genpkey -algorithm ed25519` and `tieout evidence key` write it.
     pub fn from_pem(text: &str) -> anyhow::Result<Self> {
