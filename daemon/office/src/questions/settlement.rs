@@ -14,7 +14,7 @@ use store::settlement::FileRow;
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub struct Reading {
+pub(super) struct Reading {
     /// Files that were read.
     pub files: i64,
     /// What does not hold.
@@ -39,7 +39,7 @@ type Lines = BTreeMap<EventKey, (i64, SettlementLine)>;
 ///
 /// # Errors
 /// When the books cannot be read.
-pub async fn read_again(books: &Snapshot) -> anyhow::Result<Reading> {
+pub(super) async fn read_again(books: &Snapshot) -> anyhow::Result<Reading> {
     let mut reading = Reading::default();
     let mut outdated = BTreeMap::<i64, Outdated>::new();
     let mut expected = Lines::new();
