@@ -325,8 +325,8 @@ const EDITS: &[Edit] = &[
     edit(
         "the end of the record chain cut off with the writer's row",
         &[
-            "DELETE FROM record_link WHERE id > 60",
-            "UPDATE writer SET record = 60, record_head = (SELECT hash FROM record_link WHERE id = 60)",
+            "DELETE FROM record_link WHERE id >= (SELECT MAX(id) FROM record_link WHERE kind = 'posting_batch')",
+            "UPDATE writer SET record = (SELECT MAX(id) FROM record_link), record_head = (SELECT hash FROM record_link ORDER BY id DESC LIMIT 1)",
         ],
         &["was seen and is gone"],
     ),

@@ -47,6 +47,7 @@ pub(crate) async fn run(
         "mapped_again": found.mapped,
         "links": found.links,
         "record_links": found.records,
+        "record_head": found.head,
         "heads": found.heads,
         "artifacts": found.artifacts,
         "settlement_files": found.files,
@@ -94,6 +95,10 @@ fn text(found: &Findings) -> String {
     if found.failed == 0 {
         text.push_str("\nall hashes, links, rows, balances and sums hold");
     }
+    text.push_str(&format!(
+        "\nthe record chain ends with {} (hold it against later books with --head)",
+        found.head
+    ));
     for note in found.notes.iter().take(TOLD) {
         text.push_str(&format!("\nnote: {note}"));
     }

@@ -176,6 +176,9 @@ impl Tx {
         let (first, newest) = (counters.entry + 1, sorted.last.entry);
         self.write_journal(&sorted.journal, &counters, sorted.last, stamp)
             .await?;
+        if names.fresh {
+            self.seal_names(stamp).await?;
+        }
         let all = events
             .iter()
             .flat_map(|event| event.corrections.iter().map(move |one| (event, one)));

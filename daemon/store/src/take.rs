@@ -67,8 +67,8 @@ impl Tx {
             }
         };
         let sorted = self.insert_arrivals(&arrivals, &mut names, stamp).await?;
-        // A partition is new with its first batch.
-        if std::mem::take(&mut names.fresh) || mine.iter().any(|(batch, _)| batch.from == 0) {
+        // A partition that stands at its beginning may be new.
+        if std::mem::take(&mut names.fresh) || ground.places.iter().any(|(_, at)| *at == 0) {
             self.seal_names(stamp).await?;
         }
         drop(names);
@@ -172,6 +172,9 @@ impl Tx {
             .await?;
         self.write_journal(&sorted.journal, &counters, sorted.last, stamp)
             .await?;
+        if names.fresh {
+            self.seal_names(stamp).await?;
+        }
         self.decide_again(&sorted.outcomes, stamp).await?;
         let mut summary = sorted.summary;
         summary.received = count(decisions.len());

@@ -44,6 +44,8 @@ pub struct Findings {
     pub links: i64,
     /// Links of the record chain.
     pub records: i64,
+    /// Where the record chain ends, as `--head` takes it.
+    pub head: String,
     /// How many heads that left the house were met again.
     pub heads: usize,
     /// Rendered batches that were held against their hashes.

@@ -320,6 +320,17 @@ impl Snapshot {
         Ok(head.into())
     }
 
+    /// Where both chains stood after the newest posting: the same whatever was exported since, so that equal
+    /// books tell equal heads. None before the first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn posted_heads(&self) -> Result<Option<Heads>, StoreError> {
+        let head: Option<Head> = on_snapshot!(self, db =>
+            sqlx::query_as(sql!("record/posted_head")).fetch_optional(db).await?);
+        Ok(head.map(Heads::from))
+    }
+
     /// The next links of the record chain after one, without the marks of their rows.
     ///
     /// # Errors

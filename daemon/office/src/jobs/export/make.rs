@@ -158,7 +158,7 @@ async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::R
     let about = About {
         kind,
         replaces: claim.replaces.clone(),
-        heads: to.call.store.snapshot().await?.heads().await?,
+        heads: to.call.store.snapshot().await?.posted_heads().await?,
     };
     let rendering = tokio::task::spawn_blocking(move || render(connector.as_ref(), &batch, &about));
     let made = rendering
@@ -183,7 +183,7 @@ struct About {
     kind: String,
     replaces: Option<String>,
     /// Where the books stood: an outsider can hold it against them later.
-    heads: Heads,
+    heads: Option<Heads>,
 }
 
 fn render(
@@ -230,7 +230,7 @@ fn manifest(
         "target": batch.target,
         "kind": about.kind,
         "replaces": about.replaces,
-        "chain": told(&about.heads),
+        "chain": about.heads.as_ref().map(told),
         "created_at": batch.created_at,
         "first_entry": batch.entries.first().map(|item| item.id),
         "last_entry": batch.entries.last().map(|item| item.id),

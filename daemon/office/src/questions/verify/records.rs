@@ -125,6 +125,7 @@ async fn chain(books: &Snapshot, found: &mut Findings) -> anyhow::Result<Facts> 
         }
     }
     let heads = books.heads().await?;
+    found.head = format!("{}:{}", heads.record, heads.record_head);
     if (heads.record, heads.record_head) != (last, previous) {
         found.bad_link(last + 1);
         found.fail(format!(
