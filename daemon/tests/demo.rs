@@ -595,7 +595,7 @@ fn usage_and_configuration_errors_exit_with_2_and_say_what_to_do() {
         (
             "url: \"sqlite:tieout.db\"",
             "url: \"postgres://a:b@c/d\"",
-            "the URL holds a password",
+            "the user's part of `url` holds a secret",
         ),
     ] {
         std::fs::write(&path, text.replace(from, to)).unwrap();

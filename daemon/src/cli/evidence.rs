@@ -188,11 +188,7 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
             entry,
             output: file,
         } => {
-            let seals = books.seals().await?;
-            let Some(last) = seals.last() else {
-                bail!("nothing is sealed yet; `tieout period close` seals");
-            };
-            let proof = bundle::prove(books, *entry, last).await?;
+            let proof = bundle::prove(books, *entry, &seal::over(books, *entry).await?).await?;
             let text = serde_json::to_string_pretty(&proof)? + "\n";
             match file {
                 Some(path) => std::fs::write(path, text)?,

@@ -315,7 +315,7 @@ mod tests {
         let unpacked: Vec<u8> = sealed
             .chunks
             .iter()
-            .flat_map(|chunk| zstd::bulk::decompress(&chunk.bytes, CHUNK).unwrap())
+            .flat_map(|chunk| unpacked((chunk.codec, chunk.bytes.clone())).unwrap())
             .collect();
         assert_eq!(unpacked, bytes);
     }

@@ -5,10 +5,12 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::NaiveDate;
+use ledger::Hash;
 use ledger::hash::{hex, unhex};
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 use store::Snapshot;
 use store::evidence::SealRow;
@@ -285,6 +287,55 @@ pub async fn chosen(
     seals.pop().with_context(|| {
         format!("{period} is not sealed; `tieout period close ENTITY {period}` seals it")
     })
+}
+
+/// The newest seal of an entry's own period that reaches it.
+///
+/// # Errors
+/// When there is no such entry, or its period was not sealed since it was posted.
+pub async fn over(books: &Snapshot, entry: i64) -> anyhow::Result<SealRow> {
+    let stored = books.entry(entry).await?;
+    let stored = stored.with_context(|| format!("there is no entry {entry}"))?;
+    let entity = match &stored.entry {
+        Ok(built) => built.header().entity.clone(),
+        Err(error) => {
+            bail!("entry {entry} is no longer what was posted ({error}); run `tieout verify`")
+        }
+    };
+    let links = books.links().await?;
+    let reaches = |seal: &SealRow| {
+        let last = usize::try_from(seal.batch)
+            .ok()
+            .and_then(|at| links.get(at.checked_sub(1)?));
+        last.is_some_and(|last| entry < last.link.first_entry.saturating_add(last.link.entries))
+    };
+    let mut seals = books.seals().await?;
+    seals.retain(|seal| seal.entity == entity && seal.period == stored.period && reaches(seal));
+    seals.pop().with_context(|| {
+        format!(
+            "entry {entry} is under no seal of {} yet; `tieout period close {entity} {}` seals it",
+            stored.period, stored.period
+        )
+    })
+}
+
+/// The heads of the record chain that seals signed. Whether they did, their signatures say.
+///
+/// # Errors
+/// When the books cannot be read.
+pub(crate) async fn records(books: &Snapshot) -> anyhow::Result<BTreeMap<i64, Hash>> {
+    let mut heads = BTreeMap::new();
+    for row in books.seals().await? {
+        let Ok(statement) = serde_json::from_str::<Statement>(&row.statement) else {
+            continue;
+        };
+        let Some(record) = statement.record else {
+            continue;
+        };
+        let head = Hash::from_hex(&record.head).filter(|_| record.links > 0);
+        heads.extend(head.map(|head| (record.links, head)));
+    }
+    Ok(heads)
 }
 
 /// Checks a signature, and reads the statement under it.

@@ -144,6 +144,7 @@ async fn export(
     let connector: Arc<dyn ErpConnector> = open(call, name, target)?.into();
     let mut tx = call.store.begin().await?;
     let target_id = tx.target_id(name, &target.kind).await?;
+    tx.seal_names(&call.stamp()).await?;
     tx.commit().await?;
     let most = Duration::from_secs(target.deadline_seconds);
     let comparing = compare::once(call, name, target_id, connector.as_ref());

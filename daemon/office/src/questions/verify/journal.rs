@@ -84,6 +84,12 @@ impl Check<'_> {
             }
         }
         walk.finish(last, found);
+        if last > 0 && found.mapped == 0 {
+            found.unchecked.push(format!(
+                "what rules say about events: no entry was made by mapping {}, which is in force",
+                self.call.program.version.short()
+            ));
+        }
         let (_, all_lines) = self.books.journal_counts().await?;
         if all_lines != lines {
             found.fail(format!(
