@@ -19,6 +19,9 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use store::Store;
+use store::export::DeliveryKind;
+use store::intake::Stamp;
 
 /// A company of its own, on one of the databases.
 struct Company {
@@ -176,6 +179,26 @@ impl Company {
         });
     }
 
+    /// The ERP's own word on a batch, as an answer of it is kept.
+    fn refuse(&self, number: i64, reason: &str) {
+        let batch = self.number(&format!("SELECT id FROM batch WHERE number = {number}"));
+        let file = format!("sqlite:{}", self.dir.join("tieout.db").display());
+        let url = self.postgres.clone().unwrap_or(file);
+        let stamp = Stamp {
+            now: "2026-02-02T06:00:00Z".parse().unwrap(),
+            actor: "erp".into(),
+        };
+        block_on(async {
+            let store = Store::open(&url, None).await.unwrap();
+            let mut tx = store.begin().await.unwrap();
+            tx.insert_delivery(batch, DeliveryKind::Rejected, reason, &stamp)
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+            store.close().await.unwrap();
+        });
+    }
+
     /// Every entry is in one live batch, and in the files as often.
     fn each_left_once(&self, entries: i64) {
         assert_eq!(self.number("SELECT COUNT(*) FROM entry"), entries);
@@ -265,9 +288,7 @@ fn refused(company: &Company) -> String {
     let taken = company.exported("tieout-files-000001.csv");
     std::fs::write(&taken, "another").unwrap();
     company.export(1);
-    company.execute(
-        "INSERT INTO delivery SELECT id, 2, 3, 'account 4000 is closed', created_at, 'erp' FROM batch WHERE number = 1",
-    );
+    company.refuse(1, "account 4000 is closed");
     std::fs::remove_file(taken).unwrap();
     company.manifest(1)["batch"].as_str().unwrap().to_owned()
 }
@@ -332,9 +353,7 @@ fn released(company: &Company) {
     let taken = company.exported("tieout-files-000002.csv");
     std::fs::write(&taken, "another").unwrap();
     company.export(1);
-    company.execute(
-        "INSERT INTO delivery SELECT id, 2, 3, 'no', created_at, 'erp' FROM batch WHERE number = 2",
-    );
+    company.refuse(2, "no");
     let uuid = company.manifest(2)["batch"].as_str().unwrap().to_owned();
     company.run(0, &["export", "release", &uuid, "--why", "another account"]);
     assert!(
