@@ -209,7 +209,7 @@ fn an_answer_is_lost(loses: Loses, away: Duration, told: &str) {
             "sources: { billing: { file: { folder: inbox } } }\n",
         );
         super::write_inbox(&dir, &partitions);
-        common::expect(0, &["-c", &common::config(&dir), "period", "list"]);
+        common::expect(0, &["-c", &common::config(&dir), "post"]);
         let wire = Wire::to(&server, loses, 3 + seed % 5, away);
         let database = url.rsplit('/').next().unwrap();
         let through = format!(
