@@ -363,8 +363,14 @@ fn exports_arrive_over_sftp_and_wait_where_the_host_is_away() {
     let away = expect_json(1, &["-c", &config, "--json", "export", "erp"]);
     assert_eq!(
         (&away[0]["batches"], &away[0]["unknown"]),
-        (&json!(1), &json!(1))
+        (&json!(0), &json!(0)),
+        "nothing is claimed before the books are compared with what is there"
     );
+    let problem = away[0]["problem"].as_str().unwrap();
+    assert!(problem.contains("cannot be compared"), "{problem}");
+    let waiting = expect_json(0, &["-c", &config, "--json", "verify"]);
+    let because = waiting["because"].as_str().unwrap();
+    assert!(because.contains("NOTEXPORTED"), "{because}");
     assert_eq!(
         expect_json(1, &["-c", &config, "--json", "connectors", "test", "erp"])["reachable"],
         false
@@ -377,8 +383,8 @@ fn exports_arrive_over_sftp_and_wait_where_the_host_is_away() {
     let arrived = expect_json(0, &["-c", &config, "--json", "export", "erp"]);
     assert_eq!(
         (&arrived[0]["batches"], &arrived[0]["delivered"]),
-        (&json!(0), &json!(1)),
-        "the stored bytes are sent"
+        (&json!(1), &json!(1)),
+        "what waited is exported"
     );
     let mut names: Vec<String> = std::fs::read_dir(&inbound)
         .unwrap()

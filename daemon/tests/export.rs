@@ -46,6 +46,9 @@ on_both!(
     a_name_that_is_taken_is_tried_again,
     restored_books_export_nothing_that_the_target_has_seen,
     a_target_that_does_not_answer_holds_up_nobody,
+    a_damaged_artifact_holds_up_no_other_batch,
+    only_the_targets_own_manifests_are_held_against_the_books,
+    two_processes_match_each_item_once,
 );
 
 const FILES: &str = "files: { kind: csv, drop: { folder: { path: exports/files } } }";
@@ -542,4 +545,105 @@ fn a_target_that_does_not_answer_holds_up_nobody(company: &Company) {
     assert!(begun.elapsed() < Duration::from_secs(15));
     drop((held, listener));
     assert_eq!(daemon.stop(), Some(0));
+}
+
+fn a_damaged_artifact_holds_up_no_other_batch(company: &Company) {
+    company.targets(
+        "files: { kind: csv, batch_entries: 5, drop: { folder: { path: exports/files } } }",
+    );
+    company.ingest("a.ndjson", 0..10);
+    std::fs::create_dir_all(company.dir.join("exports/files")).unwrap();
+    let names = ["tieout-files-000001.csv", "tieout-files-000002.csv"];
+    for name in names {
+        std::fs::write(company.exported(name), "another").unwrap();
+    }
+    assert_eq!(company.export(1)["delivered"], 0);
+    for name in names {
+        std::fs::remove_file(company.exported(name)).unwrap();
+    }
+    let (unguard, bytes) = match company.postgres {
+        Some(_) => (
+            "ALTER TABLE batch DISABLE TRIGGER batch_append_only",
+            r"'\x6461'",
+        ),
+        None => ("DROP TRIGGER batch_no_update", "x'6461'"),
+    };
+    company.execute(unguard);
+    company.execute(&format!(
+        "UPDATE batch SET artifact = {bytes} WHERE number = 1"
+    ));
+    let attempts = "SELECT COUNT(*) FROM delivery d JOIN batch b ON b.id = d.batch_id WHERE b.number = 1 AND d.message LIKE '%is not what was rendered%'";
+    for (run, delivered) in [(1, 1), (2, 0)] {
+        let done = company.export(1);
+        assert_eq!(
+            (&done["delivered"], &done["unknown"]),
+            (&json!(delivered), &json!(1)),
+            "run {run}"
+        );
+        let problem = done["problem"].as_str().unwrap();
+        assert!(
+            problem.contains("`tieout-files-000001.csv` is not what was rendered"),
+            "{problem}"
+        );
+        assert_eq!(company.number(attempts), run, "one attempt per run");
+    }
+    assert!(company.exported(names[1]).exists());
+    assert!(!company.exported(names[0]).exists());
+}
+
+fn only_the_targets_own_manifests_are_held_against_the_books(company: &Company) {
+    company.ingest("a.ndjson", 0..10);
+    company.export(0);
+    let before = company.verdict();
+    let mut foreign = company.manifest(1);
+    foreign["chain"]["record_hash"] = json!("11".repeat(32));
+    let own = company.exported("tieout-files-000001.csv.manifest.json");
+    for (target, name) in [
+        ("other", "tieout-other-000001.csv.manifest.json"),
+        ("other", "tieout-files-000002.csv.manifest.json"),
+        ("files", "copy-of-000001.csv.manifest.json"),
+    ] {
+        foreign["target"] = json!(target);
+        std::fs::write(company.exported(name), foreign.to_string()).unwrap();
+        assert_eq!(company.verdict(), before, "{target}: {name}");
+    }
+    foreign["target"] = json!("files");
+    std::fs::write(own, foreign.to_string()).unwrap();
+    let verify = tieout(&["-c", &company.config, "verify"]);
+    let said = String::from_utf8_lossy(&verify.stdout).into_owned();
+    assert!(
+        !verify.status.success() && said.contains("the chain was written anew"),
+        "{said}"
+    );
+}
+
+fn two_processes_match_each_item_once(company: &Company) {
+    let database_kind = company.postgres.as_ref().map_or("sqlite", |_| "postgres");
+    let month = common::demo(&format!("export-month-{database_kind}"), "2000", "7");
+    for part in ["inbox", "settlements"] {
+        for item in std::fs::read_dir(month.join(part)).unwrap() {
+            let path = item.unwrap().path();
+            let to = company.dir.join(part).join(path.file_name().unwrap());
+            std::fs::copy(&path, to).unwrap();
+        }
+    }
+    company.run(0, &["ingest"]);
+    company.run(0, &["settle"]);
+    let all = ["-c", company.config.as_str(), "--json", "reconcile"];
+    let matched: i64 = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| expect_json(0, &all)))
+            .collect();
+        runs.into_iter()
+            .flat_map(|run| run.join().unwrap().as_array().unwrap().clone())
+            .map(|summary| summary["matches"].as_i64().unwrap())
+            .sum()
+    });
+    let stored = company.number("SELECT COUNT(*) FROM reconciliation_match");
+    assert!(stored > 0);
+    assert_eq!(matched, stored, "each match is of one of the two");
+    let again = expect_json(0, &all);
+    let new = again.as_array().unwrap().iter();
+    assert!(new.into_iter().all(|summary| summary["matches"] == 0));
+    std::fs::remove_dir_all(month).unwrap();
 }

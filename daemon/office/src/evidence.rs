@@ -7,4 +7,5 @@
 pub mod bundle;
 pub mod check;
 pub mod heads;
+pub(crate) mod manifest;
 pub mod seal;

@@ -5,6 +5,7 @@ pub mod export;
 mod fault;
 pub mod intake;
 pub mod items;
+mod lease;
 pub mod post;
 pub mod reconcile;
 pub mod report;

@@ -60,10 +60,14 @@ pub(crate) async fn post_again(call: &Call, output: Output) -> anyhow::Result<bo
     let outcome = post::run(call).await;
     call.record("post", &started, &outcome).await?;
     let summary = outcome?;
-    let text = format!(
+    let counts = &summary.counts;
+    let mut text = format!(
         "decided again {}: posted {} ({} entries), ignored {}, still suspended {}",
-        summary.received, summary.posted, summary.entries, summary.ignored, summary.suspended
+        counts.received, counts.posted, counts.entries, counts.ignored, counts.suspended
     );
+    if let Some(note) = &summary.note {
+        text.push_str(&format!("\n{note}"));
+    }
     output.result(&summary, &text)?;
     Ok(true)
 }

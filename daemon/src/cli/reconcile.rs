@@ -17,6 +17,10 @@ pub(crate) async fn run(call: &Call, name: Option<&str>, output: Output) -> anyh
             summary.breaks.to_string(),
         ]);
     }
-    output.result(&summaries, &table.to_string())?;
+    let mut text = table.to_string();
+    for note in summaries.iter().filter_map(|summary| summary.note.as_ref()) {
+        text.push_str(&format!("\n{note}"));
+    }
+    output.result(&summaries, &text)?;
     Ok(true)
 }

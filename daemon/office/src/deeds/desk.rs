@@ -289,7 +289,11 @@ async fn conclude(call: &Call, id: i64, approved: bool, why: &str) -> Result<Dec
         why: why.trim().to_owned(),
     };
     let now = match (earlier.is_none() && approved, &deed) {
-        (true, deed) => deed.seen(&mut tx).await.unwrap_or(None),
+        (true, deed) => match deed.seen(&mut tx).await {
+            // What is gone, or was decided meanwhile, is no longer what was proposed.
+            Err(refusal) if is_settled(&refusal) => None,
+            seen => seen?,
+        },
         (false, _) => None,
     };
     let now = now.map_or(Hash::ZERO, |seen| seen.hash);
@@ -311,6 +315,11 @@ async fn conclude(call: &Call, id: i64, approved: bool, why: &str) -> Result<Dec
     record(call, &mut tx, job, &stamp, &decided).await?;
     tx.commit().await?;
     Ok(decided)
+}
+
+/// Whether a refusal speaks of the subject, and not of books that could not be asked.
+fn is_settled(refusal: &Refusal) -> bool {
+    matches!(refusal.kind(), RefusalKind::Missing | RefusalKind::Conflict)
 }
 
 /// The run's row, in the transaction of what it tells.

@@ -2,11 +2,11 @@
 //! where a target is a folder of this machine its manifests are held against them here.
 
 use crate::call::Call;
+use crate::evidence::manifest::{self, Manifest};
 use connectors::transport::DropConfig;
 use ledger::Hash;
-use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use store::record::Heads;
 
 /// The largest manifest that is read: 1 MiB.
@@ -22,33 +22,22 @@ pub fn told(heads: &Heads) -> serde_json::Value {
     })
 }
 
-#[derive(Deserialize)]
-struct Manifest {
-    chain: Option<Told>,
-}
-
-#[derive(Deserialize)]
-struct Told {
-    record: i64,
-    record_hash: String,
-}
-
 /// The heads in the manifests of all folders that can be read, with those that somebody names.
 pub(crate) async fn seen(
     call: &Call,
     named: &BTreeMap<i64, Hash>,
 ) -> anyhow::Result<BTreeMap<i64, Hash>> {
-    let targets = call.config.targets.values();
-    let folders: Vec<PathBuf> = targets
-        .filter_map(|target| match &target.drop {
-            DropConfig::Folder(folder) => Some(call.base.join(&folder.path)),
+    let targets = call.config.targets.iter();
+    let folders: Vec<(String, PathBuf)> = targets
+        .filter_map(|(name, target)| match &target.drop {
+            DropConfig::Folder(folder) => Some((name.clone(), call.base.join(&folder.path))),
             DropConfig::Sftp(_) => None,
         })
         .collect();
     let read = move || {
         folders
             .iter()
-            .flat_map(|folder| in_folder(folder))
+            .flat_map(|(target, folder)| in_folder(target, folder))
             .collect()
     };
     let mut heads: BTreeMap<i64, Hash> = tokio::task::spawn_blocking(read).await?;
@@ -56,25 +45,20 @@ pub(crate) async fn seen(
     Ok(heads)
 }
 
-/// What cannot be read says nothing: a folder is somebody else's.
-fn in_folder(folder: &std::path::Path) -> Vec<(i64, Hash)> {
+/// What cannot be read, or is no manifest of the target, says nothing: a folder is somebody else's.
+fn in_folder(target: &str, folder: &Path) -> Vec<(i64, Hash)> {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     files
-        .filter(|file| {
-            file.file_name()
-                .to_string_lossy()
-                .ends_with(".manifest.json")
-        })
-        .filter(|file| {
-            let about = file.metadata();
-            about.is_ok_and(|about| about.is_file() && about.len() <= MAX_MANIFEST)
-        })
         .filter_map(|file| {
+            let name = file.file_name();
+            let name = name.to_str()?;
+            manifest::number(target, name)?;
+            let about = file.metadata().ok()?;
+            if !about.is_file() || about.len() > MAX_MANIFEST {
+                return None;
+            }
             let text = std::fs::read(file.path()).ok()?;
-            let told = serde_json::from_slice::<Manifest>(&text).ok()?.chain?;
-            // The first link is number 1: before it there is nothing to meet.
-            let hash = Hash::from_hex(&told.record_hash).filter(|_| told.record > 0)?;
-            Some((told.record, hash))
+            Manifest::read(target, name, &text)?.record_head()
         })
         .collect()
 }

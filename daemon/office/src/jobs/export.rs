@@ -11,19 +11,13 @@ mod send;
 
 use crate::call::Call;
 use crate::config::TargetConfig;
+use crate::jobs::lease;
 use anyhow::Context as _;
 use connectors::erp::{ErpConnector, ErpKind, Host};
 use futures_util::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
-use store::lease::{BREATH, Lease};
 use tokio::sync::mpsc;
-
-/// How long a target that another process exports is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often one looks whether it is free.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// What an export did for one target.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -44,6 +38,16 @@ pub struct TargetSummary {
     pub note: Option<String>,
     /// Why it could not go on.
     pub problem: Option<String>,
+}
+
+impl TargetSummary {
+    /// Tells a problem beside those that are told already.
+    fn trouble(&mut self, problem: String) {
+        self.problem = Some(match self.problem.take() {
+            Some(earlier) => format!("{earlier}; {problem}"),
+            None => problem,
+        });
+    }
 }
 
 /// Opens the connector of a target.
@@ -87,7 +91,7 @@ async fn one(call: &Call, name: &str, target: &TargetConfig) -> TargetSummary {
     };
     if let Err(error) = leased(call, name, target, &mut summary).await {
         tracing::error!(target.name = %name, error = %format!("{error:#}"), "the export stopped");
-        summary.problem = Some(format!("{error:#}"));
+        summary.trouble(format!("{error:#}"));
     }
     summary
 }
@@ -99,40 +103,13 @@ async fn leased(
     target: &TargetConfig,
     summary: &mut TargetSummary,
 ) -> anyhow::Result<()> {
-    let Some(mut lease) = wait_for_lease(call, name).await? else {
+    let exported = lease::alone(call, "export", name, export(call, name, target, summary)).await?;
+    if exported.is_none() {
         let note = format!("another process exports to `{name}`; it is left to that one");
         tracing::info!(target.name = %name, "{note}");
         summary.note = Some(note);
-        return Ok(());
-    };
-    let outcome = tokio::select! {
-        done = export(call, name, target, summary) => done,
-        lost = keep(&mut lease) => Err(lost),
-    };
-    lease.end().await;
-    outcome
-}
-
-async fn wait_for_lease(call: &Call, name: &str) -> anyhow::Result<Option<Lease>> {
-    let mut waited = Duration::ZERO;
-    loop {
-        let lease = call.store.lease("export", name).await?;
-        if lease.is_some() || waited >= PATIENCE {
-            return Ok(lease);
-        }
-        tokio::time::sleep(LOOK).await;
-        waited += LOOK;
     }
-}
-
-/// Says now and then that the holder is there, until it is no longer so.
-async fn keep(lease: &mut Lease) -> anyhow::Error {
-    loop {
-        tokio::time::sleep(BREATH).await;
-        if let Err(error) = lease.keep().await {
-            return anyhow::Error::from(error).context("the lease of the target was lost");
-        }
-    }
+    Ok(())
 }
 
 async fn export(
@@ -172,6 +149,9 @@ async fn export(
         summary.delivered += part.delivered;
         summary.rejected += part.rejected;
         summary.unknown += part.unknown;
+        if let Some(problem) = part.problem {
+            summary.trouble(problem);
+        }
         outcome?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! schedule, and by itself when intake begins with another version of the mapping or its tables.
 
 use crate::call::Call;
-use crate::jobs;
+use crate::jobs::{self, lease};
 use crate::mapper::Deciding;
 use ledger::Decision;
 use mappings::Event;
@@ -30,8 +30,31 @@ async fn note(call: &Call) -> anyhow::Result<()> {
     Ok(tx.commit().await?)
 }
 
-/// Decides every suspended event again.
-pub async fn run(call: &Call) -> anyhow::Result<IntakeSummary> {
+/// What deciding again did.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Summary {
+    /// What became of the events.
+    #[serde(flatten)]
+    pub counts: IntakeSummary,
+    /// What the reader should know though nothing went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Decides every suspended event again, while nobody else does.
+pub async fn run(call: &Call) -> anyhow::Result<Summary> {
+    if let Some(counts) = lease::alone(call, "post", "suspended", all(call)).await? {
+        return Ok(Summary { counts, note: None });
+    }
+    let note = "another process decides suspended events again; it is left to that one";
+    tracing::info!("{note}");
+    Ok(Summary {
+        note: Some(note.to_owned()),
+        ..Summary::default()
+    })
+}
+
+async fn all(call: &Call) -> anyhow::Result<IntakeSummary> {
     let mut total = IntakeSummary::default();
     let mut after = 0;
     loop {

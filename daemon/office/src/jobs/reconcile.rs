@@ -4,7 +4,8 @@
 //! trusts no total that it did not sum itself.
 
 use crate::call::Call;
-use crate::jobs::items;
+use crate::jobs::{items, lease};
+use anyhow::Context as _;
 use ledger::{Currency, ItemRef, Movement, Origin};
 use reconcile::{Cash, CashTable, Findings, Plan, Source};
 use reports::{CashRow, ClearingRow};
@@ -21,6 +22,9 @@ pub struct Summary {
     pub matches: usize,
     /// Differences that were named.
     pub breaks: usize,
+    /// What the reader should know though nothing went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Runs all reconciliations, or one.
@@ -43,18 +47,39 @@ pub async fn run(call: &Call, only: Option<&str>) -> anyhow::Result<Vec<Summary>
         .iter()
         .filter(|plan| only.is_none_or(|only| plan.reconciliation == only))
     {
-        let books = call.store.snapshot().await?;
-        let input = items::load(&books, plan).await?;
-        drop(books);
-        let findings = tokio::task::block_in_place(|| reconcile::reconcile(plan, &input));
-        write(call, plan, &findings).await?;
-        all.push(Summary {
-            reconciliation: plan.reconciliation.clone(),
-            matches: findings.matches.len(),
-            breaks: findings.breaks.len(),
-        });
+        let name = &plan.reconciliation;
+        let done = lease::alone(call, "reconcile", name, one(call, plan)).await?;
+        all.push(done.unwrap_or_else(|| left(name)));
     }
     Ok(all)
+}
+
+/// From the view of the books to what is written nobody else may write: the view would be an older one.
+async fn one(call: &Call, plan: &Plan) -> anyhow::Result<Summary> {
+    let books = call.store.snapshot().await?;
+    let input = items::load(&books, plan).await?;
+    drop(books);
+    let own = plan.clone();
+    // The holder of the lease has to say meanwhile that it is there.
+    let matching = tokio::task::spawn_blocking(move || reconcile::reconcile(&own, &input));
+    let findings = matching.await.context("the matching broke off")?;
+    write(call, plan, &findings).await?;
+    Ok(Summary {
+        reconciliation: plan.reconciliation.clone(),
+        matches: findings.matches.len(),
+        breaks: findings.breaks.len(),
+        note: None,
+    })
+}
+
+fn left(name: &str) -> Summary {
+    let note = format!("another process reconciles `{name}`; it is left to that one");
+    tracing::info!(reconciliation = %name, "{note}");
+    Summary {
+        reconciliation: name.to_owned(),
+        note: Some(note),
+        ..Summary::default()
+    }
 }
 
 async fn write(call: &Call, plan: &Plan, findings: &Findings) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::expected;
-use crate::jobs::reconcile;
+use crate::jobs::{lease, reconcile};
 use anyhow::Context as _;
 use reports::build::{CONTROL, Subject};
 use reports::{Control, Format, Report, ReportError};
@@ -109,13 +109,23 @@ async fn fill(
         .sync_all()?)
 }
 
-/// Writes all reports; says which files.
+/// Writes all reports while nobody else does; says which files. From the view of the books to the last file an
+/// older view may not replace a newer one.
 pub async fn run(call: &Call) -> anyhow::Result<Vec<PathBuf>> {
     let Some(folder) = &call.config.reports else {
         return Ok(Vec::new());
     };
     let folder = call.path(&folder.folder);
-    std::fs::create_dir_all(&folder)?;
+    let subject = folder.display().to_string();
+    let written = lease::alone(call, "report", &subject, all(call, &folder)).await?;
+    if written.is_none() {
+        tracing::info!(folder = %subject, "another process writes the reports; they are left to that one");
+    }
+    Ok(written.unwrap_or_default())
+}
+
+async fn all(call: &Call, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder)?;
     let books = call.store.snapshot().await?;
     let mut written = Vec::new();
     for name in reports::NAMES {

@@ -56,14 +56,14 @@ pub async fn run(call: &Call) -> anyhow::Result<Summary> {
 pub async fn take_files(
     call: &Call,
     files: &[PathBuf],
-    format: Option<&SettlementKind>,
+    format: Option<&'static SettlementKind>,
 ) -> anyhow::Result<Summary> {
     let mut summary = Summary::default();
     for path in files {
-        match read(call, path, format) {
+        match read(call, path, format).await {
             Ok(file) => match take(call, &file).await {
                 Ok(counts) => summary.counts.add(counts),
-                Err(error) if error.class() == Class::Refuse => {
+                Err(error) if is_the_files(&error) => {
                     summary.refuse(path, &anyhow::Error::from(error).context(file.name));
                 }
                 Err(error) => return Err(error.into()),
@@ -74,6 +74,11 @@ pub async fn take_files(
     Ok(summary)
 }
 
+/// Whether it is the file that is at fault: its data, or what it asks for.
+fn is_the_files(error: &StoreError) -> bool {
+    matches!(error.class(), Class::Refuse | Class::Quarantine)
+}
+
 /// One file, one transaction: what the books refuse leaves nothing behind and stops no other.
 async fn take(call: &Call, file: &NewFile) -> Result<SettleSummary, StoreError> {
     let mut tx = call.store.begin().await?;
@@ -82,7 +87,18 @@ async fn take(call: &Call, file: &NewFile) -> Result<SettleSummary, StoreError> 
     Ok(counts)
 }
 
-fn read(call: &Call, path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile> {
+/// Reads on a thread that may wait: a file may be large, and a disk slow.
+async fn read(
+    call: &Call,
+    path: &Path,
+    format: Option<&'static SettlementKind>,
+) -> anyhow::Result<NewFile> {
+    let (call, path) = (call.clone(), path.to_owned());
+    let reading = tokio::task::spawn_blocking(move || read_now(&call, &path, format));
+    reading.await.context("the reading broke off")?
+}
+
+fn read_now(call: &Call, path: &Path, format: Option<&SettlementKind>) -> anyhow::Result<NewFile> {
     let at = || path.display().to_string();
     let raw = regular::read(path, MAX_FILE_BYTES).with_context(at)?;
     let kind = format
@@ -136,6 +152,20 @@ fn options(call: &Call, kind: &SettlementKind) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_books_cannot_take_is_the_files_fault_and_an_outage_is_not() {
+        let table = [
+            (StoreError::Null, true),
+            (StoreError::Overflow("a total".to_owned()), true),
+            (StoreError::NoBooks, true),
+            (StoreError::Moved, false),
+            (StoreError::Corrupt("a row".to_owned()), false),
+        ];
+        for (error, wanted) in table {
+            assert_eq!(is_the_files(&error), wanted, "{error}");
+        }
+    }
 
     #[test]
     fn a_panic_is_a_refusal() {

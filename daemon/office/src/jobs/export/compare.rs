@@ -5,29 +5,15 @@
 //! or something else, nothing is made and nothing is sent.
 
 use crate::call::Call;
+use crate::evidence::manifest::{Manifest, number};
 use anyhow::Context as _;
 use connectors::erp::ErpConnector;
 use ledger::hash::hex;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 /// Of so many of the newest manifests the content is compared; of older ones the number.
 const NEWEST: usize = 50;
-
-/// What a manifest says about its batch.
-#[derive(Debug, Deserialize)]
-struct Manifest {
-    batch: String,
-    number: i64,
-    target: String,
-    artifact: ArtifactPart,
-}
-
-#[derive(Debug, Deserialize)]
-struct ArtifactPart {
-    sha256: String,
-}
 
 /// Compares, unless this process already has.
 pub(super) async fn once(
@@ -72,12 +58,9 @@ async fn compare(
             continue;
         };
         // What is no manifest of this target is in the way of one number at most, and told when that is sent.
-        let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else {
+        let Some(manifest) = Manifest::read(name, file, &bytes) else {
             continue;
         };
-        if (manifest.target.as_str(), manifest.number) != (name, *number) {
-            continue;
-        }
         let known = call.store.batch_numbered(target, *number).await?;
         let same = known.as_ref().is_some_and(|(uuid, hash)| {
             *uuid == manifest.batch
@@ -93,13 +76,6 @@ async fn compare(
     Ok(())
 }
 
-/// The number in a manifest's name, `tieout-files-000017.csv.manifest.json`.
-fn number(target: &str, file: &str) -> Option<i64> {
-    let rest = file.strip_prefix("tieout-")?.strip_prefix(target)?;
-    let rest = rest.strip_prefix('-')?.strip_suffix(".manifest.json")?;
-    rest.split('.').next()?.parse().ok()
-}
-
 fn more(name: &str, manifest: &Manifest, file: &str, last: i64) -> String {
     let what = if manifest.number > last {
         format!("these books end with batch {last}")
@@ -110,28 +86,4 @@ fn more(name: &str, manifest: &Manifest, file: &str, last: i64) -> String {
         "`{name}` holds `{file}` of batch {}, and {what}: were they restored from an older backup? Nothing is exported to `{name}`. Restore the newest backup; if there is none and the receiver never booked those files, move them out of its folder and export again",
         manifest.batch
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_manifests_of_the_target_have_a_number() {
-        let table = [
-            ("files", "tieout-files-000017.csv.manifest.json", Some(17)),
-            ("files", "tieout-files-000017.csv", None),
-            ("files", "tieout-files-2-000017.csv.manifest.json", None),
-            (
-                "files-2",
-                "tieout-files-2-000017.csv.manifest.json",
-                Some(17),
-            ),
-            ("files", "notes.manifest.json", None),
-            ("files", ".tieout-files-000017.csv.manifest.json.part", None),
-        ];
-        for (target, file, wanted) in table {
-            assert_eq!(number(target, file), wanted, "{target}: {file}");
-        }
-    }
 }
