@@ -11,7 +11,7 @@
 
 mod common;
 
-use common::{block_on, config, configure, database, demo, drop_database, expect};
+use common::{block_on, config, configure, database, demo, drop_database, expect, expect_json};
 use ledger::{FixedClock, SequentialIds};
 use office::questions::verify::{Findings, Request, verify};
 use office::{Call, Company};
@@ -296,6 +296,109 @@ const EDITS: &[Edit] = &[
         &["reconciliation_match 1 is not what was written"],
     ),
     edit(
+        "what a match consumed",
+        &["DELETE FROM match_item WHERE match_id = 2"],
+        &["match_item", "is gone"],
+    ),
+    edit(
+        "the amount of what a match consumed",
+        &["UPDATE match_item SET amount = amount + 1 WHERE serial = 1"],
+        &["match_item 1 is not what was written"],
+    ),
+    edit(
+        "every open break resolved",
+        &[
+            "INSERT INTO case_deed (case_id, number, deed, actor, done_at, why, assignee, amount, proposal_id, serial) SELECT f.id, 99, 'resolved', 'nobody', c.opened_at, 'so', '', 0, 1, c.serial + 100000 FROM finding f JOIN break_case c ON c.id = f.id",
+        ],
+        &["case_deed", "was not written by Tieout"],
+    ),
+    edit(
+        "breaks resolved without a proposal",
+        &[
+            "INSERT INTO case_deed (case_id, number, deed, actor, done_at, why, assignee, amount, proposal_id, serial) SELECT f.id, 99, 'written-off', 'nobody', c.opened_at, 'so', '', 0, 1, c.serial + 100000 FROM finding f JOIN break_case c ON c.id = f.id",
+        ],
+        &["case_deed 99 of case", "comes from no proposal"],
+    ),
+    edit(
+        "a proposal to resolve turned away from its case",
+        &["UPDATE proposal SET subject = 'BRK-0' WHERE kind = 'break-resolve'"],
+        &["`resolved` comes from no proposal"],
+    ),
+    edit(
+        "the histories of cases removed",
+        &["DELETE FROM case_deed"],
+        &["case_deed 1 is gone"],
+    ),
+    edit(
+        "the amount of cases",
+        &["UPDATE break_case SET amount = 0 WHERE amount <> 0"],
+        &["break_case", "is not what was written"],
+    ),
+    edit(
+        "a case removed",
+        &["DELETE FROM break_case WHERE serial = 2"],
+        &["break_case 2 is gone"],
+    ),
+    edit(
+        "findings removed",
+        &["DELETE FROM finding"],
+        &["finding of", "the 0 rows in the books are not the"],
+    ),
+    edit(
+        "findings explained away",
+        &["UPDATE finding SET status = 'explained', amount = 0"],
+        &["finding of", "that its newest run left"],
+    ),
+    edit(
+        "findings explained away with the totals",
+        &[
+            "UPDATE finding SET status = 'explained', amount = 0",
+            "UPDATE reconciliation_state SET left_pending = left_pending + breaks, breaks = 0",
+            "UPDATE reconciliation_cash SET left_open = left_open + breaks, breaks = 0",
+        ],
+        &["reconciliation_state of", "that its newest run left"],
+    ),
+    edit(
+        "cash explained away",
+        &["UPDATE reconciliation_cash SET left_open = left_open + breaks, breaks = 0"],
+        &["reconciliation_cash of", "that its newest run left"],
+    ),
+    edit(
+        "all that runs left removed",
+        &[
+            "DELETE FROM finding",
+            "DELETE FROM reconciliation_state",
+            "DELETE FROM reconciliation_cash",
+        ],
+        &["finding: all", "rows that a run left are gone"],
+    ),
+    edit(
+        "a decision slipped in",
+        &[
+            "INSERT INTO decision (proposal_id, verdict, proposed_by, decided_by, decided_at, why) SELECT id, 'approved', proposed_by, 'nobody', proposed_at, 'so' FROM proposal WHERE id = 1",
+        ],
+        &["decision 1 was not written by Tieout"],
+    ),
+    edit(
+        "a release slipped in",
+        &[
+            "INSERT INTO batch_release (batch_id, why, decided_at, decided_by) SELECT id, 'so', created_at, 'nobody' FROM batch WHERE id = 1",
+        ],
+        &["batch_release 1 was not written by Tieout"],
+    ),
+    edit(
+        "a resending slipped in",
+        &[
+            "INSERT INTO batch_resend (batch_id, attempt, why, decided_at, decided_by) SELECT id, 1, 'so', created_at, 'nobody' FROM batch WHERE id = 1",
+        ],
+        &["batch_resend 1/1 was not written by Tieout"],
+    ),
+    edit(
+        "the name of a payout",
+        &["UPDATE payout SET identity = 'other' WHERE id = 1"],
+        &["payout 1 is not what was written"],
+    ),
+    edit(
         "a run that failed",
         &["DELETE FROM run WHERE id = 1"],
         &["run 1 is gone"],
@@ -360,6 +463,12 @@ fn company(name: &str, store: Option<&str>) -> PathBuf {
         all.extend(arguments);
         expect(0, &all);
     }
+    let list = expect_json(0, &["-c", &yaml, "breaks", "list", "--json"]);
+    let id = list[0]["id"].as_str().unwrap();
+    expect(
+        0,
+        &["-c", &yaml, "breaks", "resolve", id, "--why", "it came"],
+    );
     dir
 }
 

@@ -7,6 +7,7 @@ use crate::bulk::Kind::{Day, Int, Moment, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;
 use crate::reconciliation::BreakRow;
+use crate::record::{Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use ledger::ItemRef;
@@ -124,10 +125,50 @@ impl Tx {
         deed: &NewDeed,
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
+        let serial = self.next_deed().await?;
+        self.insert_deed(case, deed, stamp).await?;
+        self.seal_rows(&kinds::CASE_DEED, Span::one(serial), stamp)
+            .await
+    }
+
+    async fn next_deed(&mut self) -> Result<i64, StoreError> {
+        Ok(on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("cases/next_deed")).fetch_one(db).await?))
+    }
+
+    async fn next_case(&mut self) -> Result<i64, StoreError> {
+        Ok(on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("cases/next_case")).fetch_one(db).await?))
+    }
+
+    /// A deed that whoever calls covers.
+    async fn insert_deed(
+        &mut self,
+        case: &str,
+        deed: &NewDeed,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let serial = self.next_deed().await?;
         on_tx!(&mut *self, db => sqlx::query(sql!("cases/insert_deed"))
             .bind(case).bind(deed.deed).bind(&stamp.actor).bind(stamp.now).bind(&deed.why)
-            .bind(&deed.assignee).bind(deed.amount).bind(deed.proposal_id)
+            .bind(&deed.assignee).bind(deed.amount).bind(deed.proposal_id).bind(serial)
             .execute(db).await?.rows_affected());
+        Ok(())
+    }
+
+    /// Covers the cases and deeds that were added from these serials on.
+    async fn seal_cases(
+        &mut self,
+        (case, deed): (i64, i64),
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let cases = Span::keys(case, self.next_case().await? - 1);
+        let deeds = Span::keys(deed, self.next_deed().await? - 1);
+        for (record, span) in [(&kinds::BREAK_CASE, cases), (&kinds::CASE_DEED, deeds)] {
+            if span.last >= span.first {
+                self.seal_rows(record, span, stamp).await?;
+            }
+        }
         Ok(())
     }
 
@@ -139,6 +180,7 @@ impl Tx {
         found: &[BreakRow],
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
+        let first = (self.next_case().await?, self.next_deed().await?);
         let before: Vec<Before> = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("cases/findings_before")).bind(reconciliation).fetch_all(db).await?);
         on_tx!(&mut *self, db => sqlx::query(sql!("cases/clear_findings"))
@@ -152,7 +194,7 @@ impl Tx {
                 deed: "cleared",
                 ..NewDeed::default()
             };
-            self.add_deed(&gone.id, &deed, stamp).await?;
+            self.insert_deed(&gone.id, &deed, stamp).await?;
         }
         let before: BTreeMap<&str, &Before> =
             before.iter().map(|row| (row.id.as_str(), row)).collect();
@@ -164,6 +206,7 @@ impl Tx {
             }
         }
         self.open_cases(&unseen, stamp).await?;
+        self.seal_cases(first, stamp).await?;
         self.insert_finding_items(found).await?;
         self.insert_findings(found).await
     }
@@ -215,7 +258,8 @@ impl Tx {
         if before.amount == row.amount {
             return Ok(());
         }
-        self.add_deed(&row.id, &seen(row, "changed"), stamp).await
+        self.insert_deed(&row.id, &seen(row, "changed"), stamp)
+            .await
     }
 
     /// Findings that the run before did not have: a new case, or the one that it had long ago.
@@ -230,10 +274,12 @@ impl Tx {
         let (returned, new): (Vec<&BreakRow>, Vec<&BreakRow>) =
             unseen.iter().partition(|row| known.contains(&row.id));
         for row in returned {
-            self.add_deed(&row.id, &seen(row, "returned"), stamp)
+            self.insert_deed(&row.id, &seen(row, "returned"), stamp)
                 .await?;
         }
-        let cases = new.iter().map(|row| {
+        let first = self.next_case().await?;
+        let numbered: Vec<(i64, &BreakRow)> = (first..).zip(new.iter().copied()).collect();
+        let cases = numbered.iter().map(|(serial, row)| {
             [
                 Field::Text(&row.id),
                 Field::Text(&row.reconciliation),
@@ -243,10 +289,13 @@ impl Tx {
                 Field::Int(row.amount),
                 Field::Text(&row.detail),
                 Field::Moment(stamp.now),
+                Field::Int(*serial),
             ]
         });
         self.insert(CASES, cases).await?;
-        let deeds = new.iter().map(|row| {
+        let first = self.next_deed().await?;
+        let numbered: Vec<(i64, &BreakRow)> = (first..).zip(new).collect();
+        let deeds = numbered.iter().map(|(serial, row)| {
             [
                 Field::Text(&row.id),
                 Field::Int(1),
@@ -256,6 +305,7 @@ impl Tx {
                 Field::Text(&row.detail),
                 Field::Text(""),
                 Field::Int(row.amount),
+                Field::Int(*serial),
             ]
         });
         self.insert(DEEDS, deeds).await
@@ -310,7 +360,7 @@ const FINDINGS: Table<12> = Table {
     ],
 };
 
-const CASES: Table<8> = Table {
+const CASES: Table<9> = Table {
     name: "break_case",
     columns: [
         ("id", Text),
@@ -321,10 +371,11 @@ const CASES: Table<8> = Table {
         ("amount", Int),
         ("detail", Text),
         ("opened_at", Moment),
+        ("serial", Int),
     ],
 };
 
-const DEEDS: Table<8> = Table {
+const DEEDS: Table<9> = Table {
     name: "case_deed",
     columns: [
         ("case_id", Text),
@@ -335,5 +386,6 @@ const DEEDS: Table<8> = Table {
         ("why", Text),
         ("assignee", Text),
         ("amount", Int),
+        ("serial", Int),
     ],
 };

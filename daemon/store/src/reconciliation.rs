@@ -1,7 +1,6 @@
 //! Matches, breaks and the totals of a reconciliation.
 
-use crate::bulk::Kind::{Int, Text};
-use crate::bulk::{Field, Table};
+use crate::bulk::Field;
 use crate::intake::Stamp;
 use crate::record::{NewLink, Span, digest, kinds};
 use crate::{Snapshot, StoreError, Tx};
@@ -300,6 +299,9 @@ impl Tx {
                 .bind(row.right_matched).bind(row.left_pending).bind(row.right_pending)
                 .bind(row.breaks).bind(row.as_of_on).execute(db).await?.rows_affected());
         }
+        for record in [&kinds::FINDING, &kinds::STATE] {
+            self.seal_replaced(record, reconciliation, stamp).await?;
+        }
         Ok(())
     }
 
@@ -311,6 +313,7 @@ impl Tx {
         &mut self,
         reconciliation: &str,
         rows: &[CashStateRow],
+        stamp: &Stamp,
     ) -> Result<(), StoreError> {
         on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/clear_cash"))
             .bind(reconciliation).execute(db).await?.rows_affected());
@@ -320,7 +323,8 @@ impl Tx {
                 .bind(row.left_total).bind(row.right_total).bind(row.left_open)
                 .bind(row.right_open).bind(row.breaks).execute(db).await?.rows_affected());
         }
-        Ok(())
+        self.seal_replaced(&kinds::CASH, reconciliation, stamp)
+            .await
     }
 
     async fn insert_matches(
@@ -368,29 +372,39 @@ impl Tx {
             let link = NewLink::over(&kinds::MATCH, Span::keys(first, *last), digest(matches()));
             self.append_records(vec![link], stamp).await?;
         }
-        const ITEMS: Table<7> = Table {
-            name: "match_item",
-            columns: [
-                ("reconciliation", Text),
-                ("side", Text),
-                ("item_kind", Int),
-                ("item_id", Int),
-                ("item_sub", Int),
-                ("match_id", Int),
-                ("amount", Int),
-            ],
+        self.insert_match_items(reconciliation, &items, stamp).await
+    }
+
+    async fn insert_match_items(
+        &mut self,
+        reconciliation: &str,
+        items: &[(&str, ItemRef, i64, i64)],
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let first: i64 = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("reconciliation/next_item")).fetch_one(db).await?);
+        let numbered: Vec<_> = (first..).zip(items).collect();
+        let rows = || {
+            numbered.iter().map(|(serial, (side, item, id, amount))| {
+                [
+                    Field::Text(reconciliation),
+                    Field::Text(side),
+                    Field::Int(item.kind.number()),
+                    Field::Int(item.id),
+                    Field::Int(item.sub),
+                    Field::Int(*id),
+                    Field::Int(*amount),
+                    Field::Int(*serial),
+                ]
+            })
         };
-        let items = items.iter().map(|(side, item, id, amount)| {
-            [
-                Field::Text(reconciliation),
-                Field::Text(side),
-                Field::Int(item.kind.number()),
-                Field::Int(item.id),
-                Field::Int(item.sub),
-                Field::Int(*id),
-                Field::Int(*amount),
-            ]
-        });
-        self.insert(ITEMS, items).await
+        self.insert(kinds::MATCH_ITEMS, rows()).await?;
+        let rows = digest(rows());
+        if rows.rows == 0 {
+            return Ok(());
+        }
+        let span = Span::keys(first, first + rows.rows - 1);
+        let link = NewLink::over(&kinds::MATCH_ITEM, span, rows);
+        self.append_records(vec![link], stamp).await
     }
 }

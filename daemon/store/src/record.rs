@@ -21,8 +21,8 @@ use sqlx::FromRow;
 
 pub use guards::GuardProblem;
 pub use read::{
-    CheckpointRow, Heads, PeriodStateRow, RecordRow, RedecisionRow, ScopeRow, StoredRecord, Value,
-    record_kinds, record_window,
+    CheckpointRow, Heads, PeriodStateRow, RecordRow, RedecisionRow, ReplacedRows, ScopeRow,
+    StoredRecord, Value, record_kinds, record_window, replaced_kinds,
 };
 
 /// Where the record chain and the chain of postings stand.
@@ -147,6 +147,19 @@ impl Tx {
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
         let rows = self.record_digest(record, span).await?;
+        let link = NewLink::over(record, span, rows);
+        self.append_records(vec![link], stamp).await
+    }
+
+    /// Covers what this transaction left of a reconciliation, in place of what was there.
+    pub(crate) async fn seal_replaced(
+        &mut self,
+        record: &'static Record,
+        reconciliation: &str,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let rows = self.replaced_digest(record, reconciliation).await?;
+        let span = Span::one(0).of(read::scope_of(reconciliation));
         let link = NewLink::over(record, span, rows);
         self.append_records(vec![link], stamp).await
     }

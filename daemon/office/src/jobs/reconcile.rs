@@ -114,7 +114,8 @@ async fn write(call: &Call, plan: &Plan, findings: &Findings) -> anyhow::Result<
         &call.stamp(),
     )
     .await?;
-    tx.write_cash(&plan.reconciliation, &cash).await?;
+    tx.write_cash(&plan.reconciliation, &cash, &call.stamp())
+        .await?;
     tx.commit().await?;
     Ok(())
 }

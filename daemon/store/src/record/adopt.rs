@@ -3,7 +3,8 @@
 //! Every kind begins with such links, at the first opening by a version that knows it; where there were no rows
 //! with one that says so. So a row that was slipped in before the first legitimate one is nobody's.
 
-use super::kinds::{CHECKPOINT, CLOSED, PERIOD_STATE, RECORDS, Record};
+use super::kinds::{CHECKPOINT, CLOSED, PERIOD_STATE, RECORDS, REPLACED, Record};
+use super::read::scope_of;
 use super::{NewLink, Span};
 use crate::intake::Stamp;
 use crate::{Store, StoreError, Tx};
@@ -39,6 +40,7 @@ impl Store {
 fn missing(begun: &[String]) -> Vec<&'static str> {
     let all = RECORDS.iter().map(|record| record.kind);
     all.chain([CHECKPOINT, PERIOD_STATE])
+        .chain(REPLACED.map(|record| record.kind))
         .filter(|kind| !begun.iter().any(|begun| begun == kind))
         .collect()
 }
@@ -82,7 +84,7 @@ impl Tx {
         Ok(links)
     }
 
-    /// Where checkpoints stand, or which periods are closed.
+    /// Where checkpoints stand, which periods are closed, or what the newest runs left.
     async fn facts_to_adopt(&mut self, kind: &'static str) -> Result<Vec<NewLink>, StoreError> {
         if kind == CHECKPOINT {
             let found: Vec<(i64, i64, i64)> = on_tx!(&mut *self, db =>
@@ -91,6 +93,18 @@ impl Tx {
                 NewLink::fact(kind, Span::keys(0, position).of(partition), received)
             };
             return Ok(found.into_iter().map(link).collect());
+        }
+        if let Some(record) = REPLACED.iter().find(|record| record.kind == kind) {
+            let mut links = Vec::new();
+            for name in self.reconciliations().await? {
+                let rows = self.replaced_digest(record, &name).await?;
+                links.push(NewLink::over(
+                    record,
+                    Span::one(0).of(scope_of(&name)),
+                    rows,
+                ));
+            }
+            return Ok(links);
         }
         let closed: Vec<i64> = on_tx!(&mut *self, db =>
             sqlx::query_scalar(sql!("books/closed_periods")).fetch_all(db).await?);

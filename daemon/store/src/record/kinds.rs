@@ -182,6 +182,20 @@ pub(crate) const MATCHES: Table<8> = Table {
     ],
 };
 
+pub(crate) const MATCH_ITEMS: Table<8> = Table {
+    name: "match_item",
+    columns: [
+        ("reconciliation", Text),
+        ("side", Text),
+        ("item_kind", Int),
+        ("item_id", Int),
+        ("item_sub", Int),
+        ("match_id", Int),
+        ("amount", Int),
+        ("serial", Int),
+    ],
+};
+
 pub(crate) static POSTING_BATCH: Record = numbered("posting_batch", &POSTING_BATCHES.columns);
 pub(crate) static EVENT: Record = numbered("event", &EVENTS.columns);
 pub(crate) static OUTCOME: Record = Record {
@@ -399,6 +413,100 @@ pub(crate) static STATEMENT: Record = numbered(
 );
 pub(crate) static SETTLEMENT_LINE: Record = numbered("settlement_line", &SETTLEMENT_LINES.columns);
 pub(crate) static MATCH: Record = numbered("reconciliation_match", &MATCHES.columns);
+pub(crate) static MATCH_ITEM: Record = Record {
+    key: "serial",
+    ..numbered("match_item", &MATCH_ITEMS.columns)
+};
+pub(crate) static BREAK_CASE: Record = Record {
+    key: "serial",
+    ..numbered(
+        "break_case",
+        &[
+            ("id", Text),
+            ("reconciliation", Text),
+            ("kind", Text),
+            ("reference", Text),
+            ("currency_id", Int),
+            ("amount", Int),
+            ("detail", Text),
+            ("opened_at", Moment),
+            ("serial", Int),
+        ],
+    )
+};
+pub(crate) static CASE_DEED: Record = Record {
+    key: "serial",
+    ..numbered(
+        "case_deed",
+        &[
+            ("case_id", Text),
+            ("number", Int),
+            ("deed", Text),
+            ("actor", Text),
+            ("done_at", Moment),
+            ("why", Text),
+            ("assignee", Text),
+            ("amount", Int),
+            ("proposal_id", Int),
+            ("serial", Int),
+        ],
+    )
+};
+/// What a run leaves in place of what the one before left: the newest link of a reconciliation covers all of it.
+const fn replaced(kind: &'static str, columns: &'static [(&'static str, Kind)]) -> Record {
+    Record {
+        within: "reconciliation = $1",
+        ..numbered(kind, columns)
+    }
+}
+pub(crate) static FINDING: Record = replaced(
+    "finding",
+    &[
+        ("id", Text),
+        ("reconciliation", Text),
+        ("kind", Text),
+        ("status", Text),
+        ("reference", Text),
+        ("account", Text),
+        ("currency_id", Int),
+        ("amount", Int),
+        ("since_on", Day),
+        ("age_days", Int),
+        ("detail", Text),
+        ("lasting", Int),
+    ],
+);
+pub(crate) static STATE: Record = replaced(
+    "reconciliation_state",
+    &[
+        ("reconciliation", Text),
+        ("account", Text),
+        ("currency_id", Int),
+        ("left_total", Int),
+        ("right_total", Int),
+        ("left_matched", Int),
+        ("right_matched", Int),
+        ("left_pending", Int),
+        ("right_pending", Int),
+        ("breaks", Int),
+        ("as_of_on", Day),
+    ],
+);
+pub(crate) static CASH: Record = replaced(
+    "reconciliation_cash",
+    &[
+        ("reconciliation", Text),
+        ("currency_id", Int),
+        ("movement", Text),
+        ("left_total", Int),
+        ("right_total", Int),
+        ("left_open", Int),
+        ("right_open", Int),
+        ("breaks", Int),
+    ],
+);
+/// All that runs replace.
+pub(crate) static REPLACED: [&Record; 3] = [&FINDING, &STATE, &CASH];
 pub(crate) static RUN: Record = numbered(
     "run",
     &[
@@ -506,6 +614,9 @@ pub(crate) static RECORDS: &[&Record] = &[
     &STATEMENT,
     &SETTLEMENT_LINE,
     &MATCH,
+    &MATCH_ITEM,
+    &BREAK_CASE,
+    &CASE_DEED,
     &RUN,
     &PROPOSAL,
     &DECISION,
@@ -537,6 +648,14 @@ impl Record {
             "SELECT {key}, {} FROM {kind} WHERE {within} AND {key} >= $2 AND {key} <= $3 ORDER BY {key}",
             columns.join(", "),
         )
+    }
+
+    /// The rows of a reconciliation (`$1`), each after a number that says nothing.
+    pub(crate) fn replaced_rows(&self) -> String {
+        let columns: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let (kind, within) = (self.kind, self.within);
+        let columns = columns.join(", ");
+        format!("SELECT CAST(0 AS BIGINT), {columns} FROM {kind} WHERE {within}")
     }
 
     /// How many rows there are.

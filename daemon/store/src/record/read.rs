@@ -1,6 +1,6 @@
 //! What the record chain covers, read again: rows as values, links, and where both chains stand.
 
-use super::kinds::{RECORDS, Record};
+use super::kinds::{RECORDS, REPLACED, Record};
 use super::{Head, Span};
 use crate::bulk::Kind;
 use crate::{Snapshot, StoreError, Tx};
@@ -164,6 +164,25 @@ impl Tx {
         })
     }
 
+    pub(super) async fn reconciliations(&mut self) -> Result<Vec<String>, StoreError> {
+        Ok(on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("record/reconciliations")).fetch_all(db).await?))
+    }
+
+    /// The digest of what a run left of a reconciliation.
+    pub(super) async fn replaced_digest(
+        &mut self,
+        record: &Record,
+        reconciliation: &str,
+    ) -> Result<Digested, StoreError> {
+        let statement = AssertSqlSafe(record.replaced_rows());
+        let rows: Vec<RecordRow> = on_tx!(&mut *self, db => {
+            let rows = sqlx::query(statement).bind(reconciliation).fetch_all(db).await?;
+            rows.iter().map(|row| record_row!(row, record)).collect::<Result<_, StoreError>>()?
+        });
+        Ok(replaced(&rows))
+    }
+
     pub(super) async fn record_scopes(
         &mut self,
         record: &Record,
@@ -292,6 +311,42 @@ pub struct PeriodStateRow {
     pub state: String,
 }
 
+/// Rows without an order of their own, in that of their hashes: no database's order of words matters.
+fn replaced(rows: &[RecordRow]) -> Digested {
+    let mut hashes: Vec<Hash> = rows.iter().map(RecordRow::hash).collect();
+    hashes.sort_unstable_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
+    let mut digest = RowsDigest::default();
+    hashes.iter().for_each(|hash| digest.add(hash));
+    digest.finish()
+}
+
+/// The number that the record chain knows a reconciliation by: of its name, for it has no other.
+pub(super) fn scope_of(reconciliation: &str) -> i64 {
+    let hash = Hash::of(reconciliation.as_bytes());
+    let bytes = hash.as_bytes().first_chunk::<8>().copied();
+    i64::from_be_bytes(bytes.unwrap_or_default()) & i64::MAX
+}
+
+/// What a run left of a reconciliation, as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplacedRows {
+    /// The kind of rows.
+    pub kind: &'static str,
+    /// The reconciliation.
+    pub reconciliation: String,
+    /// The number that the record chain knows it by.
+    pub scope: i64,
+    /// How many rows.
+    pub rows: i64,
+    /// Their digest.
+    pub digest: Hash,
+}
+
+/// The kinds of rows that every run of a reconciliation replaces.
+pub fn replaced_kinds() -> impl Iterator<Item = &'static str> {
+    REPLACED.iter().map(|record| record.kind)
+}
+
 /// The kinds of rows that the record chain covers, in the order in which they are checked.
 pub fn record_kinds() -> impl Iterator<Item = &'static str> {
     RECORDS.iter().map(|record| record.kind)
@@ -399,6 +454,38 @@ impl Snapshot {
     pub async fn record_scopes(&self, kind: &str) -> Result<Vec<ScopeRow>, StoreError> {
         let statement = AssertSqlSafe(known(kind)?.scopes());
         Ok(on_snapshot!(self, db => sqlx::query_as(statement).fetch_all(db).await?))
+    }
+
+    /// What the newest runs left, of every reconciliation.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn replaced_rows(&self) -> Result<Vec<ReplacedRows>, StoreError> {
+        let mut tx = self.reading.lock().await;
+        let names = tx.reconciliations().await?;
+        let mut all = Vec::new();
+        for record in REPLACED {
+            for name in &names {
+                let found = tx.replaced_digest(record, name).await?;
+                all.push(ReplacedRows {
+                    kind: record.kind,
+                    reconciliation: name.clone(),
+                    scope: scope_of(name),
+                    rows: found.rows,
+                    digest: found.digest,
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Deeds on cases that should come from a decision, and do not: case, number and deed.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn unfounded_deeds(&self) -> Result<Vec<(String, i64, String)>, StoreError> {
+        Ok(on_snapshot!(self, db =>
+            sqlx::query_as(sql!("record/unfounded")).fetch_all(db).await?))
     }
 
     /// All checkpoints.

@@ -10,7 +10,9 @@ use mappings::Event;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::Snapshot;
-use store::record::{RecordRow, RedecisionRow, StoredRecord, Value, record_kinds, record_window};
+use store::record::{
+    RecordRow, RedecisionRow, StoredRecord, Value, record_kinds, record_window, replaced_kinds,
+};
 
 /// How many links are read at once.
 const LINKS: i64 = 500;
@@ -28,6 +30,8 @@ struct Facts {
     checkpoints: BTreeMap<i64, (i64, i64)>,
     /// Per period: 1 open, 2 closed.
     periods: BTreeMap<i64, i64>,
+    /// Per kind and reconciliation: how many rows its newest run left, their digest, and the link.
+    replaced: BTreeMap<(&'static str, i64), (i64, Hash, String)>,
 }
 
 /// Names of what events are of.
@@ -68,7 +72,14 @@ pub(super) async fn check(books: &Snapshot, found: &mut Findings) -> anyhow::Res
         };
         rows.check(found).await?;
     }
-    facts.check(books, &inputs, found).await
+    facts.check(books, &inputs, found).await?;
+    facts.check_replaced(books, found).await?;
+    for (case, number, deed) in books.unfounded_deeds().await? {
+        found.fail(format!(
+            "case_deed {number} of case {case}: `{deed}` comes from no proposal of this case that was carried out"
+        ));
+    }
+    Ok(())
 }
 
 async fn dictionary(books: &Snapshot, kind: &str) -> anyhow::Result<BTreeMap<i64, String>> {
@@ -170,8 +181,44 @@ impl Facts {
             "period_state" if link.last >= 0 => {
                 self.periods.insert(link.scope, link.last);
             }
+            kind if link.last >= 0 => {
+                if let Some(kind) = replaced_kinds().find(|replaced| *replaced == kind) {
+                    let left = (link.rows, link.digest, name(stored));
+                    self.replaced.insert((kind, link.scope), left);
+                }
+            }
             _ => {}
         }
+    }
+
+    /// What runs replace is what the newest run of each reconciliation left.
+    async fn check_replaced(
+        mut self,
+        books: &Snapshot,
+        found: &mut Findings,
+    ) -> anyhow::Result<()> {
+        for here in books.replaced_rows().await? {
+            let left = self.replaced.remove(&(here.kind, here.scope));
+            let (rows, digest, link) = left.unwrap_or((
+                0,
+                RowsDigest::default().finish().digest,
+                "no run".to_owned(),
+            ));
+            if (rows, digest) != (here.rows, here.digest) {
+                found.fail(format!(
+                    "{} of `{}`: the {} rows in the books are not the {rows} that its newest run left: {link}",
+                    here.kind, here.reconciliation, here.rows
+                ));
+            }
+        }
+        for ((kind, _), (rows, _, link)) in self.replaced {
+            if rows > 0 {
+                found.fail(format!(
+                    "{kind}: all {rows} rows that a run left are gone: {link}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     async fn check(

@@ -1,0 +1,1 @@
+SELECT CAST(COALESCE(MAX(serial), 0) + 1 AS BIGINT) FROM case_deed
