@@ -51,7 +51,7 @@ fn questions() -> Vec<Vec<String>> {
         "period list",
         "evidence list",
         "evidence export 2026-01 --entity eu",
-        "evidence prove 1",
+        "evidence prove 4",
         "quarantine list",
         "quarantine list --all",
         "quarantine show 1",
