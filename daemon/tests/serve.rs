@@ -674,11 +674,15 @@ fn a_source_that_must_stop_stops_alone_and_is_tried_again_when_told() {
             Err(ready.to_string())
         }
     });
-    assert!(
-        house
-            .metrics()
-            .contains("tieout_source_up{source=\"broken\"} 1")
-    );
+    // It is opened beside all else, a moment later.
+    eventually(SOON, || {
+        let metrics = house.metrics();
+        if metrics.contains("tieout_source_up{source=\"broken\"} 1") {
+            Ok(())
+        } else {
+            Err(metrics)
+        }
+    });
     assert_eq!(daemon.stop(), Some(0));
 }
 
