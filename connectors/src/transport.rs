@@ -145,8 +145,8 @@ pub trait Shelf: Send + Sync {
 /// How long an upload that nobody ended is left alone, on the clock of the place that it lies in.
 const STALE: std::time::Duration = std::time::Duration::from_secs(3600);
 
-/// A name for an upload that no other upload has, of this process or of another.
-fn part_name(name: &str) -> String {
+/// A name for a file that is being written, which no other writer has, of this process or of another.
+pub fn part_name(name: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     // Processes in containers share their number; the seed of a map's hashes is each one's own.
     static OWN: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish());

@@ -1,5 +1,6 @@
 //! Parsing and mapping on all cores but the one that writes. Each worker has its evaluator for as long as it lives.
 
+use crate::panics;
 use anyhow::Context as _;
 use connectors::source::RawEvent;
 use ledger::{Clock, Decision};
@@ -188,11 +189,9 @@ const fn suspended(reason: String) -> Decision {
 /// Runs what must not take a worker down with it; where it panics, says so. What it worked on is not used again.
 fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let said = panic.downcast_ref::<&str>().copied();
-        let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         format!(
             "the mapping broke off here: {}",
-            said.unwrap_or("nobody knows why")
+            panics::said(panic.as_ref()).unwrap_or("nobody knows why")
         )
     })
 }

@@ -3,6 +3,7 @@
 
 use crate::metric;
 use futures_util::FutureExt as _;
+use std::any::Any;
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 
@@ -19,12 +20,7 @@ pub struct BrokeOff(pub String);
 /// From now on panics are noted instead of printed.
 pub fn note() {
     std::panic::set_hook(Box::new(|panic| {
-        let said = panic.payload();
-        let said = said
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| said.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("no reason was given");
+        let said = said(panic.payload()).unwrap_or("no reason was given");
         let place = panic
             .location()
             .map(ToString::to_string)
@@ -33,6 +29,12 @@ pub fn note() {
         tracing::error!(place, "broke off: {said}");
         LAST.with_borrow_mut(|last| *last = Some(format!("{said} ({place})")));
     }));
+}
+
+/// What a panic said, where it said anything.
+pub(crate) fn said(payload: &(dyn Any + Send)) -> Option<&str> {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
 /// What a future gives, or how it broke off.

@@ -4,14 +4,12 @@
 //! looked up here and not joined to each line. Pages of a whole journal cost its rows and little more.
 
 use crate::books::json;
-use crate::journal::{StoredEntry, kind_from_number};
+use crate::journal::StoredEntry;
+use crate::rebuild::{self, Head, Part};
 use crate::{Store, StoreError};
 use chrono::NaiveDate;
 use futures_util::future::try_join3;
-use ledger::{
-    Currency, Deferral, Dimensions, EntryHeader, EventKey, Hash, JournalEntry, Line, Money,
-    RuleRef, Side,
-};
+use ledger::{Deferral, Dimensions, Hash, JournalEntry};
 use sqlx::FromRow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -175,43 +173,33 @@ impl Reader<'_> {
         lines: Vec<(Option<ScheduleRow>, LineRow)>,
     ) -> Result<JournalEntry, String> {
         let (_, _, entity, _, date, kind, reference, description, key, rule, rate, _) = head;
-        let (entity, functional) = self.entities.get(&entity).ok_or("its entity is unknown")?;
-        let functional = Currency::from_numeric(*functional).map_err(|e| e.to_string())?;
+        let (entity, functional_id) = self.entities.get(&entity).ok_or("its entity is unknown")?;
         let (mapping, rule) = self.rules.get(&rule).ok_or("its rule is unknown")?;
-        let header = EntryHeader {
-            entity: entity.clone(),
+        let head = Head {
+            entity,
+            functional_id: *functional_id,
             date,
-            kind: kind_from_number(kind).ok_or("its kind is unknown")?,
+            kind,
             reference,
             description,
-            event: EventKey::from_slice(&key).ok_or("its event has a malformed key")?,
-            rule: RuleRef {
-                mapping: Hash::from_slice(mapping).ok_or("its mapping has a malformed hash")?,
-                rule: rule.clone(),
-            },
-            rate: match rate {
-                Some(text) => Some(
-                    text.parse()
-                        .map_err(|_bad| format!("its rate `{text}` is no number"))?,
-                ),
-                None => None,
-            },
+            key: &key,
+            mapping,
+            rule,
+            rate: rate.as_deref(),
         };
-        let lines = lines
-            .into_iter()
-            .map(|(schedule, line)| self.line(line, schedule, functional))
-            .collect::<Result<_, _>>()?;
-        JournalEntry::new(header, lines).map_err(|error| error.to_string())
+        let parts = lines.into_iter();
+        rebuild::entry(
+            head,
+            parts.map(|(schedule, line)| self.part(line, schedule)),
+        )
     }
 
-    fn line(
+    fn part(
         &self,
-        (_, _, account_id, side, amount, currency, functional_amount, set): LineRow,
+        (_, _, account_id, side, amount, currency_id, functional, set): LineRow,
         schedule: Option<ScheduleRow>,
-        functional: Currency,
-    ) -> Result<Line, String> {
+    ) -> Result<Part, String> {
         let account = |id| self.accounts.get(&id).ok_or("a line's account is unknown");
-        let currency = Currency::from_numeric(currency).map_err(|e| e.to_string())?;
         let deferral = match schedule {
             Some(row) => Some(Deferral {
                 release_account: account(row.release_account_id)?.clone(),
@@ -221,11 +209,12 @@ impl Reader<'_> {
             }),
             None => None,
         };
-        Ok(Line {
+        Ok(Part {
             account: account(account_id)?.clone(),
-            side: Side::from_number(side).ok_or("a line has no side")?,
-            amount: Money::minor(amount, currency),
-            functional: Money::minor(functional_amount, functional),
+            side,
+            amount,
+            currency_id,
+            functional,
             dimensions: self.dimension_sets.get(&set).cloned().unwrap_or_default(),
             deferral,
         })

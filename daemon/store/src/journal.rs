@@ -1,12 +1,10 @@
 //! Reads of the journal: entries as values, balances, links, events.
 
+use crate::rebuild::{self, Head, Part};
 use crate::{Snapshot, StoreError};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::chain::Link;
-use ledger::{
-    Currency, Deferral, Dimensions, EntryHeader, EntryKind, EventKey, Hash, JournalEntry, Line,
-    Money, RuleRef, Side,
-};
+use ledger::{Deferral, Dimensions, EntryKind, EventKey, Hash, JournalEntry};
 use sqlx::FromRow;
 use std::collections::BTreeMap;
 
@@ -413,36 +411,24 @@ impl Snapshot {
 }
 
 fn rebuild(head: EntryRow, lines: Vec<LineRow>) -> Result<JournalEntry, String> {
-    let functional = Currency::from_numeric(head.functional_id).map_err(|e| e.to_string())?;
-    let header = EntryHeader {
-        entity: head.entity,
+    let parts = lines.into_iter().map(part);
+    let head = Head {
+        entity: &head.entity,
+        functional_id: head.functional_id,
         date: head.accounting_on,
-        kind: kind_from_number(head.kind).ok_or("its kind is unknown")?,
+        kind: head.kind,
         reference: head.reference,
         description: head.description,
-        event: EventKey::from_slice(&head.event_key).ok_or("its event has a malformed key")?,
-        rule: RuleRef {
-            mapping: Hash::from_slice(&head.mapping).ok_or("its mapping has a malformed hash")?,
-            rule: head.rule,
-        },
-        rate: match head.rate {
-            Some(text) => Some(
-                text.parse()
-                    .map_err(|_bad| format!("its rate `{text}` is no number"))?,
-            ),
-            None => None,
-        },
+        key: &head.event_key,
+        mapping: &head.mapping,
+        rule: &head.rule,
+        rate: head.rate.as_deref(),
     };
-    let lines = lines
-        .into_iter()
-        .map(|row| rebuild_line(row, functional))
-        .collect::<Result<_, _>>()?;
-    JournalEntry::new(header, lines).map_err(|error| error.to_string())
+    rebuild::entry(head, parts)
 }
 
-fn rebuild_line(row: LineRow, functional: Currency) -> Result<Line, String> {
-    let currency = Currency::from_numeric(row.currency_id).map_err(|e| e.to_string())?;
-    let dimensions: Dimensions = match row.dimensions {
+fn part(row: LineRow) -> Result<Part, String> {
+    let dimensions = match row.dimensions {
         Some(json) => serde_json::from_str(&json).map_err(|e| e.to_string())?,
         None => Dimensions::new(),
     };
@@ -455,11 +441,12 @@ fn rebuild_line(row: LineRow, functional: Currency) -> Result<Line, String> {
         }),
         _ => None,
     };
-    Ok(Line {
+    Ok(Part {
         account: row.account,
-        side: Side::from_number(row.side).ok_or("a line has no side")?,
-        amount: Money::minor(row.amount, currency),
-        functional: Money::minor(row.functional, functional),
+        side: row.side,
+        amount: row.amount,
+        currency_id: row.currency_id,
+        functional: row.functional,
         dimensions,
         deferral,
     })

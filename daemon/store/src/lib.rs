@@ -39,6 +39,7 @@ mod outlook;
 pub mod plan;
 mod prepare;
 pub mod quarantine;
+mod rebuild;
 pub mod reconciliation;
 pub mod record;
 pub mod register;

@@ -2,13 +2,10 @@
 //!
 //! What `verify` and other full reads go through. Pages are ranges of entries, so that nothing grows with the books.
 
-use crate::journal::kind_from_number;
+use crate::rebuild::{self, Head, Part};
 use crate::{Snapshot, StoreError};
 use chrono::NaiveDate;
-use ledger::{
-    Currency, Deferral, Dimensions, EntryHeader, EventKey, Hash, JournalEntry, Line, Money,
-    RuleRef, Side,
-};
+use ledger::{Deferral, Dimensions, Hash, JournalEntry, Side};
 use sqlx::FromRow;
 use std::collections::BTreeMap;
 
@@ -195,40 +192,27 @@ impl Parts<'_> {
     }
 
     fn entry(&self, head: NarrowEntry, lines: &[NarrowLine]) -> Result<JournalEntry, String> {
-        let (entity, functional) = self
-            .names
-            .entities
-            .get(&head.entity_id)
-            .ok_or("its entity is unknown")?;
-        let functional = Currency::from_numeric(*functional).map_err(|e| e.to_string())?;
-        let (mapping, rule) = self
-            .names
-            .rules
-            .get(&head.rule_id)
-            .ok_or("its rule is unknown")?;
-        let rate = head.rate.map(|text| {
-            text.parse()
-                .map_err(|_bad| format!("its rate `{text}` is no number"))
-        });
-        let header = EntryHeader {
-            entity: entity.clone(),
+        let names = self.names;
+        let entity = names.entities.get(&head.entity_id);
+        let (entity, functional_id) = entity.ok_or("its entity is unknown")?;
+        let rule = names.rules.get(&head.rule_id);
+        let (mapping, rule) = rule.ok_or("its rule is unknown")?;
+        let head = Head {
+            entity,
+            functional_id: *functional_id,
             date: head.accounting_on,
-            kind: kind_from_number(head.kind).ok_or("its kind is unknown")?,
+            kind: head.kind,
             reference: head.reference,
             description: head.description,
-            event: EventKey::from_slice(&head.key).ok_or("its event has a malformed key")?,
-            rule: RuleRef {
-                mapping: Hash::from_slice(mapping).ok_or("its mapping has a malformed hash")?,
-                rule: rule.clone(),
-            },
-            rate: rate.transpose()?,
+            key: &head.key,
+            mapping,
+            rule,
+            rate: head.rate.as_deref(),
         };
-        let lines: Result<_, String> = lines.iter().map(|row| self.line(row, functional)).collect();
-        JournalEntry::new(header, lines?).map_err(|error| error.to_string())
+        rebuild::entry(head, lines.iter().map(|row| self.part(row)))
     }
 
-    fn line(&self, row: &NarrowLine, functional: Currency) -> Result<Line, String> {
-        let currency = Currency::from_numeric(row.currency_id).map_err(|e| e.to_string())?;
+    fn part(&self, row: &NarrowLine) -> Result<Part, String> {
         let account = |id: i64| {
             let name = self.names.accounts.get(&id).cloned();
             name.ok_or_else(|| "a line's account is unknown".to_owned())
@@ -242,11 +226,12 @@ impl Parts<'_> {
             }),
             None => None,
         };
-        Ok(Line {
+        Ok(Part {
             account: account(row.account_id)?,
-            side: Side::from_number(row.side).ok_or("a line has no side")?,
-            amount: Money::minor(row.amount, currency),
-            functional: Money::minor(row.functional, functional),
+            side: row.side,
+            amount: row.amount,
+            currency_id: row.currency_id,
+            functional: row.functional,
             dimensions: match self.sets.get(&row.dimension_set_id) {
                 Some(set) => set.clone()?,
                 None => Dimensions::new(),

@@ -4,13 +4,13 @@ use crate::call::Call;
 use crate::expected;
 use crate::jobs::{lease, reconcile};
 use anyhow::Context as _;
+use connectors::transport::part_name;
 use reports::build::{CONTROL, Subject};
 use reports::{Control, Format, Report, ReportError};
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use store::Snapshot;
 
 /// The formats that the job writes.
@@ -21,9 +21,6 @@ const LOST: &str = "these books are not whole: the file was not closed by whoeve
 
 /// What is in a report is for the company and its group.
 const MODE: u32 = 0o640;
-
-/// Files that this process began, so that two of one name are told apart.
-static BEGUN: AtomicU64 = AtomicU64::new(0);
 
 /// The control equation as of a snapshot.
 pub async fn control(call: &Call, books: &Snapshot) -> anyhow::Result<Control> {
@@ -73,12 +70,7 @@ pub async fn write(
         return Ok(out.flush()?);
     }
     let name = path.file_name().context("the file has no name")?;
-    let partial = path.with_file_name(format!(
-        ".{}.{}-{}.part",
-        name.to_string_lossy(),
-        std::process::id(),
-        BEGUN.fetch_add(1, Ordering::Relaxed)
-    ));
+    let partial = path.with_file_name(part_name(&name.to_string_lossy()));
     let written = fill(report, format, books, &partial).await;
     let placed = written.and_then(|()| Ok(std::fs::rename(&partial, path)?));
     if placed.is_err() {

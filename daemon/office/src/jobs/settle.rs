@@ -1,6 +1,7 @@
 //! Settlement: files of processors and banks into statements and lines.
 
 use crate::call::Call;
+use crate::panics;
 use anyhow::Context as _;
 use connectors::source::regular;
 use formats::read::what::describe;
@@ -132,11 +133,9 @@ fn unless_it_panics(
     match std::panic::catch_unwind(AssertUnwindSafe(parse)) {
         Ok(read) => Ok(read?),
         Err(panic) => {
-            let what = panic.downcast_ref::<String>().map(String::as_str);
-            let what = what.or_else(|| panic.downcast_ref::<&str>().copied());
             anyhow::bail!(
                 "the format failed on it ({}); this is a fault of Tieout's, report it with the file",
-                what.unwrap_or("no reason given")
+                panics::said(panic.as_ref()).unwrap_or("no reason given")
             )
         }
     }
