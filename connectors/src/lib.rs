@@ -5,6 +5,7 @@
 //! of files are a crate of their own, `formats`, which knows no network.
 
 pub mod erp;
+pub mod regular;
 pub mod secret;
 pub mod source;
 pub mod transport;

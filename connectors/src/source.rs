@@ -5,7 +5,6 @@ pub mod envelope;
 pub mod file;
 pub mod kafka;
 pub mod redis;
-pub mod regular;
 
 use async_trait::async_trait;
 use bytes::Bytes;

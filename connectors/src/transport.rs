@@ -57,6 +57,13 @@ pub enum Placed {
     Occupied,
 }
 
+impl Placed {
+    /// What a file is told that finds another under its name, the same or not.
+    const fn there(same: bool) -> Self {
+        if same { Self::Already } else { Self::Occupied }
+    }
+}
+
 /// The outcome is not known: the same call may be repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
@@ -138,9 +145,12 @@ pub trait Shelf: Send + Sync {
     /// knows.
     async fn list(&self) -> Result<Vec<String>, TransportError>;
 
-    /// A file's bytes; `None` when there is no such file.
+    /// The bytes of a small regular file; `None` when there is none of that name.
     async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, TransportError>;
 }
+
+/// The most that is read of a file that others may have put there: manifests are small.
+const MOST_READ: usize = 16 << 20;
 
 /// How long an upload that nobody ended is left alone, on the clock of the place that it lies in.
 const STALE: std::time::Duration = std::time::Duration::from_secs(3600);

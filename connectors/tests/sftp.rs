@@ -76,6 +76,13 @@ async fn a_file_arrives_whole_and_a_repeat_sends_nothing() {
     assert!(listed.contains(&"batch.csv".to_owned()), "{listed:?}");
     assert_eq!(shelf.read("batch.csv").await.unwrap().unwrap(), bytes);
     assert_eq!(shelf.read("nothing.csv").await.unwrap(), None);
+    // A pipe under the name of a file would hold whoever opens it.
+    let pipe = std::process::Command::new("mkfifo")
+        .arg(folder.join("inbound/pipe.csv"))
+        .status();
+    assert!(pipe.unwrap().success());
+    assert_eq!(drop.put("pipe.csv", b"x").await.unwrap(), Placed::Occupied);
+    assert_eq!(shelf.read("pipe.csv").await.unwrap(), None);
     let of_this = |name: &&String| name.contains("batch.csv") && name.ends_with(".part");
     assert_eq!(listed.iter().filter(of_this).count(), 0, "{listed:?}");
 }

@@ -111,7 +111,7 @@ enum Command {
         #[command(subcommand)]
         command: quarantine::Command,
     },
-    /// The mapping: check, test.
+    /// The mapping: check, test, activate.
     Mappings {
         #[command(subcommand)]
         command: mappings::Command,
@@ -209,7 +209,9 @@ async fn dispatch(arguments: &Arguments) -> anyhow::Result<bool> {
         Command::Demo(demo) => demo::run(demo, output).await,
         Command::Init { dir } => init::run(dir, output),
         Command::Check => check::run(config, output),
-        Command::Mappings { command } => mappings::run(config, command, output),
+        Command::Mappings { command } if !command.opens_books() => {
+            mappings::run_alone(config, command, output)
+        }
         Command::Evidence { command } if command.stands_alone() => {
             evidence::run_alone(command, output)
         }
@@ -249,11 +251,8 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
         } => report::run(call, name.as_deref(), format, file.as_deref(), output).await,
         Command::Trace { id } => trace::run(call, id, output).await,
         Command::Verify(arguments) => verify::run(call, arguments, output).await,
-        Command::Demo(_)
-        | Command::Init { .. }
-        | Command::Check
-        | Command::Mappings { .. }
-        | Command::Run => Ok(true),
+        Command::Mappings { command } => mappings::run(call, command, output).await,
+        Command::Demo(_) | Command::Init { .. } | Command::Check | Command::Run => Ok(true),
     };
     let closed = call.store.close().await;
     let done = done?;

@@ -151,6 +151,13 @@ fn four_eyes(books: &Books, name: &str) {
         assert_eq!(no["state"], word);
         assert_eq!(state(), "closed");
     }
+    done("\u{c9}lise", &dir, &reopen);
+    let no = done(
+        "\u{e9}lise",
+        &dir,
+        &["proposals", "reject", "4", "--why", "mine"],
+    );
+    assert_eq!(no["state"], "withdrawn", "one person in two spellings");
     // A policy that names nobody is no policy.
     configure(&dir, |text| {
         text.replace("controller: [ana, ben]", "controller: [ana]")
@@ -172,6 +179,70 @@ fn a_period_is_reopened_by_two_on_sqlite() {
 fn a_period_is_reopened_by_two_on_postgres() {
     let url = common::database("desk_two");
     four_eyes(&Books::Postgres(url.clone()), "desk-postgres");
+    common::drop_database(&url);
+}
+
+fn two_for_a_mapping(books: &Books, name: &str) {
+    let dir = company(name, books);
+    let rules = dir.join("mappings/packs/billing/invoice.yaml");
+    let change = |from: &str, to: &str| {
+        let text = std::fs::read_to_string(&rules).unwrap();
+        assert!(text.contains(from), "{from}");
+        std::fs::write(&rules, text.replace(from, to)).unwrap();
+    };
+    configure(&dir, |text| {
+        text + "\ndesk: { four_eyes: [mapping-activation] }\n"
+    });
+    let activate = ["mappings", "activate", "--why", "tax has its own name"];
+    let same = done("ana", &dir, &activate);
+    assert_eq!(
+        (&same["changed"], &same["proposal"]),
+        (&false.into(), &Value::Null)
+    );
+    change("rule: invoice-finalized", "rule: invoice-final");
+    invoice(&dir, "second");
+    let alone = "is not in force, and `desk.four_eyes` asks for two people";
+    refused("ana", &dir, &["ingest"], alone);
+    refused("ana", &dir, &["post"], alone);
+    let waits = done("ana", &dir, &activate);
+    assert_eq!(waits["state"], "waiting");
+    refused("ana", &dir, &["ingest"], alone);
+    let number = waits["proposal"].to_string();
+    refused(
+        "ana",
+        &dir,
+        &["proposals", "approve", &number],
+        "own; another person",
+    );
+    let approved = done("ben", &dir, &["proposals", "approve", &number]);
+    assert_eq!(approved["changed"], true);
+    let taken = done("ana", &dir, &["ingest"]);
+    assert_eq!(taken["posted"], 1, "{taken}");
+    // What was proposed over one version is not approved over another.
+    change("rule: invoice-final", "rule: invoice-third");
+    let third = done("ana", &dir, &activate)["proposal"].to_string();
+    change("rule: invoice-third", "rule: invoice-fourth");
+    let fourth = done("ben", &dir, &activate)["proposal"].to_string();
+    done("ana", &dir, &["proposals", "approve", &fourth]);
+    refused(
+        "ben",
+        &dir,
+        &["proposals", "approve", &third],
+        "changed after proposal",
+    );
+    expect(0, &["-c", &config(&dir), "verify"]);
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_mapping_is_put_in_force_by_two_on_sqlite() {
+    two_for_a_mapping(&Books::Sqlite, "desk-mapping-sqlite");
+}
+
+#[test]
+fn a_mapping_is_put_in_force_by_two_on_postgres() {
+    let url = common::database("desk_mapping");
+    two_for_a_mapping(&Books::Postgres(url.clone()), "desk-mapping-postgres");
     common::drop_database(&url);
 }
 

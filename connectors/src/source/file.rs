@@ -12,8 +12,8 @@ use super::encoding::{self, Declared};
 use super::envelope::Envelope;
 use super::{
     BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
-    regular,
 };
+use crate::regular;
 use async_trait::async_trait;
 use bytes::Bytes;
 use ledger::Hash;

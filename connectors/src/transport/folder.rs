@@ -1,6 +1,7 @@
 //! A folder of this machine. Files appear under their name whole, by renaming.
 
-use super::{FileDrop, Placed, STALE, Shelf, TransportError, is_part, part_name};
+use super::{FileDrop, MOST_READ, Placed, STALE, Shelf, TransportError, is_part, part_name};
+use crate::regular;
 use async_trait::async_trait;
 use serde::Deserialize;
 use std::fs::OpenOptions;
@@ -33,11 +34,8 @@ impl Folder {
     fn place(&self, name: &str, bytes: &[u8]) -> io::Result<Placed> {
         std::fs::create_dir_all(&self.path)?;
         let final_path = self.path.join(name);
-        match std::fs::read(&final_path) {
-            Ok(found) if found == bytes => return Ok(Placed::Already),
-            Ok(_) => return Ok(Placed::Occupied),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        if let Some(same) = regular::holds(&final_path, bytes)? {
+            return Ok(Placed::there(same));
         }
         let partial = self.path.join(part_name(name));
         let placed = self.link(&partial, &final_path, bytes);
@@ -62,12 +60,8 @@ impl Folder {
         match std::fs::hard_link(partial, final_path) {
             Ok(()) => Ok(Placed::Sent),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let same = std::fs::read(final_path).is_ok_and(|found| found == bytes);
-                Ok(if same {
-                    Placed::Already
-                } else {
-                    Placed::Occupied
-                })
+                let same = regular::holds(final_path, bytes)?;
+                Ok(Placed::there(same == Some(true)))
             }
             Err(error) => Err(error),
         }
@@ -100,9 +94,14 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             folder => folder?,
         };
-        folder
-            .map(|found| Ok(found?.file_name().to_string_lossy().into_owned()))
-            .collect()
+        let mut names = Vec::new();
+        for found in folder {
+            let found = found?;
+            if found.file_type().is_ok_and(|kind| kind.is_file()) {
+                names.push(found.file_name().to_string_lossy().into_owned());
+            }
+        }
+        Ok(names)
     }
 
     fn unreachable(&self, what: &str, source: io::Error) -> TransportError {
@@ -165,11 +164,16 @@ impl Shelf for Folder {
     async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, TransportError> {
         let path = self.path.join(name);
         self.aside(format!("reading `{name}`"), move |_| {
-            match std::fs::read(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            match regular::read(&path, MOST_READ) {
+                Err(error) if is_no_manifest(error.kind()) => Ok(None),
                 found => found.map(Some),
             }
         })
         .await
     }
+}
+
+/// Nothing there, or something that is too long to be read.
+fn is_no_manifest(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::FileTooLarge)
 }

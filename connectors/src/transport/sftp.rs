@@ -4,7 +4,7 @@
 //! file is uploaded under a temporary name, its size is checked, then it is renamed. A repeat that
 //! finds the finished file, byte for byte, sends nothing.
 
-use super::{FileDrop, Placed, STALE, Shelf, TransportError, is_part, part_name};
+use super::{FileDrop, MOST_READ, Placed, STALE, Shelf, TransportError, is_part, part_name};
 use crate::secret::{self, Exposed, Secret, SecretRef};
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -67,6 +67,16 @@ pub struct Sftp {
     config: Config,
     key_file: Option<PathBuf>,
     password: Option<Secret>,
+}
+
+/// What lies under a name.
+enum There {
+    /// Nothing.
+    Nothing,
+    /// A file of so many bytes.
+    File(u64),
+    /// Something that is not opened: a pipe would hold its reader for ever.
+    Other,
 }
 
 impl Sftp {
@@ -167,12 +177,8 @@ impl Sftp {
             .map_err(|error| self.failed("opening SFTP", error))?;
         let folder = Path::new(&self.config.folder);
         let final_path = folder.join(name);
-        if let Some(found) = self.existing(&sftp, &final_path)? {
-            return Ok(if found == bytes {
-                Placed::Already
-            } else {
-                Placed::Occupied
-            });
+        if let Some(same) = self.holds(&sftp, &final_path, bytes)? {
+            return Ok(Placed::there(same));
         }
         let partial = folder.join(part_name(name));
         let placed = self.upload(&sftp, &partial, &final_path, bytes);
@@ -221,14 +227,10 @@ impl Sftp {
         match sftp.rename(partial, final_path, Some(RenameFlags::empty())) {
             Ok(()) => Ok(Placed::Sent),
             // Another process may have put it there meanwhile; then it lies there, or something else does.
-            Err(error) => match self.existing(sftp, final_path)? {
-                Some(found) => {
+            Err(error) => match self.holds(sftp, final_path, bytes)? {
+                Some(same) => {
                     let _left = sftp.unlink(partial);
-                    Ok(if found == bytes {
-                        Placed::Already
-                    } else {
-                        Placed::Occupied
-                    })
+                    Ok(Placed::there(same))
                 }
                 None => Err(self.failed("renaming the upload", error)),
             },
@@ -258,6 +260,7 @@ impl Sftp {
             .map_err(|error| self.failed("looking what lies there", error))?;
         Ok(found
             .iter()
+            .filter(|(_, stat)| stat.perm.is_none() || stat.is_file())
             .filter_map(|(path, _)| Some(path.file_name()?.to_string_lossy().into_owned()))
             .collect())
     }
@@ -267,7 +270,13 @@ impl Sftp {
         let sftp = session
             .sftp()
             .map_err(|error| self.failed("opening SFTP", error))?;
-        self.existing(&sftp, &Path::new(&self.config.folder).join(name))
+        let path = Path::new(&self.config.folder).join(name);
+        match self.there(&sftp, &path)? {
+            There::File(length) if usize::try_from(length).is_ok_and(|it| it <= MOST_READ) => {
+                self.bytes(&sftp, &path, length).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// libssh2 blocks: its work is done where nobody waits for it.
@@ -281,15 +290,46 @@ impl Sftp {
             .unwrap_or_else(|_ended| Err(TransportError::GivenUp(self.peer())))
     }
 
-    fn existing(&self, sftp: &ssh2::Sftp, path: &Path) -> Result<Option<Vec<u8>>, TransportError> {
-        match sftp.open(path) {
-            Ok(mut file) => {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes)
-                    .map_err(|error| self.failed("reading what lies there", error))?;
-                Ok(Some(bytes))
+    /// Whether a file of exactly these bytes lies there; none where nothing does.
+    fn holds(
+        &self,
+        sftp: &ssh2::Sftp,
+        path: &Path,
+        bytes: &[u8],
+    ) -> Result<Option<bool>, TransportError> {
+        let expected = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        match self.there(sftp, path)? {
+            There::Nothing => Ok(None),
+            There::File(length) if length == expected => {
+                Ok(Some(self.bytes(sftp, path, length)? == bytes))
             }
-            Err(error) if error.code() == ssh2::ErrorCode::SFTP(NO_SUCH_FILE) => Ok(None),
+            There::File(_) | There::Other => Ok(Some(false)),
+        }
+    }
+
+    fn bytes(
+        &self,
+        sftp: &ssh2::Sftp,
+        path: &Path,
+        length: u64,
+    ) -> Result<Vec<u8>, TransportError> {
+        let mut bytes = Vec::new();
+        let file = sftp
+            .open(path)
+            .map_err(|error| self.failed("opening what lies there", error))?;
+        file.take(length.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| self.failed("reading what lies there", error))?;
+        Ok(bytes)
+    }
+
+    fn there(&self, sftp: &ssh2::Sftp, path: &Path) -> Result<There, TransportError> {
+        match sftp.stat(path) {
+            Ok(stat) if stat.perm.is_none() || stat.is_file() => {
+                Ok(There::File(stat.size.unwrap_or(0)))
+            }
+            Ok(_) => Ok(There::Other),
+            Err(error) if error.code() == ssh2::ErrorCode::SFTP(NO_SUCH_FILE) => Ok(There::Nothing),
             Err(error) => Err(self.failed("looking for the file", error)),
         }
     }

@@ -21,11 +21,13 @@ pub enum Kind {
     BatchResend,
     /// The entries of a batch that its target refused go into another.
     BatchRelease,
+    /// Another version of the mapping decides what is posted from now on.
+    MappingActivation,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PeriodReopen,
         Self::QuarantineDiscard,
         Self::BreakResolve,
@@ -33,6 +35,7 @@ impl Kind {
         Self::BreakReopen,
         Self::BatchResend,
         Self::BatchRelease,
+        Self::MappingActivation,
     ];
 
     /// The word in configuration, store and command line.
@@ -45,6 +48,7 @@ impl Kind {
             Self::BreakReopen => "break-reopen",
             Self::BatchResend => "batch-resend",
             Self::BatchRelease => "batch-release",
+            Self::MappingActivation => "mapping-activation",
         }
     }
 

@@ -1,4 +1,4 @@
-//! A company, opened: configuration, compiled mapping, books, clock. What every command works on.
+//! A company, opened: configuration, mapping, books, clock. What every command works on.
 
 use crate::config::Config;
 use crate::mapper::Mapper;
@@ -24,8 +24,8 @@ pub struct Company {
     pub config: Arc<Config>,
     /// The folder of `tieout.yaml`.
     pub base: PathBuf,
-    /// The compiled mapping.
-    pub program: Arc<Program>,
+    /// Compiled when somebody first needs it, which a question about the books does not.
+    program: Arc<OnceLock<Arc<Program>>>,
     /// What rules are applied in: the entities.
     pub context: Arc<Context>,
     /// The books.
@@ -55,6 +55,7 @@ impl Company {
         actor: &str,
     ) -> anyhow::Result<Self> {
         let read = ReadIn::from(path)?;
+        let program = read.compiled()?;
         let stall = read
             .config
             .store
@@ -64,6 +65,9 @@ impl Company {
         let store = Store::open_with(&url, password.as_ref().map(Secret::reveal), stall)
             .await
             .with_context(|| read.unopened())?;
+        let company = read.company(store, clock, ids);
+        company.program.get_or_init(|| program);
+        let (store, clock) = (&company.store, &company.clock);
         let stamp = Stamp {
             now: clock.now(),
             actor: actor.to_owned(),
@@ -75,7 +79,6 @@ impl Company {
                 "the record chain covers what the books held"
             );
         }
-        let company = read.company(store, clock, ids);
         company.set_up(actor).await?;
         if !company.store.was_whole() {
             company.record_loss(actor).await?;
@@ -87,7 +90,7 @@ impl Company {
     /// other.
     ///
     /// # Errors
-    /// When the configuration, the mapping or the books cannot be read.
+    /// When the configuration or the books cannot be read.
     pub async fn open_to_read(
         path: &Path,
         clock: Arc<dyn Clock>,
@@ -112,11 +115,23 @@ impl Company {
     /// When they cannot be read.
     pub fn read_again(&self, path: &Path) -> anyhow::Result<Self> {
         let read = ReadIn::from(path)?;
-        Ok(read.company(
-            self.store.clone(),
-            Arc::clone(&self.clock),
-            Arc::clone(&self.ids),
-        ))
+        let program = read.compiled()?;
+        let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
+        let company = read.company(self.store.clone(), clock, ids);
+        company.program.get_or_init(|| program);
+        Ok(company)
+    }
+
+    /// The compiled mapping.
+    ///
+    /// # Errors
+    /// When it does not compile; whoever opened the company to work on it was told before.
+    pub fn program(&self) -> anyhow::Result<&Arc<Program>> {
+        if let Some(program) = self.program.get() {
+            return Ok(program);
+        }
+        let (_, program) = compile(&self.path(&self.config.mapping))?;
+        Ok(self.program.get_or_init(|| Arc::new(program)))
     }
 
     /// Makes the entities and accounts known to the books.
@@ -126,7 +141,8 @@ impl Company {
     pub async fn set_up(&self, actor: &str) -> anyhow::Result<()> {
         let entities = self.config.entities()?;
         let mut tx = self.store.begin().await?;
-        tx.set_up(&entities, self.program.chart.accounts()).await?;
+        tx.set_up(&entities, self.program()?.chart.accounts())
+            .await?;
         let stamp = Stamp {
             now: self.clock.now(),
             actor: actor.to_owned(),
@@ -154,9 +170,13 @@ impl Company {
     }
 
     /// The workers that parse and map.
-    pub fn mapper(&self) -> &Mapper {
-        self.mapper
-            .get_or_init(|| Mapper::start(&self.program, &self.context, &self.clock))
+    ///
+    /// # Errors
+    /// As [`Self::program`].
+    pub fn mapper(&self) -> anyhow::Result<&Mapper> {
+        let program = self.program()?;
+        let start = || Mapper::start(program, &self.context, &self.clock);
+        Ok(self.mapper.get_or_init(start))
     }
 
     /// A path of the configuration.
@@ -165,11 +185,10 @@ impl Company {
     }
 }
 
-/// What the files of a company say, before its books are opened.
+/// What the configuration of a company says, before its books are opened.
 struct ReadIn {
     config: Config,
     base: PathBuf,
-    program: Program,
     entities: Vec<Entity>,
 }
 
@@ -177,14 +196,17 @@ impl ReadIn {
     fn from(path: &Path) -> anyhow::Result<Self> {
         let config = Config::read(path)?;
         let base = path.parent().unwrap_or(Path::new("")).to_owned();
-        let (_, program) = compile(&base.join(&config.mapping))?;
         let entities = config.entities()?;
         Ok(Self {
             config,
             base,
-            program,
             entities,
         })
+    }
+
+    fn compiled(&self) -> anyhow::Result<Arc<Program>> {
+        let (_, program) = compile(&self.base.join(&self.config.mapping))?;
+        Ok(Arc::new(program))
     }
 
     /// Where the books are, and the password to them.
@@ -208,7 +230,7 @@ impl ReadIn {
         Company {
             config: Arc::new(self.config),
             base: self.base,
-            program: Arc::new(self.program),
+            program: Arc::default(),
             context: Arc::new(context),
             store,
             clock,

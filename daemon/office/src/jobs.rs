@@ -15,6 +15,14 @@ use crate::call::Call;
 use crate::metric;
 use crate::panics;
 use serde_json::Value;
+use store::statistics;
+
+/// Lets the database's planner know what a load brought, before a job reads through it.
+async fn after_a_load(call: &Call) {
+    if let Err(error) = call.store.refresh_statistics(statistics::GROWN).await {
+        tracing::debug!(error = %error, "the database's own maintenance has to see what was loaded");
+    }
+}
 
 /// Runs a job by its name, records the run, and says what it did. One that breaks off is a failed run.
 pub async fn run(call: &Call, job: &str) -> anyhow::Result<Value> {

@@ -184,9 +184,10 @@ impl Reader {
                     Until::Stopped(_) => continue,
                 }
             }
+            let mapper = self.call.mapper()?;
             let answers = batches
                 .iter_mut()
-                .map(|batch| self.call.mapper().map(std::mem::take(&mut batch.events)))
+                .map(|batch| mapper.map(std::mem::take(&mut batch.events)))
                 .collect();
             if work.send(Mapped { batches, answers }).await.is_err() {
                 return Ok(());
@@ -337,7 +338,7 @@ pub async fn take_one(
     mut batch: EventBatch,
     writer: &Writer,
 ) -> anyhow::Result<IntakeSummary> {
-    let answers = call.mapper().map(std::mem::take(&mut batch.events));
+    let answers = call.mapper()?.map(std::mem::take(&mut batch.events));
     let (parts, _home) = answers.collect().await?;
     let batch = intake(from, batch, parts);
     let partition = format!("{}/{}", batch.source, batch.partition);

@@ -1,7 +1,10 @@
-//! `tieout mappings check | test`.
+//! `tieout mappings check | test | activate`.
 
 use crate::output::{Output, TextTable};
+use crate::wording::decided;
 use clap::Subcommand;
+use office::Call;
+use office::deeds::activate;
 use office::questions::check;
 use serde_json::json;
 use std::path::Path;
@@ -16,13 +19,47 @@ pub(crate) enum Command {
         #[arg(long)]
         update: bool,
     },
+    /// Put the folder's version in force, or propose it where the policy asks for another person. Elsewhere
+    /// whatever posts does so by itself.
+    Activate {
+        /// Why, for whoever asks later.
+        #[arg(long)]
+        why: String,
+    },
 }
 
-pub(crate) fn run(path: &Path, command: &Command, output: Output) -> anyhow::Result<bool> {
+impl Command {
+    /// Whether it needs the books, not the folder alone.
+    pub(crate) const fn opens_books(&self) -> bool {
+        matches!(self, Self::Activate { .. })
+    }
+}
+
+/// What the folder alone can answer.
+pub(crate) fn run_alone(path: &Path, command: &Command, output: Output) -> anyhow::Result<bool> {
     match command {
         Command::Check => compile(path, output),
         Command::Test { update } => test(path, *update, output),
+        Command::Activate { .. } => Ok(true),
     }
+}
+
+/// What the books are needed for.
+pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyhow::Result<bool> {
+    let Command::Activate { why } = command else {
+        return Ok(true);
+    };
+    let done = activate::propose(call, why).await?;
+    let version = call.program()?.version;
+    let text = decided(&done, || match done.changed {
+        true => format!("version {version} is in force"),
+        false => format!("nothing changed: version {version} is in force already"),
+    });
+    let value = json!({
+        "version": version.to_string(), "changed": done.changed, "proposal": done.proposal, "state": done.state,
+    });
+    output.result(&value, &text)?;
+    Ok(true)
 }
 
 fn compile(path: &Path, output: Output) -> anyhow::Result<bool> {

@@ -37,7 +37,7 @@ pub(super) async fn reload(daemon: &Daemon, generation: &mut Generation) -> anyh
     let call = next.call.clone();
     let call = match put_in_force(daemon, &old, next).await {
         Ok(()) => {
-            tracing::info!(mapping.version = %call.program.version, "configuration and mapping were read again and are in force");
+            tracing::info!(mapping.version = %call.program()?.version, "configuration and mapping were read again and are in force");
             metric::reload(true);
             daemon.health.begin_anew();
             call

@@ -167,6 +167,16 @@ impl Snapshot {
 }
 
 impl Tx {
+    /// The version of the mapping that is in force, as it stands while others wait; none before the first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn mapping_in_force(&mut self) -> Result<Option<Hash>, StoreError> {
+        let found: Option<Vec<u8>> = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("books/in_force")).fetch_one(db).await?);
+        Ok(found.and_then(|version| Hash::from_slice(&version)))
+    }
+
     /// Makes the entities and accounts of the configuration known to the books.
     ///
     /// # Errors

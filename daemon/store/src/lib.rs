@@ -47,6 +47,7 @@ mod rows;
 pub mod runs;
 pub mod settlement;
 mod sort;
+pub mod statistics;
 mod take;
 pub mod turn;
 pub mod writer;

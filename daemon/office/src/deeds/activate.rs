@@ -2,9 +2,15 @@
 //!
 //! What one version decided is posted only while that version is in force, whichever process decided it. So
 //! two processes with two versions do not post in turn: the one that activated last goes on, the other is
-//! refused until it has read the folder again.
+//! refused until it has read the folder again. Where the policy asks for four eyes, no process puts in force what
+//! it happens to find: a person proposes the version, and another approves it.
 
-use crate::call::{Call, Refusal};
+use super::desk::{Decided, Deed, decide};
+use crate::call::{Call, Refusal, RefusalKind};
+use ::desk::{Eyes, Kind};
+use ledger::Hash;
+use store::Tx;
+use store::intake::Stamp;
 
 /// What an activation did.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -18,13 +24,22 @@ pub struct Activated {
 /// Puts the version that this process read in force, if it is not, and records who did so.
 ///
 /// # Errors
-/// When the books cannot be written.
+/// When the policy asks for another person, or the books cannot be written.
 pub async fn activate(call: &Call) -> Result<Activated, Refusal> {
-    let version = call.program.version;
+    let program = call.program()?;
+    let version = program.version;
     let stamp = call.stamp();
+    let alone = call.config.policy()?.eyes(Kind::MappingActivation, None) == Eyes::One;
     let mut tx = call.store.begin().await?;
+    if !alone && tx.mapping_in_force().await? != Some(version) {
+        let what = format!(
+            "version {} of the mapping lies in the folder and is not in force, and `desk.four_eyes` asks for two people; propose it with `tieout mappings activate --why …`, and another approves it",
+            version.short()
+        );
+        return Err(Refusal::new(RefusalKind::Forbidden, what));
+    }
     let changed = tx
-        .activate_mapping(&call.program.pack, version, stamp.now, &stamp.actor)
+        .activate_mapping(&program.pack, version, stamp.now, &stamp.actor)
         .await?;
     tx.commit().await?;
     if changed {
@@ -34,4 +49,32 @@ pub async fn activate(call: &Call) -> Result<Activated, Refusal> {
         version: version.to_string(),
         changed,
     })
+}
+
+/// Decides that the folder's version is in force, or proposes it where the policy asks for another person.
+///
+/// # Errors
+/// The rule that it would break; nothing is written then.
+pub async fn propose(call: &Call, why: &str) -> Result<Decided, Refusal> {
+    let program = call.program()?;
+    let deed = Deed::MappingActivation {
+        pack: program.pack.clone(),
+        version: program.version.to_string(),
+    };
+    decide(call, &deed, why).await
+}
+
+/// Puts a version in force that a decision names.
+pub(super) async fn put_in_force(
+    tx: &mut Tx,
+    (pack, version): (&str, &str),
+    stamp: &Stamp,
+) -> Result<(), Refusal> {
+    let hash = Hash::from_hex(version).ok_or_else(|| {
+        let what = format!("`{version}` is no version of a mapping; run `tieout verify`");
+        Refusal::new(RefusalKind::Broken, what)
+    })?;
+    tx.activate_mapping(pack, hash, stamp.now, &stamp.actor)
+        .await?;
+    Ok(())
 }

@@ -5,7 +5,7 @@
 //! approval is made up. Where the policy asks for four eyes it writes the proposal alone; [`approve`] by another
 //! person does the deed in the transaction of the decision, over what the first one saw or not at all.
 
-use super::resend;
+use super::{activate, resend};
 use crate::call::{Call, Refusal, RefusalKind};
 use desk::case::{CaseState, Deed as CaseDeed};
 use desk::{Actor, Decision, Eyes, Kind, Proposal, Role, State, Verdict};
@@ -59,6 +59,13 @@ pub enum Deed {
         /// The batch's outside name.
         batch: String,
     },
+    /// Another version of the mapping decides what is posted from now on.
+    MappingActivation {
+        /// The pack.
+        pack: String,
+        /// The version: 64 hexadecimal digits.
+        version: String,
+    },
 }
 
 /// What became of a decision.
@@ -98,6 +105,7 @@ impl Deed {
             Self::BreakReopen { .. } => Kind::BreakReopen,
             Self::BatchResend { .. } => Kind::BatchResend,
             Self::BatchRelease { .. } => Kind::BatchRelease,
+            Self::MappingActivation { .. } => Kind::MappingActivation,
         }
     }
 
@@ -110,6 +118,7 @@ impl Deed {
                 id.clone()
             }
             Self::BatchResend { batch } | Self::BatchRelease { batch } => batch.clone(),
+            Self::MappingActivation { pack, version } => format!("{pack} {version}"),
         }
     }
 
@@ -123,6 +132,7 @@ impl Deed {
             Self::BreakReopen { .. } => "break reopen",
             Self::BatchResend { .. } => "export resend",
             Self::BatchRelease { .. } => "export release",
+            Self::MappingActivation { .. } => "mapping activation",
         }
     }
 
@@ -147,6 +157,11 @@ impl Deed {
             Self::BatchResend { batch } | Self::BatchRelease { batch } => {
                 let (attempt, said) = resend::refused(tx, batch).await?;
                 Ok(Some(Seen::of(&format!("{attempt} {said}"), None)))
+            }
+            Self::MappingActivation { version, .. } => {
+                let before = tx.mapping_in_force().await?;
+                let before = before.map_or_else(String::new, |before| before.to_string());
+                Ok((before != *version).then(|| Seen::of(&before, None)))
             }
         }
     }
@@ -186,6 +201,9 @@ impl Deed {
             }
             Self::BatchResend { batch } => resend::resend(tx, batch, why, stamp).await?,
             Self::BatchRelease { batch } => resend::release(tx, batch, why, stamp).await?,
+            Self::MappingActivation { pack, version } => {
+                activate::put_in_force(tx, (pack, version), stamp).await?;
+            }
         }
         Ok(())
     }
@@ -300,6 +318,10 @@ async fn conclude(call: &Call, id: i64, approved: bool, why: &str) -> Result<Dec
     let decision = proposal
         .decide(earlier.as_ref(), &policy, now, wanted)
         .map_err(refused)?;
+    if verdict == Verdict::Withdrawn {
+        // One person under one spelling: the database folds fewer letters than people do.
+        proposal.proposed_by.name().clone_into(&mut stamp.actor);
+    }
     tx.insert_decision(&row, verdict.name(), &decision.why, &stamp)
         .await?;
     if approved {

@@ -232,7 +232,7 @@ impl Planner<'_> {
         subjects: &[Subject],
         done: &mut Reprocessed,
     ) -> anyhow::Result<Vec<EventCorrections>> {
-        let mut deciding = Deciding::sound(&self.call.program, &self.call.context)?;
+        let mut deciding = Deciding::sound(self.call.program()?, &self.call.context)?;
         let mut plan = Vec::new();
         for subject in subjects {
             let event = Event::stored(&subject.payload)
@@ -258,7 +258,7 @@ impl Planner<'_> {
                 plan.push(EventCorrections {
                     event_id: subject.id,
                     posted_by: rule.filter(|_| subject.ignored),
-                    mapping: self.call.program.version,
+                    mapping: self.call.program()?.version,
                     corrections,
                 });
             }

@@ -79,6 +79,7 @@ pub async fn run(call: &Call, only: Option<&str>) -> anyhow::Result<Vec<TargetSu
             known.join(", ")
         );
     }
+    super::after_a_load(call).await;
     let targets = call.config.targets.iter();
     let wanted = targets.filter(|(name, _)| only.is_none_or(|only| only == name.as_str()));
     Ok(join_all(wanted.map(|(name, target)| one(call, name, target))).await)

@@ -12,21 +12,22 @@ const PAGE: i64 = 1_000;
 
 /// Decides every suspended event again if the mapping or one of its tables is another than the last time.
 pub async fn after_a_change(call: &Call) -> anyhow::Result<()> {
-    if call.store.retried().await? == Some(call.program.version) {
+    let version = call.program()?.version;
+    if call.store.retried().await? == Some(version) {
         return Ok(());
     }
     if call.store.suspended_after(0, 1).await?.is_empty() {
         return note(call).await;
     }
     let summary = jobs::run(call, "post").await?;
-    tracing::info!(mapping.version = %call.program.version, %summary,
+    tracing::info!(mapping.version = %version, %summary,
         "the mapping changed; suspended events were decided again");
     Ok(())
 }
 
 async fn note(call: &Call) -> anyhow::Result<()> {
     let mut tx = call.store.begin().await?;
-    tx.set_retried(call.program.version).await?;
+    tx.set_retried(call.program()?.version).await?;
     Ok(tx.commit().await?)
 }
 
@@ -67,7 +68,7 @@ async fn all(call: &Call) -> anyhow::Result<IntakeSummary> {
         let decisions = decide_again(call, &page)?;
         let mut tx = call.store.begin().await?;
         let summary = tx
-            .redecide(decisions, call.program.version, &call.stamp())
+            .redecide(decisions, call.program()?.version, &call.stamp())
             .await?;
         tx.commit().await?;
         total.add(&summary);
@@ -75,7 +76,7 @@ async fn all(call: &Call) -> anyhow::Result<IntakeSummary> {
 }
 
 fn decide_again(call: &Call, page: &[SuspendedEvent]) -> anyhow::Result<Vec<(i64, Decision)>> {
-    let mut deciding = Deciding::sound(&call.program, &call.context)?;
+    let mut deciding = Deciding::sound(call.program()?, &call.context)?;
     let decisions = page
         .iter()
         .map(|suspended| {

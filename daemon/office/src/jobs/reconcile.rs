@@ -42,6 +42,7 @@ pub async fn run(call: &Call, only: Option<&str>) -> anyhow::Result<Vec<Summary>
             known.join(", ")
         );
     }
+    super::after_a_load(call).await;
     let mut all = Vec::new();
     for plan in plans
         .iter()

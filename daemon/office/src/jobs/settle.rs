@@ -3,7 +3,7 @@
 use crate::call::Call;
 use crate::panics;
 use anyhow::Context as _;
-use connectors::source::regular;
+use connectors::regular;
 use formats::read::what::describe;
 use formats::settlement::{MAX_FILE_BYTES, ParseError, SettlementKind, known};
 use ledger::{Class, Statement};

@@ -39,7 +39,7 @@ async fn each(
         // Whoever claimed these was stopped before the artifact was stored.
         begun: to.call.store.unrendered(to.id).await?.into(),
         reader: to.call.store.reader(),
-        chart: Arc::new(to.call.program.chart.clone()),
+        chart: Arc::new(to.call.program()?.chart.clone()),
     };
     let mut next = source.next().await?;
     while let Some((claim, batch)) = next {

@@ -6,7 +6,7 @@ use crate::call::Call;
 use futures_util::{StreamExt as _, stream};
 use ledger::chain::Merkle;
 use ledger::{Decision, Hash};
-use mappings::{Evaluator, Event};
+use mappings::{Evaluator, Event, Program};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Snapshot;
@@ -36,6 +36,8 @@ struct Page {
 /// What all pages share.
 struct Shared {
     names: Dictionary,
+    /// The mapping in the folder; or why it is none.
+    program: Result<Arc<Program>, String>,
     /// Entries that correct: the mapping did not date them.
     corrections: BTreeSet<i64>,
     /// One in how many is mapped again, and which.
@@ -85,10 +87,15 @@ impl Check<'_> {
         }
         walk.finish(last, found);
         if last > 0 && found.mapped == 0 {
-            found.unchecked.push(format!(
-                "what rules say about events: no entry was made by mapping {}, which is in force",
-                self.call.program.version.short()
-            ));
+            let why = match &shared.program {
+                Ok(program) => format!(
+                    "no entry was made by mapping {}, which lies in the folder",
+                    program.version.short()
+                ),
+                Err(error) => error.clone(),
+            };
+            let what = format!("what rules say about events: {why}");
+            found.unchecked.push(what);
         }
         let (_, all_lines) = self.books.journal_counts().await?;
         if all_lines != lines {
@@ -104,6 +111,10 @@ impl Check<'_> {
         let head = self.links.last().map_or(Hash::ZERO, |stored| stored.hash);
         Ok(Shared {
             names: self.books.dictionary().await?,
+            program: match self.call.program() {
+                Ok(program) => Ok(Arc::clone(program)),
+                Err(error) => Err(format!("{error:#}")),
+            },
             corrections: self.books.correcting().await?.into_iter().collect(),
             every: if all { 1 } else { (entries / SAMPLE).max(1) },
             seed: seed(&head),
@@ -114,9 +125,11 @@ impl Check<'_> {
         let read = self.books.journal_page(after, through).await?;
         let names = Arc::clone(&shared);
         let rebuild = move || rebuilt(read, &names);
-        let (mut page, again) = tokio::task::spawn_blocking(rebuild).await?;
-        let version = self.call.program.version;
-        let mut again = again;
+        let (mut page, mut again) = tokio::task::spawn_blocking(rebuild).await?;
+        let Ok(program) = &shared.program else {
+            return Ok(page);
+        };
+        let version = program.version;
         again.retain(|one| one.mapping == version);
         page.mapped = i64::try_from(again.len())?;
         if again.is_empty() {
@@ -125,10 +138,7 @@ impl Check<'_> {
         let mut events: Vec<i64> = again.iter().map(|one| one.event).collect();
         events.dedup();
         let payloads = self.books.payloads(&events).await?;
-        let (program, context) = (
-            Arc::clone(&self.call.program),
-            Arc::clone(&self.call.context),
-        );
+        let (program, context) = (Arc::clone(program), Arc::clone(&self.call.context));
         let decide = move || {
             let mut evaluator = Evaluator::new(&program, &context)?;
             let payloads: BTreeMap<i64, Vec<u8>> = payloads.into_iter().collect();

@@ -44,6 +44,23 @@ pub fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether a file of exactly these bytes lies there; none where nothing does. What is no regular file is not
+/// opened.
+///
+/// # Errors
+/// Why nobody can say.
+pub fn holds(path: &Path, bytes: &[u8]) -> io::Result<Option<bool>> {
+    let found = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if !found.is_file() || found.len() != length {
+        return Ok(Some(false));
+    }
+    Ok(Some(read(path, bytes.len())? == bytes))
+}
+
 /// The paths in a folder, by name; those that begin with a dot are not finished by their sender. What kind of
 /// file each is, [`open`] tells.
 ///
@@ -117,6 +134,12 @@ mod tests {
             assert!(error.starts_with(what), "{name}: {error}");
         }
         assert_eq!(read(&path("plain"), 4).unwrap(), b"text");
+        let there = |name: &str| holds(&path(name), b"text").unwrap();
+        assert_eq!((there("plain"), there("nothing")), (Some(true), None));
+        assert_eq!(holds(&path("plain"), b"Text").unwrap(), Some(false));
+        for name in ["link", "dangling", "pipe", "socket", "."] {
+            assert_eq!(there(name), Some(false), "{name}");
+        }
         let longer = read(&path("plain"), 3).unwrap_err().to_string();
         assert!(longer.starts_with("more than the 3 bytes"), "{longer}");
         assert!(open(&path("nothing")).is_err());
