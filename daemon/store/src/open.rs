@@ -12,6 +12,7 @@ use sqlx::{Connection as _, PgPool, SqlitePool};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
+use std::task::Poll;
 use std::time::Duration;
 
 /// How long one who writes may do nothing, when the configuration does not say.
@@ -104,6 +105,7 @@ impl Store {
             .fetch_all(&pool)
             .await;
         Schema::of(&done_of(done)?, &POSTGRES).to_read()?;
+        come_back(&pool).await;
         Ok(Self::postgres(pool, STALL, Access::Read))
     }
 
@@ -150,6 +152,25 @@ async fn connect(url: &str, password: Option<&str>) -> Result<PgPool, StoreError
         .max_connections(SERVER_CONNECTIONS)
         .connect_with(options)
         .await?)
+}
+
+/// Lets the first connection come back to its pool, which it does a moment after its last use: who asks before
+/// opens another, and reads the schema once more.
+async fn come_back<D: sqlx::Database>(pool: &sqlx::Pool<D>) {
+    for _ in 0..100 {
+        if pool.num_idle() > 0 {
+            return;
+        }
+        let mut gave_way = false;
+        std::future::poll_fn(|context| {
+            if std::mem::replace(&mut gave_way, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 /// The migrations that were run; none where there is no table of them.
@@ -287,6 +308,7 @@ async fn read_sqlite(url: &str) -> Result<Store, StoreError> {
         .fetch_all(&read)
         .await;
     Schema::of(&done_of(done)?, &SQLITE).to_read()?;
+    come_back(&read).await;
     Ok(Store::Sqlite {
         write: read.clone(),
         read,

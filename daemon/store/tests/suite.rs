@@ -2051,6 +2051,36 @@ fn count<T>(parameters: Option<Either<&[T], usize>>) -> usize {
 }
 
 #[tokio::test]
+async fn a_table_that_grew_is_summed_up_once() {
+    let (sqlite, postgres) = (sqlite().await, postgres().await);
+    assert_eq!(sqlite.refresh_statistics(1).await.unwrap(), 0);
+    books(&postgres).await;
+    take(&postgres, &batch(0, vec![sale("1", 100, "EUR")]))
+        .await
+        .unwrap();
+    let Store::Postgres { pool, .. } = &postgres else {
+        unreachable!()
+    };
+    // The server counts rows a little later than they come.
+    let mut seen: Option<bool> = None;
+    for _ in 0..200 {
+        postgres.refresh_statistics(1).await.unwrap();
+        seen = sqlx::query_scalar(
+            "SELECT last_analyze IS NOT NULL FROM pg_stat_user_tables WHERE relname = 'line'",
+        )
+        .fetch_optional(pool)
+        .await
+        .unwrap();
+        if seen == Some(true) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(seen, Some(true));
+    assert_eq!(postgres.refresh_statistics(1_000_000).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn every_statement_prepares_on_both_databases() {
     let (sqlite, postgres) = (sqlite().await, postgres().await);
     let (Store::Sqlite { read, .. }, Store::Postgres { pool, .. }) = (&sqlite, &postgres) else {
