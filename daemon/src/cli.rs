@@ -31,7 +31,7 @@ use std::sync::Arc;
 /// Billing events into a general ledger that ties out.
 #[derive(Debug, Parser)]
 #[command(name = "tieout", version, propagate_version = true)]
-struct Arguments {
+pub(crate) struct Arguments {
     /// The company's configuration.
     #[arg(short, long, global = true, default_value = "tieout.yaml")]
     config: PathBuf,
@@ -170,20 +170,28 @@ impl Command {
     }
 }
 
-/// Runs what the command line says.
-pub(crate) async fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
+impl Arguments {
+    /// What the command line says; or, when that is help or makes no sense, how to end.
+    pub(crate) fn read() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
             // Help and version are results; anything else is usage.
             let code = if error.use_stderr() { 2 } else { 0 };
             let _ignored = error.print();
-            return ExitCode::from(code);
-        }
-    };
-    log::start(level(&arguments), &arguments.log);
+            ExitCode::from(code)
+        })
+    }
+
+    /// Whether it is a question.
+    pub(crate) const fn only_asks(&self) -> bool {
+        self.command.only_asks()
+    }
+}
+
+/// Runs what the command line says.
+pub(crate) async fn main(arguments: &Arguments) -> ExitCode {
+    log::start(level(arguments), &arguments.log);
     panics::note();
-    match panics::caught(dispatch(&arguments)).await {
+    match panics::caught(dispatch(arguments)).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => output::failure(&error),

@@ -28,11 +28,20 @@ const LAST_WORK: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     private();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let arguments = match cli::Arguments::read() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    // A question is one thing after the other, and is answered sooner without threads that wait for work.
+    let mut builder = match arguments.only_asks() {
+        true => tokio::runtime::Builder::new_current_thread(),
+        false => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output::failure(&error.into()),
     };
-    let code = runtime.block_on(cli::main());
+    let code = runtime.block_on(cli::main(&arguments));
     // A folder on a server that does not answer holds a thread; the end does not wait for it.
     runtime.shutdown_timeout(LAST_WORK);
     code
