@@ -153,7 +153,7 @@ pub trait Shelf: Send + Sync {
 const MOST_READ: usize = 16 << 20;
 
 /// How long an upload that nobody ended is left alone, on the clock of the place that it lies in.
-const STALE: std::time::Duration = std::time::Duration::from_secs(3600);
+const STALE: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// A name for a file that is being written, which no other writer has, of this process or of another.
 pub fn part_name(name: &str) -> String {

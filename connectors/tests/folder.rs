@@ -66,7 +66,7 @@ async fn uploads_that_nobody_ended_go_and_those_of_others_stay() {
             .write(true)
             .open(path.join(name))
             .unwrap();
-        let yesterday: SystemTime = now - Duration::from_secs(86_400);
+        let yesterday: SystemTime = now - Duration::from_hours(24);
         file.set_modified(yesterday).unwrap();
     }
     assert_eq!(drop.put("batch.csv", b"whole").await.unwrap(), Placed::Sent);

@@ -191,7 +191,7 @@ impl Arguments {
 pub(crate) async fn main(arguments: &Arguments) -> ExitCode {
     log::start(level(arguments), &arguments.log);
     panics::note();
-    match panics::caught(dispatch(arguments)).await {
+    match panics::caught(Box::pin(dispatch(arguments))).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => output::failure(&error),
@@ -214,7 +214,7 @@ async fn dispatch(arguments: &Arguments) -> anyhow::Result<bool> {
     };
     let config = arguments.config.as_path();
     match &arguments.command {
-        Command::Demo(demo) => demo::run(demo, output).await,
+        Command::Demo(demo) => Box::pin(demo::run(demo, output)).await,
         Command::Init { dir } => init::run(dir, output),
         Command::Check => check::run(config, output),
         Command::Mappings { command } if !command.opens_books() => {

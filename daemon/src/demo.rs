@@ -86,7 +86,7 @@ pub(crate) async fn run(arguments: &Arguments, output: Output) -> anyhow::Result
     .await?;
     let call = Call::new(company, ACTOR);
     activate::activate(&call).await?;
-    let story = chain(&call, arguments.events).await?;
+    let story = Box::pin(chain(&call, arguments.events)).await?;
     let found = truth::found(&call).await?;
     let verdicts = truth::compare(&truth, &found);
     let control = report::control(&call, &call.store.snapshot().await?).await?;
@@ -171,7 +171,7 @@ async fn chain(call: &Call, events: usize) -> anyhow::Result<Story> {
         "settlement   {} files, {} lines ({} repeated lines counted once)",
         settle.counts.files, settle.counts.lines, settle.counts.repeated_lines
     ));
-    for found in recorded(call, "reconcile", reconcile::run(call, None)).await? {
+    for found in Box::pin(recorded(call, "reconcile", reconcile::run(call, None))).await? {
         output::note(&format!(
             "reconciled   {}: {} matches, {} breaks",
             found.reconciliation, found.matches, found.breaks

@@ -33,9 +33,10 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     // A question is one thing after the other, and is answered sooner without threads that wait for work.
-    let mut builder = match arguments.only_asks() {
-        true => tokio::runtime::Builder::new_current_thread(),
-        false => tokio::runtime::Builder::new_multi_thread(),
+    let mut builder = if arguments.only_asks() {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
     };
     let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,

@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::too_many_lines,
     clippy::panic,
     missing_docs,
     reason = "a test that cannot go on should say where"
@@ -184,7 +185,7 @@ fn a_period_is_reopened_by_two_on_postgres() {
 
 fn two_for_a_mapping(books: &Books, name: &str) {
     let dir = company(name, books);
-    let rules = dir.join("mappings/packs/billing/invoice.yaml");
+    let rules = dir.join("mappings/billing/invoice.yaml");
     let change = |from: &str, to: &str| {
         let text = std::fs::read_to_string(&rules).unwrap();
         assert!(text.contains(from), "{from}");
@@ -391,7 +392,8 @@ fn silence(books: &Books, name: &str) {
     if let Books::Postgres(url) = books {
         configure(&dir, |text| text.replace("sqlite:tieout.db", url));
     }
-    // Nothing lies there yet; the books are made.
+    // Nobody made the books yet, and then they are made and nothing lies there.
+    assert_eq!(verdict(&dir).0, "NOTHING RECEIVED");
     expect(0, &["-c", &config(&dir), "ingest"]);
     let (word, because) = verdict(&dir);
     assert_eq!(word, "NOTHING RECEIVED", "{because}");

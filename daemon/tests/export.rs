@@ -144,21 +144,18 @@ impl Company {
     fn number(&self, statement: &str) -> i64 {
         let statement = AssertSqlSafe(statement.to_owned());
         block_on(async {
-            match &self.postgres {
-                Some(url) => {
-                    let mut connection = PgConnection::connect(url).await.unwrap();
-                    sqlx::query_scalar(statement)
-                        .fetch_one(&mut connection)
-                        .await
-                }
-                None => {
-                    let path = self.dir.join("tieout.db");
-                    let url = format!("sqlite:{}", path.display());
-                    let mut connection = SqliteConnection::connect(&url).await.unwrap();
-                    sqlx::query_scalar(statement)
-                        .fetch_one(&mut connection)
-                        .await
-                }
+            if let Some(url) = &self.postgres {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                sqlx::query_scalar(statement)
+                    .fetch_one(&mut connection)
+                    .await
+            } else {
+                let path = self.dir.join("tieout.db");
+                let url = format!("sqlite:{}", path.display());
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                sqlx::query_scalar(statement)
+                    .fetch_one(&mut connection)
+                    .await
             }
             .unwrap()
         })
@@ -167,17 +164,14 @@ impl Company {
     fn execute(&self, statement: &str) {
         let statement = AssertSqlSafe(statement.to_owned());
         block_on(async {
-            match &self.postgres {
-                Some(url) => {
-                    let mut connection = PgConnection::connect(url).await.unwrap();
-                    connection.execute(statement).await.unwrap();
-                }
-                None => {
-                    let path = self.dir.join("tieout.db");
-                    let url = format!("sqlite:{}", path.display());
-                    let mut connection = SqliteConnection::connect(&url).await.unwrap();
-                    connection.execute(statement).await.unwrap();
-                }
+            if let Some(url) = &self.postgres {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                connection.execute(statement).await.unwrap();
+            } else {
+                let path = self.dir.join("tieout.db");
+                let url = format!("sqlite:{}", path.display());
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                connection.execute(statement).await.unwrap();
             }
         });
     }
@@ -440,24 +434,21 @@ fn a_name_that_is_taken_is_tried_again(company: &Company) {
 fn restored_books_export_nothing_that_the_target_has_seen(company: &Company) {
     company.ingest("a.ndjson", 0..10);
     company.export(0);
-    let backup = match &company.postgres {
-        Some(url) => {
-            let name = url.rsplit('/').next().unwrap();
-            company.execute("SELECT 1");
-            let base = common::peer("TIEOUT_TEST_POSTGRES");
-            administer(
-                &base,
-                &format!("CREATE DATABASE {name}_old TEMPLATE {name}"),
-            );
-            format!("{url}_old")
-        }
-        None => {
-            company.execute(&format!(
-                "VACUUM INTO '{}'",
-                company.dir.join("backup.db").display()
-            ));
-            "sqlite:backup.db".to_owned()
-        }
+    let backup = if let Some(url) = &company.postgres {
+        let name = url.rsplit('/').next().unwrap();
+        company.execute("SELECT 1");
+        let base = common::peer("TIEOUT_TEST_POSTGRES");
+        administer(
+            &base,
+            &format!("CREATE DATABASE {name}_old TEMPLATE {name}"),
+        );
+        format!("{url}_old")
+    } else {
+        company.execute(&format!(
+            "VACUUM INTO '{}'",
+            company.dir.join("backup.db").display()
+        ));
+        "sqlite:backup.db".to_owned()
     };
     company.ingest("b.ndjson", 10..20);
     company.export(0);

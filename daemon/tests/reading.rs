@@ -305,7 +305,7 @@ fn a_version_is_activated_by_who_posts_and_each_time_it_comes_back() {
 }
 
 fn ready(url: &str) {
-    eventually(Duration::from_secs(60), || {
+    eventually(Duration::from_mins(1), || {
         block_on(async { reqwest::get(format!("{url}/readyz")).await })
             .map_err(|error| error.to_string())
     });
@@ -357,7 +357,7 @@ fn two_processes_do_not_post_with_two_versions() {
     assert!(control.to_string().contains("posted"), "{control}");
     let again = Daemon::start(&dir, "a-token");
     ready(&url);
-    eventually(Duration::from_secs(60), || match send(&url, &payment(2)) {
+    eventually(Duration::from_mins(1), || match send(&url, &payment(2)) {
         (200, told) => Ok(told),
         other => Err(format!("{other:?}")),
     });

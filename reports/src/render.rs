@@ -110,14 +110,13 @@ fn plain(money: Money, text: &mut String) {
     if money.amount() < 0 {
         text.push('-');
     }
-    let written = if places == 0 {
+    // A text takes whatever is written into it.
+    let _always = if places == 0 {
         write!(text, "{amount}")
     } else {
         let width = usize::try_from(places).unwrap_or(0);
         write!(text, "{}.{:0width$}", amount / units, amount % units)
     };
-    // A text takes whatever is written into it.
-    let _always = written;
 }
 
 /// `-1,234.50` for people.

@@ -498,13 +498,13 @@ fn unpacked(path: &Path, file: File, bounds: Unpacked) -> io::Result<Box<dyn Rea
         file,
         read: Arc::clone(&read),
     };
-    let unpacking: Box<dyn Read + Send> = match ending.as_str() {
+    let from: Box<dyn Read + Send> = match ending.as_str() {
         "gz" => Box::new(flate2::read::MultiGzDecoder::new(packed)),
         "zst" => Box::new(zstd::Decoder::new(packed)?),
         _ => return Ok(Box::new(packed.file)),
     };
     Ok(Box::new(Unpacking {
-        unpacking,
+        from,
         read,
         made: 0,
         bounds,
@@ -528,7 +528,7 @@ impl Read for Packed {
 
 /// What it unpacks to, within bounds.
 struct Unpacking {
-    unpacking: Box<dyn Read + Send>,
+    from: Box<dyn Read + Send>,
     read: Arc<AtomicU64>,
     made: u64,
     bounds: Unpacked,
@@ -536,7 +536,7 @@ struct Unpacking {
 
 impl Read for Unpacking {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let length = self.unpacking.read(to)?;
+        let length = self.from.read(to)?;
         self.made = self
             .made
             .saturating_add(u64::try_from(length).unwrap_or(u64::MAX));

@@ -3,6 +3,7 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    clippy::mod_module_files,
     clippy::unwrap_used,
     missing_debug_implementations,
     missing_docs,

@@ -100,8 +100,9 @@ impl Company {
         let (url, password) = read.books()?;
         let opened = Store::open_to_read(&url, password.as_ref().map(Secret::reveal)).await;
         let store = match opened {
-            Err(StoreError::NoBooks) if url.starts_with("sqlite:") => {
-                tracing::warn!(books = %read.config.store.url, "there is no such file yet: the books are empty");
+            Err(StoreError::NoBooks) => {
+                let books = redacted(&read.config.store.url);
+                tracing::warn!(%books, "no books are there yet: they count as empty");
                 Store::empty().await?
             }
             opened => opened.with_context(|| read.unopened())?,

@@ -27,7 +27,7 @@ async fn after_a_load(call: &Call) {
 /// Runs a job by its name, records the run, and says what it did. One that breaks off is a failed run.
 pub async fn run(call: &Call, job: &str) -> anyhow::Result<Value> {
     let started = call.stamp();
-    let outcome = panics::caught(dispatch(call, job)).await;
+    let outcome = panics::caught(Box::pin(dispatch(call, job))).await;
     metric::run(job, outcome.is_ok());
     call.record(job, &started, &outcome).await?;
     outcome

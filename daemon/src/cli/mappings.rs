@@ -51,9 +51,12 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
     };
     let done = activate::propose(call, why).await?;
     let version = call.program()?.version;
-    let text = decided(&done, || match done.changed {
-        true => format!("version {version} is in force"),
-        false => format!("nothing changed: version {version} is in force already"),
+    let text = decided(&done, || {
+        if done.changed {
+            format!("version {version} is in force")
+        } else {
+            format!("nothing changed: version {version} is in force already")
+        }
     });
     let value = json!({
         "version": version.to_string(), "changed": done.changed, "proposal": done.proposal, "state": done.state,

@@ -28,13 +28,12 @@ pub(crate) async fn run(
     };
     let books = call.store.snapshot().await?;
     let built = report::build(call, &books, name).await?;
-    match file {
-        Some(path) => report::write(&built, format, &books, path).await?,
-        None => {
-            let mut out = std::io::BufWriter::new(std::io::stdout());
-            format.write(&built, &books, &mut out).await?;
-            out.flush()?;
-        }
+    if let Some(path) = file {
+        report::write(&built, format, &books, path).await?
+    } else {
+        let mut out = std::io::BufWriter::new(std::io::stdout());
+        format.write(&built, &books, &mut out).await?;
+        out.flush()?;
     }
     Ok(true)
 }

@@ -47,7 +47,7 @@ impl Writer {
                     all.last = taken.last;
                 }
                 Err(error) if error.class() == Class::Quarantine => {
-                    left.extend(piece.apart(error)?)
+                    left.extend(piece.apart(error)?);
                 }
                 Err(error) => return Err(error),
             }

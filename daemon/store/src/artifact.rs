@@ -303,7 +303,9 @@ mod tests {
 
     #[test]
     fn a_parcel_hashes_and_packs_whatever_pieces_it_is_given() {
-        let bytes: Vec<u8> = (0..3 * CHUNK + 17).map(|n| (n % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..3 * CHUNK + 17)
+            .map(|n| u8::try_from(n % 251).unwrap())
+            .collect();
         let mut parcel = Parcel::default();
         for piece in bytes.chunks(1_000_003) {
             parcel.write_all(piece).unwrap();

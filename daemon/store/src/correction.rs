@@ -179,18 +179,7 @@ impl Tx {
         if names.fresh {
             self.seal_names(stamp).await?;
         }
-        let all = events
-            .iter()
-            .flat_map(|event| event.corrections.iter().map(move |one| (event, one)));
-        for (entry, (event, correction)) in (first..).zip(all) {
-            let (reverses, substance) = match correction.does {
-                Does::Reverses(earlier) => (Some(earlier), None),
-                Does::Stands(substance) => (None, Some(substance.as_bytes().to_vec())),
-            };
-            on_tx!(&mut *self, db => sqlx::query(sql!("correction/insert"))
-                .bind(entry).bind(event.event_id).bind(reverses).bind(substance).bind(why)
-                .execute(db).await?.rows_affected());
-        }
+        self.say_what_corrects(events, first, why).await?;
         if newest >= first {
             let span = Span::keys(first, newest);
             self.seal_rows(&kinds::CORRECTION, span, stamp).await?;
@@ -210,6 +199,28 @@ impl Tx {
             .collect();
         self.decide_again(&posted, stamp).await?;
         Ok(newest)
+    }
+
+    /// Notes what each of the new entries does to earlier ones.
+    async fn say_what_corrects(
+        &mut self,
+        events: &[EventCorrections],
+        first: i64,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let all = events
+            .iter()
+            .flat_map(|event| event.corrections.iter().map(move |one| (event, one)));
+        for (entry, (event, correction)) in (first..).zip(all) {
+            let (reverses, substance) = match correction.does {
+                Does::Reverses(earlier) => (Some(earlier), None),
+                Does::Stands(substance) => (None, Some(substance.as_bytes().to_vec())),
+            };
+            on_tx!(&mut *self, db => sqlx::query(sql!("correction/insert"))
+                .bind(entry).bind(event.event_id).bind(reverses).bind(substance).bind(why)
+                .execute(db).await?.rows_affected());
+        }
+        Ok(())
     }
 }
 

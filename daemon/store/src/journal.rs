@@ -4,25 +4,9 @@ use crate::rebuild::{self, Head, Part};
 use crate::{Snapshot, StoreError};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::chain::Link;
-use ledger::{Deferral, Dimensions, EntryKind, EventKey, Hash, JournalEntry};
+use ledger::{Deferral, Dimensions, EventKey, Hash, JournalEntry};
 use sqlx::FromRow;
 use std::collections::BTreeMap;
-
-/// How the store numbers a kind of entry: its place in [`EntryKind::ALL`], from 1.
-pub fn kind_number(kind: EntryKind) -> i64 {
-    EntryKind::ALL
-        .iter()
-        .position(|known| *known == kind)
-        .and_then(|place| i64::try_from(place).ok())
-        .map_or(1, |place| place + 1)
-}
-
-pub(crate) fn kind_from_number(number: i64) -> Option<EntryKind> {
-    usize::try_from(number)
-        .ok()
-        .and_then(|n| EntryKind::ALL.get(n.checked_sub(1)?))
-        .copied()
-}
 
 /// An entry as it stands in the books.
 #[derive(Clone, Debug)]

@@ -52,7 +52,7 @@ impl Schema {
         }
     }
 
-    fn to_read(self) -> Result<(), StoreError> {
+    fn readable(self) -> Result<(), StoreError> {
         match self {
             Self::Current => Ok(()),
             Self::Older => Err(StoreError::OlderSchema),
@@ -104,7 +104,7 @@ impl Store {
         let done = sqlx::query_scalar(sql!("migrations"))
             .fetch_all(&pool)
             .await;
-        Schema::of(&done_of(done)?, &POSTGRES).to_read()?;
+        Schema::of(&done_of(done)?, &POSTGRES).readable()?;
         come_back(&pool).await;
         Ok(Self::postgres(pool, STALL, Access::Read))
     }
@@ -307,7 +307,7 @@ async fn read_sqlite(url: &str) -> Result<Store, StoreError> {
     let done = sqlx::query_scalar(sql!("migrations"))
         .fetch_all(&read)
         .await;
-    Schema::of(&done_of(done)?, &SQLITE).to_read()?;
+    Schema::of(&done_of(done)?, &SQLITE).readable()?;
     come_back(&read).await;
     Ok(Store::Sqlite {
         write: read.clone(),

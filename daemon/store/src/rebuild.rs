@@ -1,11 +1,26 @@
 //! An entry, built anew from what its rows say, whoever read them and however wide.
 
-use crate::journal::kind_from_number;
 use chrono::NaiveDate;
 use ledger::{
-    Currency, Deferral, Dimensions, EntryHeader, EventKey, Hash, JournalEntry, Line, Money,
-    RuleRef, Side,
+    Currency, Deferral, Dimensions, EntryHeader, EntryKind, EventKey, Hash, JournalEntry, Line,
+    Money, RuleRef, Side,
 };
+
+/// How the store numbers a kind of entry: its place in [`EntryKind::ALL`], from 1.
+pub(crate) fn kind_number(kind: EntryKind) -> i64 {
+    EntryKind::ALL
+        .iter()
+        .position(|known| *known == kind)
+        .and_then(|place| i64::try_from(place).ok())
+        .map_or(1, |place| place + 1)
+}
+
+pub(crate) fn kind_from_number(number: i64) -> Option<EntryKind> {
+    usize::try_from(number)
+        .ok()
+        .and_then(|n| EntryKind::ALL.get(n.checked_sub(1)?))
+        .copied()
+}
 
 /// An entry's own row, with the names behind its numbers.
 pub(crate) struct Head<'n> {

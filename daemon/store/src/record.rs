@@ -29,9 +29,11 @@ pub use read::{
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct Head {
     record: i64,
-    record_head: Vec<u8>,
+    #[sqlx(rename = "record_head")]
+    recorded: Vec<u8>,
     batch: i64,
-    head: Vec<u8>,
+    #[sqlx(rename = "head")]
+    posted: Vec<u8>,
 }
 
 /// Rows that one link is to cover: those of a scope from one key to another.
@@ -244,8 +246,8 @@ fn linked(
         Hash::from_slice(bytes)
             .ok_or_else(|| StoreError::Corrupt("the head of a chain is no hash".into()))
     };
-    let posted = hash(&head.head)?;
-    let mut last = (head.record, hash(&head.record_head)?);
+    let posted = hash(&head.posted)?;
+    let mut last = (head.record, hash(&head.recorded)?);
     let mut rows = Vec::with_capacity(links.len());
     for new in links {
         let link = RecordLink {

@@ -2,7 +2,7 @@
 //! the names behind the numbers once.
 
 use crate::books::NamedId;
-use crate::journal::kind_from_number;
+use crate::rebuild::kind_from_number;
 use crate::{Snapshot, StoreError};
 use chrono::NaiveDate;
 use ledger::{EntryKind, Side};

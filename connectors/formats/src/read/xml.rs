@@ -81,7 +81,7 @@ impl<'b> Walk<'b> {
     ///
     /// # Errors
     /// [`ParseError`] for what is no XML, and for a document type declaration.
-    pub fn next(&mut self) -> Result<Event<'b>, ParseError> {
+    pub fn event(&mut self) -> Result<Event<'b>, ParseError> {
         match self.reader.read_event() {
             Ok(Event::DocType(_)) => Err(self.error("a document type declaration is refused")),
             Ok(event) => Ok(event),
@@ -123,7 +123,7 @@ impl<'b> Walk<'b> {
             ..Element::default()
         };
         loop {
-            match self.next()? {
+            match self.event()? {
                 Event::Start(start) => {
                     let name = local(&start);
                     let child = self.element(&start, depth + 1)?;

@@ -48,7 +48,7 @@ impl SettlementFormat for Camt053 {
         let mut depth = 0usize;
         let mut current: Option<Draft> = None;
         loop {
-            match walk.next()? {
+            match walk.event()? {
                 Event::Eof => break,
                 Event::Start(start) => {
                     let name = xml::local(&start);

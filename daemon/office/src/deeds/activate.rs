@@ -8,9 +8,6 @@
 use super::desk::{Decided, Deed, decide};
 use crate::call::{Call, Refusal, RefusalKind};
 use ::desk::{Eyes, Kind};
-use ledger::Hash;
-use store::Tx;
-use store::intake::Stamp;
 
 /// What an activation did.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -62,19 +59,4 @@ pub async fn propose(call: &Call, why: &str) -> Result<Decided, Refusal> {
         version: program.version.to_string(),
     };
     decide(call, &deed, why).await
-}
-
-/// Puts a version in force that a decision names.
-pub(super) async fn put_in_force(
-    tx: &mut Tx,
-    (pack, version): (&str, &str),
-    stamp: &Stamp,
-) -> Result<(), Refusal> {
-    let hash = Hash::from_hex(version).ok_or_else(|| {
-        let what = format!("`{version}` is no version of a mapping; run `tieout verify`");
-        Refusal::new(RefusalKind::Broken, what)
-    })?;
-    tx.activate_mapping(pack, hash, stamp.now, &stamp.actor)
-        .await?;
-    Ok(())
 }

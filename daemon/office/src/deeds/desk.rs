@@ -5,7 +5,7 @@
 //! approval is made up. Where the policy asks for four eyes it writes the proposal alone; [`approve`] by another
 //! person does the deed in the transaction of the decision, over what the first one saw or not at all.
 
-use super::{activate, resend};
+use super::resend;
 use crate::call::{Call, Refusal, RefusalKind};
 use desk::case::{CaseState, Deed as CaseDeed};
 use desk::{Actor, Decision, Eyes, Kind, Proposal, Role, State, Verdict};
@@ -202,7 +202,7 @@ impl Deed {
             Self::BatchResend { batch } => resend::resend(tx, batch, why, stamp).await?,
             Self::BatchRelease { batch } => resend::release(tx, batch, why, stamp).await?,
             Self::MappingActivation { pack, version } => {
-                activate::put_in_force(tx, (pack, version), stamp).await?;
+                put_in_force(tx, (pack, version), stamp).await?;
             }
         }
         Ok(())
@@ -487,4 +487,19 @@ pub(crate) fn last_amount(case: &CaseRow, deeds: &[DeedRow]) -> i64 {
 async fn amount_of(tx: &mut Tx, id: &str) -> Result<i64, Refusal> {
     let (case, deeds) = case_of(tx, id).await?;
     Ok(last_amount(&case, &deeds))
+}
+
+/// Puts a version in force that a decision names.
+async fn put_in_force(
+    tx: &mut Tx,
+    (pack, version): (&str, &str),
+    stamp: &Stamp,
+) -> Result<(), Refusal> {
+    let hash = Hash::from_hex(version).ok_or_else(|| {
+        let what = format!("`{version}` is no version of a mapping; run `tieout verify`");
+        Refusal::new(RefusalKind::Broken, what)
+    })?;
+    tx.activate_mapping(pack, hash, stamp.now, &stamp.actor)
+        .await?;
+    Ok(())
 }

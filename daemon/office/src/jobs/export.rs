@@ -90,7 +90,7 @@ async fn one(call: &Call, name: &str, target: &TargetConfig) -> TargetSummary {
         target: name.to_owned(),
         ..TargetSummary::default()
     };
-    if let Err(error) = leased(call, name, target, &mut summary).await {
+    if let Err(error) = Box::pin(leased(call, name, target, &mut summary)).await {
         tracing::error!(target.name = %name, error = %format!("{error:#}"), "the export stopped");
         summary.trouble(format!("{error:#}"));
     }
@@ -104,7 +104,8 @@ async fn leased(
     target: &TargetConfig,
     summary: &mut TargetSummary,
 ) -> anyhow::Result<()> {
-    let exported = lease::alone(call, "export", name, export(call, name, target, summary)).await?;
+    let exporting = Box::pin(export(call, name, target, summary));
+    let exported = lease::alone(call, "export", name, exporting).await?;
     if exported.is_none() {
         let note = format!("another process exports to `{name}`; it is left to that one");
         tracing::info!(target.name = %name, "{note}");

@@ -19,7 +19,7 @@ pub async fn after_a_change(call: &Call) -> anyhow::Result<()> {
     if call.store.suspended_after(0, 1).await?.is_empty() {
         return note(call).await;
     }
-    let summary = jobs::run(call, "post").await?;
+    let summary = Box::pin(jobs::run(call, "post")).await?;
     tracing::info!(mapping.version = %version, %summary,
         "the mapping changed; suspended events were decided again");
     Ok(())

@@ -97,7 +97,7 @@ async fn fill(
     format.write(report, books, &mut out).await?;
     Ok(out
         .into_inner()
-        .map_err(|error| error.into_error())?
+        .map_err(std::io::IntoInnerError::into_error)?
         .sync_all()?)
 }
 

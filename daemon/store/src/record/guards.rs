@@ -91,7 +91,7 @@ fn wanted_on_postgres(migrations: &[String]) -> Definitions {
             let name = words.next().unwrap_or_default();
             match what {
                 (Some("CREATE"), Some("TRIGGER")) => {
-                    let text = format!("{} enabled", statement);
+                    let text = format!("{statement} enabled");
                     wanted.insert(format!("trigger {name} on {}", guarded(statement)), text);
                 }
                 (Some("DROP"), Some("TRIGGER")) => {

@@ -104,9 +104,9 @@ impl From<Head> for Heads {
         let hash = |bytes: &[u8]| Hash::from_slice(bytes).unwrap_or(Hash::ZERO);
         Self {
             batch: head.batch,
-            head: hash(&head.head),
+            head: hash(&head.posted),
             record: head.record,
-            record_head: hash(&head.record_head),
+            record_head: hash(&head.recorded),
         }
     }
 }

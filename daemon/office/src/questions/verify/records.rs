@@ -285,7 +285,7 @@ impl Rows<'_> {
                 .into_iter()
                 .filter(|stored| stored.link.last >= stored.link.first)
                 .collect();
-            for run in links.chunk_by(|one, next| follows(one, next)) {
+            for run in links.chunk_by(follows) {
                 self.run(run, found).await?;
             }
         }
