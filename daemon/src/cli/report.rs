@@ -29,7 +29,7 @@ pub(crate) async fn run(
     let books = call.store.snapshot().await?;
     let built = report::build(call, &books, name).await?;
     if let Some(path) = file {
-        report::write(&built, format, &books, path).await?
+        report::write(&built, format, &books, path).await?;
     } else {
         let mut out = std::io::BufWriter::new(std::io::stdout());
         format.write(&built, &books, &mut out).await?;
