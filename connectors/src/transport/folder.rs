@@ -165,7 +165,7 @@ impl Shelf for Folder {
         let path = self.path.join(name);
         self.aside(format!("reading `{name}`"), move |_| {
             match regular::read(&path, MOST_READ) {
-                Err(error) if is_no_manifest(error.kind()) => Ok(None),
+                Err(error) if is_none(error.kind()) => Ok(None),
                 found => found.map(Some),
             }
         })
@@ -174,6 +174,6 @@ impl Shelf for Folder {
 }
 
 /// Nothing there, or something that is too long to be read.
-fn is_no_manifest(kind: io::ErrorKind) -> bool {
+fn is_none(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::FileTooLarge)
 }

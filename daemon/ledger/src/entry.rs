@@ -52,6 +52,22 @@ impl EntryKind {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
+
+    /// The number in the store.
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Original => 1,
+            Self::Reversal => 2,
+            Self::Adjustment => 3,
+            Self::Recognition => 4,
+            Self::Revaluation => 5,
+        }
+    }
+
+    /// Reads the number back.
+    pub fn from_number(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
 }
 
 /// The rule that made an entry, in the version that was active.

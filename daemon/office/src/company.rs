@@ -55,7 +55,8 @@ impl Company {
         actor: &str,
     ) -> anyhow::Result<Self> {
         let read = ReadIn::from(path)?;
-        let program = read.compiled()?;
+        // Before the books: a mapping that does not compile leaves no new ones behind.
+        let (_, program) = compile(&read.base.join(&read.config.mapping))?;
         let stall = read
             .config
             .store
@@ -66,7 +67,7 @@ impl Company {
             .await
             .with_context(|| read.unopened())?;
         let company = read.company(store, clock, ids);
-        company.program.get_or_init(|| program);
+        company.program.get_or_init(|| Arc::new(program));
         let (store, clock) = (&company.store, &company.clock);
         let stamp = Stamp {
             now: clock.now(),
@@ -116,10 +117,9 @@ impl Company {
     /// When they cannot be read.
     pub fn read_again(&self, path: &Path) -> anyhow::Result<Self> {
         let read = ReadIn::from(path)?;
-        let program = read.compiled()?;
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
         let company = read.company(self.store.clone(), clock, ids);
-        company.program.get_or_init(|| program);
+        company.program()?;
         Ok(company)
     }
 
@@ -203,11 +203,6 @@ impl ReadIn {
             base,
             entities,
         })
-    }
-
-    fn compiled(&self) -> anyhow::Result<Arc<Program>> {
-        let (_, program) = compile(&self.base.join(&self.config.mapping))?;
-        Ok(Arc::new(program))
     }
 
     /// Where the books are, and the password to them.

@@ -6,22 +6,6 @@ use ledger::{
     Money, RuleRef, Side,
 };
 
-/// How the store numbers a kind of entry: its place in [`EntryKind::ALL`], from 1.
-pub(crate) fn kind_number(kind: EntryKind) -> i64 {
-    EntryKind::ALL
-        .iter()
-        .position(|known| *known == kind)
-        .and_then(|place| i64::try_from(place).ok())
-        .map_or(1, |place| place + 1)
-}
-
-pub(crate) fn kind_from_number(number: i64) -> Option<EntryKind> {
-    usize::try_from(number)
-        .ok()
-        .and_then(|n| EntryKind::ALL.get(n.checked_sub(1)?))
-        .copied()
-}
-
 /// An entry's own row, with the names behind its numbers.
 pub(crate) struct Head<'n> {
     pub(crate) entity: &'n str,
@@ -63,7 +47,7 @@ pub(crate) fn entry(
     let header = EntryHeader {
         entity: head.entity.to_owned(),
         date: head.date,
-        kind: kind_from_number(head.kind).ok_or("its kind is unknown")?,
+        kind: EntryKind::from_number(head.kind).ok_or("its kind is unknown")?,
         reference: head.reference,
         description: head.description,
         event: EventKey::from_slice(head.key).ok_or("its event has a malformed key")?,

@@ -2,7 +2,6 @@
 //! the names behind the numbers once.
 
 use crate::books::NamedId;
-use crate::rebuild::kind_from_number;
 use crate::{Snapshot, StoreError};
 use chrono::NaiveDate;
 use ledger::{EntryKind, Side};
@@ -116,7 +115,7 @@ impl Snapshot {
             entity,
             period,
             on,
-            kind: kind_from_number(kind),
+            kind: EntryKind::from_number(kind),
             reference,
             rule,
         };

@@ -406,7 +406,7 @@ impl Tx {
                 Field::Int(row.entity_id),
                 Field::Int(row.period_id),
                 Field::Day(entry.date),
-                Field::Int(crate::rebuild::kind_number(entry.kind)),
+                Field::Int(entry.kind.number()),
                 Field::Text(&entry.reference),
                 Field::Text(row.description),
                 Field::Int(row.rule_id),

@@ -84,7 +84,7 @@ pub fn check(input: impl BufRead, trusted: Option<&[u8]>) -> std::io::Result<Fin
             break;
         }
         if text.last() != Some(&b'\n') {
-            if u64::try_from(text.len()).is_ok_and(|length| length == MAX_LINE) {
+            if u64::try_from(text.len()) == Ok(MAX_LINE) {
                 checker.fail(
                     None,
                     format!("line {number} is longer than {MAX_LINE} bytes"),
