@@ -26,7 +26,7 @@ pub(crate) fn breaks_table(breaks: &[BreakRow]) -> TextTable {
     let mut table = TextTable::new(&[
         "break",
         "kind",
-        "status",
+        "state",
         "amount",
         "days",
         "assigned",
@@ -36,7 +36,7 @@ pub(crate) fn breaks_table(breaks: &[BreakRow]) -> TextTable {
         table.row(vec![
             found.id.clone(),
             found.kind.clone(),
-            found.status.clone(),
+            found.state.clone(),
             amount(found.amount, found.currency_id),
             found.age_days.to_string(),
             found.assignee.clone().unwrap_or_default(),

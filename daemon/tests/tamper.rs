@@ -559,6 +559,14 @@ fn every_edit_of_a_sqlite_file_is_found_and_named() {
             "trigger seal_no_delete on seal is gone",
         ),
         (
+            "DROP VIEW batch_state; CREATE VIEW batch_state AS SELECT 1 AS batch_id",
+            "view batch_state on batch_state is not as it was put up",
+        ),
+        (
+            "ALTER TABLE run RENAME TO runs; CREATE VIEW run AS SELECT * FROM runs",
+            "table run is gone",
+        ),
+        (
             "CREATE TRIGGER quiet AFTER INSERT ON event BEGIN DELETE FROM run; END",
             "trigger quiet on event was not put up by Tieout",
         ),
@@ -633,6 +641,19 @@ fn every_edit_of_a_postgres_database_is_found_and_named() {
             "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
             "function refuse_change is not as it was put up",
         ),
+        (
+            "CREATE OR REPLACE VIEW batch_entry AS SELECT r.target_id, e.id AS entry_id, r.batch_id FROM batch_range r JOIN entry e ON e.id BETWEEN r.first_entry AND r.last_entry",
+            "view batch_entry is not as it was put up",
+        ),
+        (
+            "ALTER TABLE run RENAME TO runs; CREATE VIEW run AS SELECT * FROM runs",
+            "column id of run is gone",
+        ),
+        (
+            "ALTER TABLE decision DROP CONSTRAINT decision_pkey",
+            "constraint decision_pkey on decision is gone",
+        ),
+        ("DROP INDEX event_key", "index event_key on event is gone"),
         (
             "CREATE RULE quiet AS ON INSERT TO run DO INSTEAD NOTHING",
             "rule quiet on run was not put up by Tieout",

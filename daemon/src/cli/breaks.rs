@@ -130,7 +130,10 @@ async fn show(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
     let history = books.case_deeds(id).await?;
     let breaks = books.breaks().await?;
     let finding = breaks.iter().find(|row| row.id == id);
-    let state = deeds::state_of(&history);
+    let state = finding.map_or_else(
+        || deeds::state_of(&history).name(),
+        |row| row.state.as_str(),
+    );
     let mut text = format!(
         "{id}: {} of `{}` in {}, {} when it was found\n{}\nstate: {}\n",
         case.kind,
@@ -138,7 +141,7 @@ async fn show(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
         case.reconciliation,
         amount(case.amount, case.currency_id),
         finding.map_or(case.detail.as_str(), |row| row.detail.as_str()),
-        state.name()
+        state
     );
     let mut table = TextTable::new(&["at", "who", "what", "amount", "said"]);
     for row in &history {

@@ -33,9 +33,11 @@ pub struct BreakRow {
     pub reconciliation: String,
     /// What is wrong.
     pub kind: String,
-    /// `open`, or `explained` where money agrees but the way it came does not; `resolved` or
-    /// `written-off` where a person decided so.
+    /// What it means for the sum: `open`, or `explained` where money agrees but the way it came does not;
+    /// `resolved` or `written-off` where a person decided so.
     pub status: String,
+    /// How far its case is: the status, and `explained` too where a person said how it came about.
+    pub state: String,
     /// What people look for.
     pub reference: String,
     /// The account or entity.

@@ -19,7 +19,7 @@ use ledger::Hash;
 use ledger::record::{Digested, RecordLink, RowEncoder, RowsDigest};
 use sqlx::FromRow;
 
-pub use guards::GuardProblem;
+pub use guards::{GuardProblem, Guards};
 pub use read::{
     CheckpointRow, Heads, PeriodStateRow, RecordRow, RedecisionRow, ReplacedRows, ScopeRow,
     StoredRecord, Value, record_kinds, record_window, replaced_kinds,

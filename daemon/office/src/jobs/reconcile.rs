@@ -144,6 +144,7 @@ fn break_row(plan: &Plan, found: &reconcile::Break) -> BreakRow {
         reconciliation: plan.reconciliation.clone(),
         kind: found.kind.clone(),
         status: found.status.name().to_owned(),
+        state: found.status.name().to_owned(),
         reference: found.reference.clone(),
         account: found.account.clone(),
         currency_id: i64::from(found.currency.numeric()),

@@ -137,6 +137,7 @@ pub async fn verify(call: &Call, request: &Request) -> anyhow::Result<Findings> 
         found.fail(format!("{twice} events are in the books more than once"));
     }
     found.expected.extend(seal::records(books).await?);
+    records::guards(&call.store, &mut found).await?;
     records::check(books, &mut found).await?;
     for (link, hash) in std::mem::take(&mut found.expected) {
         found.bad_link(link);

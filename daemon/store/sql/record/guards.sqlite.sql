@@ -1,2 +1,2 @@
-SELECT type || ' ' || name || ' on ' || tbl_name AS name, sql FROM sqlite_master
-WHERE type IN ('trigger', 'view', 'index') AND sql IS NOT NULL AND name NOT LIKE '\_sqlx%' ESCAPE '\'
+SELECT type || ' ' || name || CASE type WHEN 'table' THEN '' ELSE ' on ' || tbl_name END AS name, sql FROM sqlite_master
+WHERE sql IS NOT NULL AND name NOT LIKE '\_sqlx%' ESCAPE '\'

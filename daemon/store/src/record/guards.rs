@@ -1,64 +1,124 @@
-//! The guards of append-only tables: that they stand as the migrations put them up, and that nobody put up others.
+//! What keeps the rows as they are: triggers, views, keys and checks, that they stand as the migrations put them
+//! up, and that nobody put up others.
 //!
-//! On SQLite the schema is held against one that the migrations make anew, in memory. On PostgreSQL triggers and
-//! the function behind them are held against the migrations' own text.
+//! The schema is held against one that the migrations make anew: on SQLite in memory, on PostgreSQL among
+//! temporary tables of a transaction that is rolled back.
 
-use crate::{Snapshot, StoreError, Tx};
+use crate::{Store, StoreError};
 use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{PgConnection, PgPool, SqlitePool};
 use std::collections::BTreeMap;
 
 /// A guard that is not as it was put up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardProblem {
-    /// What it guards, or the trigger's, view's or function's own name.
+    /// The guard's kind and name.
     pub what: String,
     /// What differs.
     pub problem: &'static str,
 }
 
-/// Definitions by name.
-type Definitions = BTreeMap<String, String>;
+/// Whether the guards stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Guards {
+    /// They were looked at; what differs.
+    Compared(Vec<GuardProblem>),
+    /// Nothing to hold them against could be made, and why.
+    NotCompared(String),
+}
 
-impl Snapshot {
-    /// Guards, views and unique keys that differ from what the migrations made.
+/// Definitions by name.
+type Definitions = Vec<(String, String)>;
+
+impl Store {
+    /// What of the schema differs from what the migrations made.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn guards(&self) -> Result<Vec<GuardProblem>, StoreError> {
-        let (wanted, found) = match &mut *self.reading.lock().await {
-            Tx::Sqlite(tx) => {
-                let fresh = SqlitePoolOptions::new()
-                    .max_connections(1)
-                    .connect("sqlite::memory:")
-                    .await?;
-                sqlx::migrate!("../../migrations/sqlite")
-                    .run(&fresh)
-                    .await?;
-                let schema = sql!("record/guards", sqlite);
-                let wanted: Vec<(String, String)> =
-                    sqlx::query_as(schema).fetch_all(&fresh).await?;
-                (wanted, sqlx::query_as(schema).fetch_all(&mut **tx).await?)
-            }
-            Tx::Postgres(tx) => {
-                let schema = sql!("record/guards", postgres);
-                let found: Vec<(String, String)> =
-                    sqlx::query_as(schema).fetch_all(&mut **tx).await?;
-                let migrations = sqlx::migrate!("../../migrations/postgres");
-                let text: Vec<String> = migrations
-                    .iter()
-                    .map(|migration| migration.sql.as_str().to_owned())
-                    .collect();
-                (wanted_on_postgres(&text).into_iter().collect(), found)
-            }
+    pub async fn guards(&self) -> Result<Guards, StoreError> {
+        let (wanted, found) = match self {
+            Self::Sqlite { read, .. } => on_sqlite(read).await?,
+            Self::Postgres { pool, .. } => match on_postgres(pool).await {
+                Ok(both) => both,
+                Err(error) => return not_compared(error),
+            },
         };
-        Ok(compared(wanted, found))
+        Ok(Guards::Compared(compared(wanted, found)))
     }
 }
 
-fn compared(wanted: Vec<(String, String)>, found: Vec<(String, String)>) -> Vec<GuardProblem> {
+async fn on_sqlite(books: &SqlitePool) -> Result<(Definitions, Definitions), StoreError> {
+    let fresh = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect("sqlite::memory:")
+        .await?;
+    sqlx::migrate!("../../migrations/sqlite")
+        .run(&fresh)
+        .await?;
+    let schema = sql!("record/guards", sqlite);
+    Ok((
+        sqlx::query_as(schema).fetch_all(&fresh).await?,
+        sqlx::query_as(schema).fetch_all(books).await?,
+    ))
+}
+
+/// With temporary tables alone in the path, no statement of a migration can reach the books' own.
+async fn on_postgres(pool: &PgPool) -> Result<(Definitions, Definitions), sqlx::Error> {
+    let mut tx = pool.begin_with("BEGIN READ WRITE").await?;
+    let books: String = sqlx::query_scalar(sql!("record/schema", postgres))
+        .fetch_one(&mut *tx)
+        .await?;
+    sqlx::raw_sql("SET LOCAL search_path = pg_temp")
+        .execute(&mut *tx)
+        .await?;
+    for migration in sqlx::migrate!("../../migrations/postgres").iter() {
+        // A function among what is temporary is found by its whole name only.
+        let text = migration
+            .sql
+            .as_str()
+            .replace("EXECUTE FUNCTION ", "EXECUTE FUNCTION pg_temp.");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text))
+            .execute(&mut *tx)
+            .await?;
+    }
+    let fresh: String = sqlx::query_scalar(sql!("record/temporary_schema", postgres))
+        .fetch_one(&mut *tx)
+        .await?;
+    let wanted = definitions(&mut tx, &fresh).await?;
+    let found = definitions(&mut tx, &books).await?;
+    tx.rollback().await?;
+    Ok((wanted, found))
+}
+
+async fn definitions(db: &mut PgConnection, schema: &str) -> Result<Definitions, sqlx::Error> {
+    sqlx::query_as(sql!("record/guards", postgres))
+        .bind(schema)
+        .fetch_all(db)
+        .await
+}
+
+/// A role without the right to temporary tables, or a server that only follows another: that says nothing of
+/// the guards. Classes of errors are PostgreSQL's own.
+fn not_compared(error: sqlx::Error) -> Result<Guards, StoreError> {
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    const READ_ONLY_TRANSACTION: &str = "25006";
+    let code = error.as_database_error().and_then(|error| error.code());
+    let why = match code.as_deref() {
+        Some(INSUFFICIENT_PRIVILEGE) => {
+            "this role may make no temporary tables to hold them against: GRANT TEMPORARY ON DATABASE … TO it"
+        }
+        Some(READ_ONLY_TRANSACTION) => {
+            "this server takes no temporary tables to hold them against: ask the one that it follows"
+        }
+        _ => return Err(error.into()),
+    };
+    Ok(Guards::NotCompared(why.to_owned()))
+}
+
+fn compared(wanted: Definitions, found: Definitions) -> Vec<GuardProblem> {
     let normal = |(name, text): (String, String)| (name, normal(&text));
-    let wanted: Definitions = wanted.into_iter().map(normal).collect();
-    let found: Definitions = found.into_iter().map(normal).collect();
+    let wanted: BTreeMap<String, String> = wanted.into_iter().map(normal).collect();
+    let found: BTreeMap<String, String> = found.into_iter().map(normal).collect();
     let mut problems = Vec::new();
     for (name, text) in &wanted {
         let problem = match found.get(name) {
@@ -71,7 +131,9 @@ fn compared(wanted: Vec<(String, String)>, found: Vec<(String, String)>) -> Vec<
             problem,
         });
     }
-    let foreign = found.keys().filter(|name| !wanted.contains_key(*name));
+    let foreign = found
+        .keys()
+        .filter(|name| !wanted.contains_key(*name) && acts(name));
     problems.extend(foreign.map(|name| GuardProblem {
         what: name.clone(),
         problem: "was not put up by Tieout",
@@ -79,77 +141,17 @@ fn compared(wanted: Vec<(String, String)>, found: Vec<(String, String)>) -> Vec<
     problems
 }
 
-/// Triggers and functions as the migrations leave them, one after the other.
-fn wanted_on_postgres(migrations: &[String]) -> Definitions {
-    let mut wanted = Definitions::new();
-    for text in migrations {
-        let mut rest = text.as_str();
-        while let Some((statement, left)) = next_statement(rest) {
-            rest = left;
-            let mut words = statement.split_whitespace();
-            let what = (words.next(), words.next());
-            let name = words.next().unwrap_or_default();
-            match what {
-                (Some("CREATE"), Some("TRIGGER")) => {
-                    let text = format!("{statement} enabled");
-                    wanted.insert(format!("trigger {name} on {}", guarded(statement)), text);
-                }
-                (Some("DROP"), Some("TRIGGER")) => {
-                    wanted.remove(&format!("trigger {name} on {}", guarded(statement)));
-                }
-                // A table takes its guards with it.
-                (Some("DROP"), Some("TABLE")) => {
-                    let on = format!(" on {name}");
-                    wanted.retain(|guard, _| !guard.ends_with(&on));
-                }
-                (Some("CREATE"), Some("FUNCTION")) => {
-                    let body = statement.split("$$").nth(1).unwrap_or_default();
-                    let name = name.trim_end_matches("()");
-                    wanted.insert(format!("function {name}"), body.to_owned());
-                }
-                _ => {}
-            }
-        }
-    }
-    wanted
+/// Whether it changes what is written. An index, a view or a table that somebody added does not.
+fn acts(name: &str) -> bool {
+    ["trigger ", "function ", "rule "]
+        .iter()
+        .any(|kind| name.starts_with(kind))
 }
 
-/// The table of a statement about a trigger.
-fn guarded(statement: &str) -> &str {
-    let words = statement.split_whitespace();
-    words
-        .skip_while(|word| *word != "ON")
-        .nth(1)
-        .unwrap_or_default()
-}
-
-/// The next statement without the comments before it; a body between dollar signs is part of one.
-fn next_statement(text: &str) -> Option<(&str, &str)> {
-    let mut text = text.trim_start();
-    while text.starts_with("--") {
-        text = text
-            .split_once('\n')
-            .map_or("", |(_, rest)| rest)
-            .trim_start();
-    }
-    let mut in_body = false;
-    for (at, found) in text.match_indices(['$', ';']) {
-        match found {
-            "$" => in_body ^= text.get(at..at + 2) == Some("$$"),
-            _ if !in_body => return Some((text.get(..at)?, text.get(at + 1..)?)),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// A definition without what a database adds or leaves out when it tells one.
+/// A definition without the spaces and the quotes around names, of which a database keeps those that it was told.
 fn normal(text: &str) -> String {
-    let text = text
-        .to_lowercase()
-        .replace("update or delete", "delete or update");
     text.chars()
-        .filter(|sign| !sign.is_whitespace() && !"()".contains(*sign))
+        .filter(|sign| !sign.is_whitespace() && *sign != '"')
         .collect()
 }
 
@@ -158,15 +160,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_migrations_drop_is_not_wanted_and_bodies_are_one_statement() {
-        let text = "-- A; comment.\nCREATE FUNCTION f() RETURNS trigger AS $$\nBEGIN RAISE; END $$;\n\
-            CREATE TRIGGER a BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();\n\
-            CREATE TRIGGER b BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION f();\n\
-            DROP TRIGGER b ON t;\nCREATE TABLE x (y INTEGER);\n\
-            CREATE TRIGGER c BEFORE DELETE ON x FOR EACH ROW EXECUTE FUNCTION f();\nDROP TABLE x;";
-        let wanted = wanted_on_postgres(&[text.to_owned()]);
-        let names: Vec<&str> = wanted.keys().map(String::as_str).collect();
-        assert_eq!(names, ["function f", "trigger a on t"]);
-        assert_eq!(wanted["function f"].trim(), "BEGIN RAISE; END");
+    fn what_is_gone_changed_or_foreign_is_told_and_what_does_nothing_is_not() {
+        let of = |all: &[(&str, &str)]| -> Definitions {
+            let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+            all.iter().map(own).collect()
+        };
+        let wanted = of(&[
+            ("view a", "SELECT (x OR y) AND z"),
+            ("index b on t", "CREATE INDEX b ON \"t\" (x)"),
+            ("trigger c on t", "RAISE"),
+        ]);
+        let found = of(&[
+            ("view a", "SELECT x OR (y AND z)"),
+            ("index b on t", "CREATE INDEX b  ON t (x)"),
+            ("index d on t", "CREATE INDEX d ON t (y)"),
+            ("rule e on t", "DO NOTHING"),
+        ]);
+        let told: Vec<String> = compared(wanted, found)
+            .iter()
+            .map(|problem| format!("{} {}", problem.what, problem.problem))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "trigger c on t is gone",
+                "view a is not as it was put up",
+                "rule e on t was not put up by Tieout",
+            ]
+        );
     }
 }
