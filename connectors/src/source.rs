@@ -1,7 +1,6 @@
 //! Event sources. A source brings bytes with their positions; it never says what they mean.
 
 pub mod encoding;
-pub mod envelope;
 pub mod file;
 pub mod kafka;
 pub mod redis;

@@ -149,7 +149,7 @@ impl Bench<'_> {
         std::fs::create_dir_all(&self.base).unwrap();
         println!("{database}: {events} events of three lines each");
         let file = self.base.join("events.ndjson");
-        let bytes = write_events(&file, 0..events);
+        let bytes = write_events(&file, 0..events, Form::Number);
         println!(
             "{:<52} {:>9} bytes per event",
             "the events",
@@ -173,6 +173,7 @@ impl Bench<'_> {
         }
         ratios.push((format!("{database}.b/a"), middle(to_bare)));
         ratios.push((format!("{database}.c/b"), middle(to_file)));
+        self.forms(database, &file, events, ratios, peak);
         if self.postgres.is_some() {
             let mut least = f64::INFINITY;
             for connections in [1, 2, 4] {
@@ -193,6 +194,40 @@ impl Bench<'_> {
         self.latency();
         self.growth(database, large, ratios, peak);
         std::fs::remove_dir_all(&self.base).unwrap();
+    }
+
+    /// The same events with their amounts as texts, and in minor units, beside those with numbers.
+    fn forms(
+        &self,
+        database: &str,
+        numbers: &Path,
+        events: usize,
+        ratios: &mut Vec<(String, f64)>,
+        peak: &mut u64,
+    ) {
+        for (form, name) in [(Form::Text, "text"), (Form::Minor, "minor")] {
+            let file = self.base.join(format!("{name}.ndjson"));
+            write_events(&file, 0..events, form);
+            let mut pairs = Vec::new();
+            for _round in 0..ROUNDS {
+                let mut rate = |file: &Path, minor: bool| {
+                    let books = self.company("b", "");
+                    if minor {
+                        let pack = books.join("mappings/billing/pack.yaml");
+                        std::fs::write(pack, "amounts: minor\n").unwrap();
+                    }
+                    let cost = self.ingest(&books, file, events, peak);
+                    std::fs::remove_dir_all(books).unwrap();
+                    cost
+                };
+                let other = rate(&file, form == Form::Minor);
+                other.tell(&format!("b  amounts as {name}"));
+                let number = rate(numbers, false);
+                number.tell("b  amounts as numbers");
+                pairs.push(other.rate() / number.rate());
+            }
+            ratios.push((format!("{database}.{name}/number"), middle(pairs)));
+        }
     }
 
     /// A starter company with its books in this database.
@@ -431,7 +466,7 @@ impl Bench<'_> {
         let mut child = daemon(&dir);
         let mut number = 10_000_000;
         let mut next = |partition: usize| {
-            let line = event(number);
+            let line = event(number, Form::Number);
             number += 1;
             send(&producer, i32::try_from(partition).unwrap(), &line);
             producer.poll(Duration::ZERO);
@@ -473,7 +508,7 @@ impl Bench<'_> {
         let small = 100_000.min(large / 10);
         let file = self.base.join("growth.ndjson");
         let mut grow = |dir: &Path, numbers: std::ops::Range<usize>| {
-            write_events(&file, numbers.clone());
+            write_events(&file, numbers.clone(), Form::Number);
             self.ingest(dir, &file, numbers.len(), peak)
         };
         let books = self.company("large", "");
@@ -502,31 +537,50 @@ impl Bench<'_> {
     }
 }
 
+/// How an event writes its amounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// `12.60`
+    Number,
+    /// `"12.60"`
+    Text,
+    /// `1260`
+    Minor,
+}
+
+impl Form {
+    fn amount(self, minor: usize) -> String {
+        let (whole, cents) = (minor / 100, minor % 100);
+        match self {
+            Self::Number => format!("{whole}.{cents:02}"),
+            Self::Text => format!("\"{whole}.{cents:02}\""),
+            Self::Minor => minor.to_string(),
+        }
+    }
+}
+
 /// A credit note: three lines, three sets of dimensions, a promise and a condition.
-fn event(number: usize) -> String {
+fn event(number: usize, form: Form) -> String {
     let net = 1_000 + (number * 37) % 90_000;
     let tax = net * 19 / 100;
     let (market, region, currency) = [("eu", "DE", "EUR"), ("us", "US", "USD")][number % 2];
     let day = 1 + number % 28;
     format!(
-        r#"{{"specversion":"1.0","id":"credit-{number:09}","source":"billing.example/eu-1","type":"billing.credit_note.issued.v1","subject":"CN-{number:09}","time":"2026-01-{day:02}T10:{:02}:{:02}Z","datacontenttype":"application/json","data":{{"credit_note_id":"CN-{number:09}","invoice_id":"INV-{:09}","entity":"{market}","customer_id":"C-{:05}","issued_at":"2026-01-{day:02}T10:00:00Z","currency":"{currency}","region":"{region}","product":"access","net":{}.{:02},"tax":{}.{:02},"total":{}.{:02},"reason":"service credit, as agreed with the customer","approved_by":"billing-operations"}}}}"#,
+        r#"{{"specversion":"1.0","id":"credit-{number:09}","source":"billing.example/eu-1","type":"billing.credit_note.issued.v1","subject":"CN-{number:09}","time":"2026-01-{day:02}T10:{:02}:{:02}Z","datacontenttype":"application/json","data":{{"credit_note_id":"CN-{number:09}","invoice_id":"INV-{:09}","entity":"{market}","customer_id":"C-{:05}","issued_at":"2026-01-{day:02}T10:00:00Z","currency":"{currency}","region":"{region}","product":"access","net":{},"tax":{},"total":{},"reason":"service credit, as agreed with the customer","approved_by":"billing-operations"}}}}"#,
         number / 60 % 60,
         number % 60,
         number + 7,
         number % 5_000,
-        net / 100,
-        net % 100,
-        tax / 100,
-        tax % 100,
-        (net + tax) / 100,
-        (net + tax) % 100,
+        form.amount(net),
+        form.amount(tax),
+        form.amount(net + tax),
     )
 }
 
-fn write_events(file: &Path, numbers: std::ops::Range<usize>) -> u64 {
+fn write_events(file: &Path, numbers: std::ops::Range<usize>, form: Form) -> u64 {
     let mut out = BufWriter::new(std::fs::File::create(file).unwrap());
     for number in numbers {
-        writeln!(out, "{}", event(number)).unwrap();
+        writeln!(out, "{}", event(number, form)).unwrap();
     }
     out.flush().unwrap();
     drop(out);

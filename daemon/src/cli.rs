@@ -2,6 +2,7 @@
 
 mod breaks;
 mod check;
+mod conflicts;
 mod connectors;
 mod evidence;
 mod export;
@@ -15,6 +16,7 @@ mod reconcile;
 mod report;
 mod reprocess;
 mod settle;
+mod suspended;
 mod trace;
 mod verify;
 
@@ -57,6 +59,9 @@ enum Command {
         /// The folder, this one when not named.
         #[arg(default_value = ".")]
         dir: PathBuf,
+        /// The mapping pack: whose events it reads. A name that there is not is answered with those that there are.
+        #[arg(long, default_value = crate::starter::BILLING)]
+        pack: String,
     },
     /// The daemon: sources, schedule, HTTP.
     Run,
@@ -66,6 +71,9 @@ enum Command {
     Ingest {
         /// The files: plain, .gz or .zst.
         files: Vec<PathBuf>,
+        /// The source of the configuration whose messages they hold: its envelope reads them.
+        #[arg(long)]
+        source: Option<String>,
     },
     /// Decide suspended events again, with the mapping in force.
     Post,
@@ -111,7 +119,17 @@ enum Command {
         #[command(subcommand)]
         command: quarantine::Command,
     },
-    /// The mapping: check, test, activate.
+    /// Events that wait for a cure: list, show, retry.
+    Suspended {
+        #[command(subcommand)]
+        command: suspended::Command,
+    },
+    /// Events that came again with other content: list, show, accept.
+    Conflicts {
+        #[command(subcommand)]
+        command: conflicts::Command,
+    },
+    /// The mapping: check, list, test, infer, diff, activate.
     Mappings {
         #[command(subcommand)]
         command: mappings::Command,
@@ -123,7 +141,7 @@ enum Command {
     },
     /// A report; all of them, into the configured folder, when none is named.
     Report {
-        /// control, trial-balance, journal-register or reconciliation.
+        /// control, trial-balance, journal-register, reconciliation or waiting.
         name: Option<String>,
         /// html, xlsx, csv or json.
         #[arg(long, default_value = "html")]
@@ -154,6 +172,9 @@ impl Command {
             Self::Period { command } => command.only_asks(),
             Self::Proposals { command } => command.only_asks(),
             Self::Quarantine { command } => command.only_asks(),
+            Self::Suspended { command } => command.only_asks(),
+            Self::Conflicts { command } => command.only_asks(),
+            Self::Mappings { command } => command.only_asks(),
             Self::Reprocess(arguments) => arguments.only_asks(),
             _ => false,
         }
@@ -164,6 +185,7 @@ impl Command {
         match self {
             Self::Ingest { .. } | Self::Post => true,
             Self::Quarantine { command } => command.posts(),
+            Self::Suspended { command } => command.posts(),
             Self::Reprocess(arguments) => !arguments.only_asks(),
             _ => false,
         }
@@ -215,7 +237,7 @@ async fn dispatch(arguments: &Arguments) -> anyhow::Result<bool> {
     let config = arguments.config.as_path();
     match &arguments.command {
         Command::Demo(demo) => Box::pin(demo::run(demo, output)).await,
-        Command::Init { dir } => init::run(dir, output),
+        Command::Init { dir, pack } => init::run(dir, pack, output),
         Command::Check => check::run(config, output),
         Command::Mappings { command } if !command.opens_books() => {
             mappings::run_alone(config, command, output)
@@ -238,7 +260,9 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
         activate::activate(call).await?;
     }
     let done = match command {
-        Command::Ingest { files } => intake::ingest(call, files, output).await,
+        Command::Ingest { files, source } => {
+            intake::ingest(call, files, source.as_deref(), output).await
+        }
         Command::Post => intake::post_again(call, output).await,
         Command::Reprocess(arguments) => reprocess::run(call, arguments, output).await,
         Command::Export(arguments) => export::run(call, arguments, output).await,
@@ -251,6 +275,8 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
         Command::Proposals { command } => proposals::run(call, command, output).await,
         Command::Evidence { command } => evidence::run(call, command, output).await,
         Command::Quarantine { command } => quarantine::run(call, command, output).await,
+        Command::Suspended { command } => suspended::run(call, command, output).await,
+        Command::Conflicts { command } => conflicts::run(call, command, output).await,
         Command::Connectors { command } => connectors::run(call, command, output).await,
         Command::Report {
             name,

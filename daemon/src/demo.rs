@@ -61,7 +61,7 @@ pub(crate) async fn run(arguments: &Arguments, output: Output) -> anyhow::Result
     );
     let dir = arguments.dir.as_path();
     clear(dir)?;
-    starter::write(dir)?;
+    starter::write(dir, starter::BILLING)?;
     output::note(&format!(
         "making a month of {} events (seed {})",
         arguments.events, arguments.seed

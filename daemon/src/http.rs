@@ -3,7 +3,8 @@
 //! `POST /v1/events` takes `CloudEvents` in structured mode, one (`application/cloudevents+json`) or
 //! many (`application/cloudevents-batch+json`), from whoever shows the token. The answer comes after
 //! the commit and says what became of each; a body that is no JSON is answered and not stored. An
-//! element that is no event is kept in quarantine.
+//! element that is no event is kept in quarantine. `POST /v1/events/NAME` takes a message of a source that the
+//! configuration calls so, `application/json`, and its envelope makes an event of it: what webhooks send.
 //!
 //! Strangers cost little: the token is looked at before a byte of a body, then the media type, then the
 //! length; what is read is bounded per body and in sum (`body.rs`), connections are bounded in number and
@@ -22,13 +23,15 @@ pub(crate) use live::{Live, Server};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use connectors::source::{EventBatch, RawEvent};
+use connectors::source::{EventBatch, Problem, RawEvent};
+use formats::envelope::Envelope;
 use ledger::Class;
 use office::class;
+use office::config::SourceConfig;
 use office::pipeline::{self, SourceName};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -48,7 +51,8 @@ pub(crate) fn router(server: Server) -> Router {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/v1/events", post(events));
+        .route("/v1/events", post(events))
+        .route("/v1/events/{source}", post(messages));
     if apart {
         router.with_state(server)
     } else {
@@ -134,24 +138,84 @@ impl IntoResponse for Refused {
 }
 
 async fn events(State(server): State<Server>, request: Request) -> Response {
-    match received(&server, request).await {
+    answer(received(&server, None, request).await)
+}
+
+async fn messages(
+    State(server): State<Server>,
+    Path(source): Path<String>,
+    request: Request,
+) -> Response {
+    answer(received(&server, Some(source), request).await)
+}
+
+fn answer(outcome: Result<store::intake::IntakeSummary, Refused>) -> Response {
+    match outcome {
         Ok(summary) => (StatusCode::OK, Json(summary)).into_response(),
         Err(refused) => refused.into_response(),
     }
 }
 
+/// Where a body comes from, and how it becomes events.
+struct Way {
+    name: String,
+    partition: String,
+    envelope: Option<Envelope>,
+}
+
+impl Way {
+    fn of(server: &Server, source: Option<String>) -> Result<Self, Refused> {
+        let Some(name) = source else {
+            return Ok(Self {
+                name: SOURCE.to_owned(),
+                partition: PARTITION.to_owned(),
+                envelope: None,
+            });
+        };
+        let live = server.live();
+        match live.call.config.sources.get(&name) {
+            Some(SourceConfig::Http(config)) => Ok(Self {
+                partition: format!("{PARTITION}/{name}"),
+                envelope: config.envelope.clone(),
+                name,
+            }),
+            _ => Err(Refused(
+                StatusCode::NOT_FOUND,
+                "the configuration has no source of kind `http` of this name".to_owned(),
+            )),
+        }
+    }
+
+    /// The event that a part of a body is, or why it is none.
+    fn event(&self, position: i64, payload: &Bytes) -> RawEvent {
+        let Some(envelope) = &self.envelope else {
+            return RawEvent::new(position, payload.clone());
+        };
+        match envelope.wrap(payload) {
+            Ok(event) => RawEvent::new(position, event),
+            Err(reason) => RawEvent {
+                position,
+                payload: payload.clone(),
+                problem: Some(Problem::new(reason)),
+            },
+        }
+    }
+}
+
 async fn received(
     server: &Server,
+    source: Option<String>,
     request: Request,
 ) -> Result<store::intake::IntakeSummary, Refused> {
     let (head, body) = request.into_parts();
     server.live().access.events(&head.headers)?;
-    let form = Form::of(&head.headers)?;
+    let way = Way::of(server, source)?;
+    let form = Form::of(&head.headers, way.envelope.is_some())?;
     // Room for the body is held until the answer: what waits for the books is memory too.
     let _underway = server.health.begin("a request".to_owned());
     let held = server.bounds.read(body).await?;
     let payloads = form.payloads(&held.bytes)?;
-    take(server, payloads).await.map_err(|error| {
+    take(server, &way, payloads).await.map_err(|error| {
         tracing::error!(error = %format!("{error:#}"), "events could not be stored");
         let what = "the events could not be stored; send them again".to_owned();
         Refused(StatusCode::SERVICE_UNAVAILABLE, what)
@@ -166,7 +230,7 @@ enum Form {
 }
 
 impl Form {
-    fn of(headers: &HeaderMap) -> Result<Self, Refused> {
+    fn of(headers: &HeaderMap, is_message: bool) -> Result<Self, Refused> {
         let text = |name| {
             let value = headers.get(name).and_then(|value| value.to_str().ok());
             value.unwrap_or_default().to_ascii_lowercase()
@@ -180,6 +244,10 @@ impl Form {
         }
         let kind = text(header::CONTENT_TYPE);
         match kind.split(';').next().unwrap_or_default().trim() {
+            "application/json" if is_message => Ok(Self::One),
+            other if is_message => Err(refused(format!(
+                "`{other}` is not taken here; send application/json"
+            ))),
             "application/cloudevents+json" => Ok(Self::One),
             "application/cloudevents-batch+json" => Ok(Self::Many),
             other => Err(refused(format!(
@@ -219,6 +287,7 @@ const TURNS: usize = 10;
 
 async fn take(
     server: &Server,
+    way: &Way,
     payloads: Vec<Bytes>,
 ) -> anyhow::Result<store::intake::IntakeSummary> {
     let writer = server.writer.lock().await;
@@ -226,19 +295,19 @@ async fn take(
     let live = server.live();
     let call = &live.call;
     let name = SourceName {
-        name: SOURCE.to_owned(),
+        name: way.name.clone(),
         kind: "http",
     };
     let mut turn = 0;
     loop {
         turn += 1;
-        let from = call.store.checkpoint(SOURCE, PARTITION).await?;
+        let from = call.store.checkpoint(&way.name, &way.partition).await?;
         let events: Vec<RawEvent> = (from..)
             .zip(&payloads)
-            .map(|(position, payload)| RawEvent::new(position, payload.clone()))
+            .map(|(position, payload)| way.event(position, payload))
             .collect();
         let batch = EventBatch {
-            partition: PARTITION.to_owned(),
+            partition: way.partition.clone(),
             from,
             through: from + i64::try_from(events.len())?,
             events,

@@ -68,9 +68,13 @@ fn get(url: &str) -> Result<String, String> {
 }
 
 fn post(url: &str, token: &str, kind: &str, body: String) -> (u16, Value) {
+    post_to(&format!("{url}/v1/events"), token, kind, body)
+}
+
+fn post_to(url: &str, token: &str, kind: &str, body: String) -> (u16, Value) {
     block_on(async {
         let response = reqwest::Client::new()
-            .post(format!("{url}/v1/events"))
+            .post(url)
             .header("authorization", format!("Bearer {token}"))
             .header("content-type", kind)
             .body(body)
@@ -79,6 +83,51 @@ fn post(url: &str, token: &str, kind: &str, body: String) -> (u16, Value) {
             .unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     })
+}
+
+/// What a billing system sends by webhook, in its own shape.
+#[test]
+fn a_senders_own_messages_come_in_at_a_path_of_their_own() {
+    let (dir, url) = company("webhook");
+    configure(&dir, |text| {
+        text.replace(
+            "sources:\n",
+            "sources:\n  shop: { http: { envelope: { id: { join: [event, attempt] }, type: { text: billing.payment.succeeded.v1 }, source: { text: shop } } } }\n",
+        )
+    });
+    let daemon = Daemon::start(&dir, TOKEN);
+    eventually(Duration::from_secs(30), || get(&format!("{url}/readyz")));
+    let at = format!("{url}/v1/events/shop");
+    let message = json!({ "event": "e-1", "attempt": 1, "entity": "eu", "currency": "EUR", "amount": "12.50",
+        "succeeded_at": "2026-01-15", "processor": "stripe", "processor_reference": "ch_1", "customer_id": "c" });
+    assert_eq!(
+        post_to(&at, "wrong", "application/json", message.to_string()).0,
+        401
+    );
+    let (status, told) = post_to(&at, TOKEN, "application/json", message.to_string());
+    assert_eq!((status, &told["posted"]), (200, &json!(1)), "{told}");
+    let (_, told) = post_to(&at, TOKEN, "application/json", message.to_string());
+    assert_eq!(told["duplicates"], json!(1));
+    let (status, told) = post_to(
+        &at,
+        TOKEN,
+        "application/json",
+        json!({ "event": "e-2" }).to_string(),
+    );
+    assert_eq!((status, &told["quarantined"]), (200, &json!(1)));
+    assert_eq!(post_to(&at, TOKEN, ONE, message.to_string()).0, 415);
+    assert_eq!(
+        post_to(
+            &format!("{url}/v1/events/nobody"),
+            TOKEN,
+            "application/json",
+            message.to_string()
+        )
+        .0,
+        404
+    );
+    assert_eq!(daemon.stop(), Some(0));
+    std::fs::remove_dir_all(dir).unwrap();
 }
 
 const ONE: &str = "application/cloudevents+json; charset=UTF-8";

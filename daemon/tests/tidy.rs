@@ -75,7 +75,7 @@ fn crates_depend_in_one_direction() {
     let all = dependencies();
     let allowed = [
         ("ledger", vec![]),
-        ("mappings", vec!["ledger"]),
+        ("mappings", vec!["ledger", "formats"]),
         ("reconcile", vec!["ledger"]),
         ("desk", vec!["ledger"]),
         ("formats", vec!["ledger"]),
@@ -123,7 +123,7 @@ fn crates_depend_in_one_direction() {
         }
     }
     none(
-        "ledger <- {mappings, reconcile, formats <- connectors, store} <- reports <- office <- daemon",
+        "ledger <- {formats <- {mappings, connectors}, reconcile, store} <- reports <- office <- daemon",
         &broken,
     );
 }
@@ -348,29 +348,6 @@ fn modules_open_with_what_they_promise() {
         .map(|(name, _)| name)
         .collect();
     none("every module opens with its contract (`//!`)", &broken);
-}
-
-#[test]
-fn the_binary_carries_the_whole_pack() {
-    let all = files();
-    let starter = &all["daemon/src/starter.rs"];
-    let broken: Vec<String> = all
-        .keys()
-        .filter_map(|name| name.strip_prefix("mappings/packs/billing/"))
-        .filter(|name| {
-            // A golden test is listed by the name of its folder.
-            let listed = name
-                .strip_prefix("tests/")
-                .and_then(|rest| rest.split('/').next())
-                .unwrap_or(name);
-            !starter.contains(&format!("\"{listed}\""))
-        })
-        .map(str::to_owned)
-        .collect();
-    none(
-        "daemon/src/starter.rs lists every file of the billing pack",
-        &broken,
-    );
 }
 
 #[test]

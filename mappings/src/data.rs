@@ -1,6 +1,7 @@
 //! What an event says: JSON, read in place. Texts without an escape stay where they are in the event's
 //! bytes, and a number is read as a decimal once, beside the digits that were sent.
 
+use crate::reading::Step;
 use ledger::money::parse_decimal;
 use rust_decimal::Decimal;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
@@ -133,6 +134,80 @@ impl<'b> Data<'b> {
         }
     }
 
+    /// The amount that this is: a number, or a text that reads as one.
+    pub(crate) fn amount(&self) -> Option<Decimal> {
+        match self {
+            Self::Number { value, .. } => Some(*value),
+            Self::Text(text) => amount_of(text),
+            _ => None,
+        }
+    }
+
+    /// Whether [`Self::variable_as`] would give something else than [`Self::variable`].
+    pub(crate) fn is_read_otherwise(&self, amounts: &[&[Step]], lists: &[&[Step]]) -> bool {
+        if amounts.is_empty() && lists.is_empty() {
+            return false;
+        }
+        let ends = |patterns: &[&[Step]]| patterns.iter().any(|pattern| pattern.is_empty());
+        match self {
+            Self::Null => ends(lists),
+            Self::Text(text) => ends(amounts) && amount_of(text).is_some(),
+            Self::Flag(_) | Self::Number { .. } => false,
+            Self::List(items) => {
+                let whole = ends(amounts)
+                    && items
+                        .iter()
+                        .any(|item| matches!(item, Self::Text(text) if amount_of(text).is_some()));
+                let (amounts, lists) = (below(amounts, None), below(lists, None));
+                whole
+                    || items
+                        .iter()
+                        .any(|item| item.is_read_otherwise(&amounts, &lists))
+            }
+            Self::Object(members) => {
+                !absent(members, lists).is_empty()
+                    || members.iter().any(|(name, data)| {
+                        data.is_read_otherwise(
+                            &below(amounts, Some(name)),
+                            &below(lists, Some(name)),
+                        )
+                    })
+            }
+        }
+    }
+
+    /// The same value as the interpreter sees it, with texts read as numbers where amounts stand, and empty
+    /// lists where some may be absent.
+    pub(crate) fn variable_as(&self, amounts: &[&[Step]], lists: &[&[Step]]) -> Variable {
+        let ends = |patterns: &[&[Step]]| patterns.iter().any(|pattern| pattern.is_empty());
+        match self {
+            Self::Null if ends(lists) => Variable::from_array(Vec::new()),
+            Self::Text(text) if ends(amounts) => {
+                amount_of(text).map_or_else(|| self.variable(), Variable::Number)
+            }
+            Self::List(items) => {
+                let mut inner = below(amounts, None);
+                if ends(amounts) {
+                    inner.push(&[]);
+                }
+                let lists = below(lists, None);
+                let items = items.iter().map(|item| item.variable_as(&inner, &lists));
+                Variable::from_array(items.collect())
+            }
+            Self::Object(members) => {
+                let own = members.iter().map(|(name, data)| {
+                    let (amounts, lists) = (below(amounts, Some(name)), below(lists, Some(name)));
+                    (Variable::key(name), data.variable_as(&amounts, &lists))
+                });
+                let absent = absent(members, lists).into_iter();
+                let absent =
+                    absent.map(|name| (Variable::key(name), Variable::from_array(Vec::new())));
+                Variable::from_object(own.chain(absent).collect())
+            }
+            _ => self.variable(),
+        }
+    }
+
     /// Takes a value that was read already. Where an unheld number stands is only worked out when there is one.
     pub(crate) fn from_value(value: Value) -> Result<Self, Unheld> {
         Ok(match value {
@@ -177,6 +252,45 @@ impl<'b> Data<'b> {
             Err(_beyond) => Err(digits.into_owned()),
         }
     }
+}
+
+/// What patterns say of a member, or of the elements of a list.
+fn below<'p>(patterns: &[&'p [Step]], member: Option<&str>) -> Vec<&'p [Step]> {
+    let inside = patterns.iter().filter_map(|pattern| {
+        let (first, rest) = pattern.split_first()?;
+        let leads = match (first, member) {
+            (Step::Name(name), Some(member)) => name == member,
+            (Step::Name(_), None) => false,
+            (Step::Each, _) => true,
+        };
+        leads.then_some(rest)
+    });
+    inside.collect()
+}
+
+/// The lists that an object lacks.
+fn absent<'p>(members: &Members<'_>, lists: &[&'p [Step]]) -> Vec<&'p str> {
+    let named = lists.iter().filter_map(|pattern| match pattern {
+        [Step::Name(name)] => Some(name.as_str()),
+        _ => None,
+    });
+    named.filter(|name| members.get(name).is_none()).collect()
+}
+
+/// The decimal that a text holds, if it reads as a number in JSON does: `12.60`, and neither `007` nor `1_000`.
+pub(crate) fn amount_of(text: &str) -> Option<Decimal> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let mut bytes = digits.bytes();
+    let (first, second) = (bytes.next()?, bytes.next());
+    let is_whole =
+        first.is_ascii_digit() && (first != b'0' || !second.is_some_and(|b| b.is_ascii_digit()));
+    let plain = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+    if !is_whole || !plain || digits.ends_with('.') {
+        return None;
+    }
+    parse_decimal(text).ok()
 }
 
 impl<'de: 'b, 'b> Deserialize<'de> for Data<'b> {
@@ -326,6 +440,50 @@ mod tests {
                 (Ok(here), Err(unheld)) => prop_assert!(false, "{here:?}, but {unheld:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_text_is_an_amount_where_it_reads_as_a_number() {
+        for (text, amount) in [
+            ("12.60", "12.60"),
+            ("-0.5", "-0.5"),
+            ("0", "0"),
+            ("1e2", "100"),
+        ] {
+            assert_eq!(amount_of(text), Some(amount.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "", "-", "007", "1_000", "+5", ".5", "5.", "1,5", " 5", "0x1", "1.2.3", "NaN", "a",
+        ] {
+            assert_eq!(amount_of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_are_numbers_where_amounts_stand_and_absent_lists_are_empty() {
+        let data = in_place(r#"{"id":"7","total":"12.60","lines":[{"amount":"1","code":"1"}],"fees":["2","x"],"none":null}"#).unwrap();
+        let named = |path: &str| -> Vec<Step> {
+            let step = |part: &str| match part {
+                "*" => Step::Each,
+                name => Step::Name(name.to_owned()),
+            };
+            path.split('.').map(step).collect()
+        };
+        let amounts = ["total", "lines.*.amount", "fees"].map(named);
+        let lists = ["none", "absent", "lines"].map(named);
+        let amounts: Vec<&[Step]> = amounts.iter().map(Vec::as_slice).collect();
+        let lists: Vec<&[Step]> = lists.iter().map(Vec::as_slice).collect();
+        assert!(data.is_read_otherwise(&amounts, &lists));
+        assert!(
+            !in_place(r#"{"id":"7","total":12.60,"lines":[],"fees":[2],"none":[],"absent":[]}"#)
+                .unwrap()
+                .is_read_otherwise(&amounts, &lists)
+        );
+        let expected: Value = serde_json::from_str(r#"{"id":"7","total":12.60,"lines":[{"amount":1,"code":"1"}],"fees":[2,"x"],"none":[],"absent":[]}"#).unwrap();
+        assert_eq!(
+            data.variable_as(&amounts, &lists),
+            Variable::from(&expected)
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}\n  --> {}", self.message, self.file)?;
+        write!(f, "{}\n  --> {}", self.message, self.file)?;
         if self.line == 0 {
             return Ok(());
         }
@@ -75,7 +75,7 @@ impl fmt::Display for Diagnostics {
             if index > 0 {
                 f.write_str("\n\n")?;
             }
-            write!(f, "{diagnostic}")?;
+            write!(f, "error: {diagnostic}")?;
         }
         Ok(())
     }

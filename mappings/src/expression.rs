@@ -19,14 +19,14 @@ pub(crate) enum Parsed {
     Computed,
 }
 
-/// Checks an expression that may use [`ROOTS`] and `alias`.
+/// Checks an expression that may use [`ROOTS`] and `aliases`.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub(crate) fn parse(text: &str, alias: Option<&str>) -> Result<Parsed, String> {
+pub(crate) fn parse(text: &str, aliases: &[String]) -> Result<Parsed, String> {
     with_tree(text, |root| {
         let mut problems = Vec::new();
-        check(root, alias, &BTreeSet::new(), &mut problems);
+        check(root, aliases, &BTreeSet::new(), &mut problems);
         if let Some(problem) = problems.into_iter().next() {
             return Err(problem);
         }
@@ -94,16 +94,16 @@ pub(crate) fn mapped<'n>(
 
 fn check(
     node: &Node<'_>,
-    alias: Option<&str>,
+    aliases: &[String],
     bound: &BTreeSet<String>,
     problems: &mut Vec<String>,
 ) {
     match node {
         Node::Identifier(name) => {
-            let known = ROOTS.contains(name) || alias == Some(name) || bound.contains(*name);
-            if !known {
+            let is_element = aliases.iter().any(|alias| alias == name);
+            if !is_element && !ROOTS.contains(name) && !bound.contains(*name) {
                 let mut names: Vec<&str> = ROOTS.to_vec();
-                names.extend(alias);
+                names.extend(aliases.iter().map(String::as_str));
                 problems.push(format!(
                     "nothing is called `{name}` here; there are {}",
                     names.join(", ")
@@ -130,20 +130,20 @@ fn check(
             }
             arguments
                 .iter()
-                .for_each(|argument| check(argument, alias, &inner, problems));
+                .for_each(|argument| check(argument, aliases, &inner, problems));
         }
         Node::Member { node, property } => {
-            check(node, alias, bound, problems);
+            check(node, aliases, bound, problems);
             if !matches!(property, Node::String(_)) {
-                check(property, alias, bound, problems);
+                check(property, aliases, bound, problems);
             }
         }
         Node::Object(pairs) => pairs
             .iter()
-            .for_each(|(_, value)| check(value, alias, bound, problems)),
+            .for_each(|(_, value)| check(value, aliases, bound, problems)),
         other => children(other)
             .into_iter()
-            .for_each(|child| check(child, alias, bound, problems)),
+            .for_each(|child| check(child, aliases, bound, problems)),
     }
 }
 
@@ -183,34 +183,26 @@ mod tests {
     #[test]
     fn paths_are_told_from_what_computes() {
         let path = Parsed::Path(vec!["data".into(), "customer".into(), "id".into()]);
-        assert_eq!(parse("data.customer.id", None), Ok(path));
-        assert_eq!(parse("data.total - data.tax", None), Ok(Parsed::Computed));
+        assert_eq!(parse("data.customer.id", &[]), Ok(path));
+        assert_eq!(parse("data.total - data.tax", &[]), Ok(Parsed::Computed));
         assert_eq!(
-            parse("sum(map(data.lines, #.amount))", None),
+            parse("sum(map(data.lines, #.amount))", &[]),
             Ok(Parsed::Computed)
         );
-        assert!(parse("line.amount", Some("line")).is_ok());
+        assert!(parse("line.amount", &["line".to_owned()]).is_ok());
     }
 
     #[test]
     fn what_cannot_be_replayed_or_found_is_refused() {
+        assert!(parse("rand(10)", &[]).unwrap_err().contains("equal events"));
+        assert!(parse("d('now')", &[]).unwrap_err().contains("equal events"));
         assert!(
-            parse("rand(10)", None)
-                .unwrap_err()
-                .contains("equal events")
-        );
-        assert!(
-            parse("d('now')", None)
-                .unwrap_err()
-                .contains("equal events")
-        );
-        assert!(
-            parse("dat.total", None)
+            parse("dat.total", &[])
                 .unwrap_err()
                 .contains("nothing is called `dat`")
         );
         assert!(
-            parse("data.total +", None)
+            parse("data.total +", &[])
                 .unwrap_err()
                 .contains("cannot be read")
         );

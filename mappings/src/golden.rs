@@ -1,7 +1,7 @@
 //! Golden tests: an event, and the journal that a bookkeeper expects of it.
 //!
-//! `tests/CASE/event.json` holds one event or a list; `tests/CASE/expected.journal` the entries in
-//! the form that hledger reads. What makes no entry is written as a comment, `; ignored by RULE:
+//! `tests/CASE/event.json` holds one event or a list, as the sender sends them; where the pack has an envelope they
+//! are read through it. `tests/CASE/expected.journal` holds the entries in the form that hledger reads. What makes no entry is written as a comment, `; ignored by RULE:
 //! why` or `; suspended by RULE: why`.
 
 use crate::evaluate::{Context, Evaluator, EvaluatorError};
@@ -57,7 +57,7 @@ pub fn run(pack: &Pack, program: &Program, context: &Context) -> Result<Vec<Case
         .cases()
         .map(|name| {
             let file = |leaf: &str| pack.files.get(&format!("tests/{name}/{leaf}"));
-            let found = match file("event.json").map(|bytes| events(bytes)) {
+            let found = match file("event.json").map(|bytes| events(bytes, program)) {
                 Some(Ok(events)) => journal(&mut evaluator, &events),
                 Some(Err(error)) => format!("; unreadable: {error}\n"),
                 None => String::new(),
@@ -75,16 +75,23 @@ pub fn run(pack: &Pack, program: &Program, context: &Context) -> Result<Vec<Case
     Ok(cases)
 }
 
-fn events(bytes: &[u8]) -> Result<Vec<Event<'static>>, String> {
+fn events(bytes: &[u8], program: &Program) -> Result<Vec<Event<'static>>, String> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let values = match value {
         Value::Array(values) => values,
         one => vec![one],
     };
-    values
-        .into_iter()
-        .map(|value| Event::from_value(value).map_err(|e| e.to_string()))
-        .collect()
+    let read = |value: Value| {
+        let value = match &program.envelope {
+            Some(envelope) => {
+                let event = envelope.wrap(value.to_string().as_bytes())?;
+                serde_json::from_slice(&event).map_err(|error| error.to_string())?
+            }
+            None => value,
+        };
+        Event::from_value(value).map_err(|e| e.to_string())
+    };
+    values.into_iter().map(read).collect()
 }
 
 /// The decisions on some events as one text.
@@ -96,7 +103,8 @@ pub fn journal(evaluator: &mut Evaluator<'_>, events: &[Event<'_>]) -> String {
     parts.join("\n")
 }
 
-fn written(decision: Decision) -> String {
+/// A decision as golden tests write it.
+pub fn written(decision: Decision) -> String {
     match decision {
         Decision::Posted { postings, .. } => {
             let parts: Vec<String> = postings

@@ -29,7 +29,11 @@ impl Pack {
     pub(crate) fn rules(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.files
             .iter()
-            .filter(|(path, _)| is_yaml(path) && !path.contains('/') && *path != "chart.yaml")
+            .filter(|(path, _)| {
+                is_yaml(path)
+                    && !path.contains('/')
+                    && !matches!(path.as_str(), "chart.yaml" | "pack.yaml")
+            })
             .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
     }
 

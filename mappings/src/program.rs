@@ -1,7 +1,11 @@
 //! A compiled pack. A value: send it, share it, keep it beside its version.
 
+use crate::diagnostic::Diagnostic;
+use crate::reading::Reading;
 use crate::table::Table;
 use chrono::NaiveDate;
+use chrono_tz::Tz;
+use formats::envelope::Envelope;
 use ledger::{Chart, EntryKind, Hash, Rounding, Side};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -19,6 +23,10 @@ pub struct Program {
     pub(crate) tables: BTreeMap<String, Table>,
     /// All computed expressions; [`Expr::Computed`] points here.
     pub(crate) expressions: Vec<Computed>,
+    /// What its author should look at, though it is in order.
+    pub warnings: Vec<Diagnostic>,
+    /// How a message of the pack's sender becomes an event.
+    pub envelope: Option<Envelope>,
 }
 
 impl Program {
@@ -28,6 +36,38 @@ impl Program {
             rules
                 .iter()
                 .map(move |rule| (rule.name.as_str(), kind.as_str()))
+        })
+    }
+
+    /// The rules that answer to a type: those that name it, or else those of the longest `beginning.*` of it.
+    pub(crate) fn rules_for(&self, kind: &str) -> Option<&[Rule]> {
+        if let Some(rules) = self.rules.get(kind) {
+            return Some(rules);
+        }
+        let begins = |(on, _): &(&String, &Vec<Rule>)| {
+            let beginning = on.strip_suffix('*').filter(|rest| rest.ends_with('.'));
+            beginning.is_some_and(|beginning| kind.starts_with(beginning))
+        };
+        let all = self.rules.iter().filter(begins);
+        all.max_by_key(|(on, _)| on.len())
+            .map(|(_, rules)| rules.as_slice())
+    }
+
+    /// The rules that post.
+    pub fn posting_rules(&self) -> impl Iterator<Item = &str> {
+        let all = self.rules.values().flatten();
+        all.filter_map(|rule| match &rule.action {
+            Action::Post(_) => Some(rule.name.as_str()),
+            Action::Ignore(_) => None,
+        })
+    }
+
+    /// The rules whose balance nobody has shown: they say `unproven: true`.
+    pub fn unproven(&self) -> impl Iterator<Item = &str> {
+        let all = self.rules.values().flatten();
+        all.filter_map(|rule| match &rule.action {
+            Action::Post(post) if post.unproven => Some(rule.name.as_str()),
+            _ => None,
         })
     }
 
@@ -41,6 +81,10 @@ impl Program {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Computed {
     pub(crate) text: String,
+    /// What it reads as an amount, or as a list that may be absent.
+    pub(crate) reading: Reading,
+    /// What the elements of lists are called where it stands.
+    pub(crate) aliases: Vec<String>,
     /// The rule in which it stands first.
     pub(crate) rule: String,
 }
@@ -60,6 +104,11 @@ pub(crate) struct Rule {
     pub(crate) from: Option<NaiveDate>,
     pub(crate) to: Option<NaiveDate>,
     pub(crate) when: Option<Sourced>,
+    /// Short names for paths.
+    pub(crate) with: Vec<NameRule>,
+    /// Whose day it is; always there where the rule posts or is bounded by days.
+    pub(crate) entity: Option<Source>,
+    pub(crate) date: Option<Moment>,
     pub(crate) action: Action,
 }
 
@@ -67,6 +116,19 @@ impl Rule {
     pub(crate) fn in_force(&self, on: NaiveDate) -> bool {
         self.from.is_none_or(|from| from <= on) && self.to.is_none_or(|to| on <= to)
     }
+
+    /// Whether it is in force on some days and not on others.
+    pub(crate) const fn is_bounded(&self) -> bool {
+        self.from.is_some() || self.to.is_some()
+    }
+}
+
+/// A short name for a path of the event.
+#[derive(Clone, Debug)]
+pub(crate) struct NameRule {
+    pub(crate) alias: String,
+    pub(crate) text: String,
+    pub(crate) path: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,12 +146,21 @@ pub(crate) struct Sourced {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Post {
-    pub(crate) entity: Sourced,
-    pub(crate) date: Option<Sourced>,
-    pub(crate) rate: Option<Sourced>,
     pub(crate) holds: Vec<Sourced>,
     pub(crate) rounding: Option<RoundingRule>,
+    pub(crate) amounts: Amounts,
+    pub(crate) unproven: bool,
     pub(crate) entries: Vec<EntryRule>,
+}
+
+/// In what the event's amounts count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Amounts {
+    /// In the currency's unit: 12.60.
+    #[default]
+    Decimal,
+    /// In its minor unit: 1260; with the sender's exponents where they are not those of ISO 4217.
+    Minor(BTreeMap<String, u32>),
 }
 
 #[derive(Clone, Debug)]
@@ -103,35 +174,118 @@ pub(crate) struct RoundingRule {
 pub(crate) struct EntryRule {
     pub(crate) kind: EntryKind,
     pub(crate) description: String,
-    pub(crate) reference: Option<Sourced>,
-    pub(crate) date: Option<Sourced>,
-    pub(crate) currency: Sourced,
+    /// Where it is another than the rule's.
+    pub(crate) entity: Option<Source>,
+    pub(crate) reference: Option<Source>,
+    pub(crate) date: Option<Moment>,
+    pub(crate) currency: Source,
+    pub(crate) rate: Option<Source>,
     pub(crate) lines: Vec<LineRule>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LineRule {
-    pub(crate) each: Option<(Sourced, String)>,
+    /// The lists that it runs over, the outermost first.
+    pub(crate) each: Vec<EachRule>,
     pub(crate) side: Side,
-    pub(crate) account: Target,
-    pub(crate) amount: Sourced,
+    pub(crate) account: Source,
+    pub(crate) amount: Source,
     pub(crate) when: Option<Sourced>,
-    pub(crate) dimensions: BTreeMap<String, Target>,
+    pub(crate) dimensions: BTreeMap<String, Source>,
+    pub(crate) defer: Option<DeferRule>,
+    /// What it has instead where a condition holds; the first that does.
+    pub(crate) cases: Vec<CaseRule>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct EachRule {
+    pub(crate) text: String,
+    pub(crate) list: Vec<String>,
+    pub(crate) alias: String,
+    /// Null and absent are the empty list.
+    pub(crate) optional: bool,
+    /// Which elements have lines at all.
+    pub(crate) when: Option<Sourced>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CaseRule {
+    pub(crate) when: Sourced,
+    pub(crate) account: Option<Source>,
+    pub(crate) dimensions: BTreeMap<String, Source>,
     pub(crate) defer: Option<DeferRule>,
 }
 
 /// A name known when compiling, an expression, or a look-up.
 #[derive(Clone, Debug)]
-pub(crate) enum Target {
+pub(crate) enum Source {
     Name(String),
     Value(Sourced),
-    Lookup { table: String, by: Vec<Sourced> },
+    Lookup(Lookup),
+}
+
+impl Source {
+    /// The text that people know it by.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Value(value) => &value.text,
+            Self::Lookup(lookup) => &lookup.text,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Lookup {
+    /// As in `rates[data.currency]`.
+    pub(crate) text: String,
+    pub(crate) table: String,
+    pub(crate) by: Vec<Sourced>,
+    /// What it gives where no row applies.
+    pub(crate) default: Option<String>,
+}
+
+/// Where a day or a moment stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    pub(crate) source: Sourced,
+    pub(crate) unit: Option<Unit>,
+    /// In which zone its day is; the entity's where none is named.
+    pub(crate) zone: Option<Tz>,
+}
+
+/// How a day or a moment is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Seconds since 1970.
+    Seconds,
+    /// Milliseconds since 1970.
+    Milliseconds,
+    /// `2026-01-31`.
+    Day,
+    /// `2026-01-31T22:10:00Z`.
+    Rfc3339,
+}
+
+impl Unit {
+    pub(crate) const ALL: [Self; 4] = [Self::Seconds, Self::Milliseconds, Self::Day, Self::Rfc3339];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::Milliseconds => "ms",
+            Self::Day => "day",
+            Self::Rfc3339 => "rfc3339",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct DeferRule {
-    pub(crate) from: Sourced,
-    pub(crate) to: Sourced,
+    pub(crate) from: Moment,
+    pub(crate) end: Moment,
+    /// The service ends before that moment or day, not with it.
+    pub(crate) exclusive: bool,
     pub(crate) account: String,
     pub(crate) method: String,
 }

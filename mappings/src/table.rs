@@ -1,6 +1,6 @@
 //! Look-up tables: CSV files that finance edits in a spreadsheet.
 //!
-//! Key columns come first, then one result column (`account`, `value` or `rate`), then `from` and
+//! Key columns come first, then one result column, named for what it gives ([`RESULTS`]), then `from` and
 //! `to` (days, both included, empty for always). `*` in a key matches anything. The most specific
 //! row wins: the one with the fewest `*`, the leftmost key deciding between equals. Two rows that
 //! could both win are an error of the table, not a matter of order.
@@ -9,7 +9,9 @@ use crate::diagnostic::{Diagnostics, SourceFile};
 use chrono::NaiveDate;
 
 /// The names that a result column may have.
-const RESULTS: [&str; 3] = ["account", "value", "rate"];
+const RESULTS: [&str; 7] = [
+    "account", "value", "rate", "number", "text", "entity", "currency",
+];
 
 /// A table, ready for look-ups.
 #[derive(Clone, Debug)]
@@ -77,7 +79,7 @@ impl Table {
         };
         let result_at = header
             .iter()
-            .position(|column| RESULTS.contains(&column.as_str()));
+            .rposition(|column| RESULTS.contains(&column.as_str()));
         let Some(result_at) = result_at.filter(|at| *at > 0) else {
             let message = format!(
                 "the header needs key columns and then one of {}",
@@ -119,9 +121,21 @@ impl Table {
         }
     }
 
+    /// Whether what it says depends on the day.
+    pub(crate) fn is_dated(&self) -> bool {
+        self.rows
+            .iter()
+            .any(|row| row.from.is_some() || row.to.is_some())
+    }
+
     /// All results with the line that names each, for the compiler to check.
     pub(crate) fn results(&self) -> impl Iterator<Item = (u64, &str)> {
         self.rows.iter().map(|row| (row.line, row.result.as_str()))
+    }
+
+    /// The same for a table in which no row has days.
+    pub fn look_up_any_day(&self, keys: &[String]) -> Option<&str> {
+        self.look_up(keys, NaiveDate::MIN)
     }
 
     /// The result of the most specific row in force, if any row applies.

@@ -1,11 +1,26 @@
 //! The YAML of a rule file, as written: every scalar with its place.
 
+use formats::envelope::Envelope;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor, value};
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
 use std::fmt;
 
 pub(crate) type Text = Spanned<String>;
+
+/// What a whole pack departs from, in `pack.yaml`.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PackFile {
+    pub(crate) amounts: Option<Spanned<Amounts>>,
+    #[serde(default)]
+    pub(crate) with: BTreeMap<String, Text>,
+    pub(crate) entity: Option<Spanned<Value>>,
+    pub(crate) date: Option<Spanned<Moment>>,
+    pub(crate) reference: Option<Spanned<Value>>,
+    pub(crate) currency: Option<Spanned<Value>>,
+    pub(crate) envelope: Option<Envelope>,
+}
 
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,22 +33,26 @@ pub(crate) struct RuleFile {
 pub(crate) struct Rule {
     #[serde(rename = "rule")]
     pub(crate) name: Text,
-    pub(crate) on: Text,
+    pub(crate) on: OneOrMany,
     pub(crate) from: Option<Text>,
     pub(crate) to: Option<Text>,
+    #[serde(default)]
+    pub(crate) with: BTreeMap<String, Text>,
     pub(crate) when: Option<Text>,
     pub(crate) ignore: Option<Text>,
-    pub(crate) entity: Option<Text>,
-    pub(crate) date: Option<Text>,
-    pub(crate) reference: Option<Text>,
+    pub(crate) entity: Option<Spanned<Value>>,
+    pub(crate) date: Option<Spanned<Moment>>,
+    pub(crate) reference: Option<Spanned<Value>>,
     pub(crate) description: Option<Text>,
-    pub(crate) currency: Option<Text>,
-    pub(crate) rate: Option<Text>,
+    pub(crate) currency: Option<Spanned<Value>>,
+    pub(crate) rate: Option<Spanned<Value>>,
+    pub(crate) amounts: Option<Spanned<Amounts>>,
     pub(crate) kind: Option<Text>,
     pub(crate) holds: Option<OneOrMany>,
     pub(crate) lines: Option<Vec<Line>>,
     pub(crate) entries: Option<Vec<Entry>>,
     pub(crate) rounding: Option<Rounding>,
+    pub(crate) unproven: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -41,24 +60,42 @@ pub(crate) struct Rule {
 pub(crate) struct Entry {
     pub(crate) kind: Option<Text>,
     pub(crate) description: Option<Text>,
-    pub(crate) date: Option<Text>,
-    pub(crate) reference: Option<Text>,
-    pub(crate) currency: Option<Text>,
+    pub(crate) entity: Option<Spanned<Value>>,
+    pub(crate) date: Option<Spanned<Moment>>,
+    pub(crate) reference: Option<Spanned<Value>>,
+    pub(crate) currency: Option<Spanned<Value>>,
+    pub(crate) rate: Option<Spanned<Value>>,
     pub(crate) lines: Vec<Line>,
 }
 
+/// A line, or lines for each element of a list.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Line {
     pub(crate) each: Option<Text>,
     #[serde(rename = "as")]
     pub(crate) alias: Option<Text>,
-    pub(crate) debit: Option<Spanned<Choice>>,
-    pub(crate) credit: Option<Spanned<Choice>>,
-    pub(crate) amount: Text,
+    pub(crate) optional: Option<Spanned<bool>>,
+    pub(crate) lines: Option<Vec<Line>>,
+    pub(crate) debit: Option<Spanned<Value>>,
+    pub(crate) credit: Option<Spanned<Value>>,
+    pub(crate) amount: Option<Spanned<Value>>,
     pub(crate) when: Option<Text>,
     #[serde(default)]
-    pub(crate) dimensions: BTreeMap<String, Spanned<Choice>>,
+    pub(crate) dimensions: BTreeMap<String, Spanned<Value>>,
+    pub(crate) defer: Option<Defer>,
+    #[serde(default)]
+    pub(crate) choose: Vec<Case>,
+}
+
+/// What a line has instead of its own where a condition holds.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Case {
+    pub(crate) when: Text,
+    pub(crate) account: Option<Spanned<Value>>,
+    #[serde(default)]
+    pub(crate) dimensions: BTreeMap<String, Spanned<Value>>,
     pub(crate) defer: Option<Defer>,
 }
 
@@ -67,13 +104,15 @@ pub(crate) struct Line {
 pub(crate) struct Lookup {
     pub(crate) lookup: Text,
     pub(crate) by: Vec<Text>,
+    pub(crate) default: Option<Text>,
 }
 
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Defer {
-    pub(crate) from: Text,
-    pub(crate) to: Text,
+    pub(crate) from: Spanned<Moment>,
+    pub(crate) to: Option<Spanned<Moment>>,
+    pub(crate) until: Option<Spanned<Moment>>,
     pub(crate) account: Text,
     pub(crate) method: Text,
 }
@@ -86,33 +125,96 @@ pub(crate) struct Rounding {
     pub(crate) limit: Option<Text>,
 }
 
+/// In what an event's amounts count.
+#[derive(Debug)]
+pub(crate) enum Amounts {
+    /// `decimal` or `minor`.
+    Word(String),
+    /// `minor`, and the currencies in which the sender's minor unit is not that of ISO 4217.
+    Minor(MinorOf),
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MinorOf {
+    pub(crate) minor: BTreeMap<String, u32>,
+}
+
+/// Where a moment or a day stands, and how it is written there.
+#[derive(Debug)]
+pub(crate) enum Moment {
+    /// A day, or a moment in RFC 3339.
+    Word(String),
+    /// With what it counts, or in which zone its day is.
+    Place(MomentPlace),
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MomentPlace {
+    pub(crate) path: Text,
+    pub(crate) unit: Option<Text>,
+    pub(crate) zone: Option<Text>,
+}
+
 /// A word, or a look-up in a table.
 #[derive(Debug)]
-pub(crate) enum Choice {
+pub(crate) enum Value {
     Word(String),
     Lookup(Lookup),
 }
 
-impl<'de> Deserialize<'de> for Choice {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ChoiceVisitor;
-        impl<'de> Visitor<'de> for ChoiceVisitor {
-            type Value = Choice;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name or `{ lookup: table, by: [keys] }`")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Choice, E> {
-                Ok(Choice::Word(text.to_owned()))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Choice, A::Error> {
-                Lookup::deserialize(value::MapAccessDeserializer::new(map)).map(Choice::Lookup)
+/// Reads a word as one variant and a block as another, so that a block's error names its own keys.
+macro_rules! word_or_block {
+    ($name:ident, $block:ident($inner:ty), $expecting:literal) => {
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct WordOrBlock;
+                impl<'de> Visitor<'de> for WordOrBlock {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($expecting)
+                    }
+                    fn visit_str<E>(self, text: &str) -> Result<$name, E> {
+                        Ok($name::Word(text.to_owned()))
+                    }
+                    fn visit_bool<E>(self, flag: bool) -> Result<$name, E> {
+                        Ok($name::Word(flag.to_string()))
+                    }
+                    fn visit_i64<E>(self, number: i64) -> Result<$name, E> {
+                        Ok($name::Word(number.to_string()))
+                    }
+                    fn visit_u64<E>(self, number: u64) -> Result<$name, E> {
+                        Ok($name::Word(number.to_string()))
+                    }
+                    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<$name, A::Error> {
+                        let block = value::MapAccessDeserializer::new(map);
+                        <$inner>::deserialize(block).map($name::$block)
+                    }
+                }
+                deserializer.deserialize_any(WordOrBlock)
             }
         }
-        deserializer.deserialize_any(ChoiceVisitor)
-    }
+    };
 }
 
-/// One expression, or a list of them. The places of a single one are those of its key.
+word_or_block!(
+    Value,
+    Lookup(Lookup),
+    "a name, a number in quotes, or `{ lookup: table, by: [keys] }`"
+);
+word_or_block!(
+    Moment,
+    Place(MomentPlace),
+    "a path or `{ path: data.at, unit: s, zone: Europe/Berlin }`"
+);
+word_or_block!(
+    Amounts,
+    Minor(MinorOf),
+    "`decimal`, `minor`, or `{ minor: { ISK: 2 } }`"
+);
+
+/// One text, or a list of them. The places of a single one are those of its key.
 #[derive(Debug)]
 pub(crate) struct OneOrMany(pub(crate) Vec<Text>);
 
@@ -122,7 +224,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
         impl<'de> Visitor<'de> for ManyVisitor {
             type Value = Vec<Text>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an expression or a list of expressions")
+                f.write_str("one or a list")
             }
             fn visit_str<E>(self, text: &str) -> Result<Vec<Text>, E> {
                 let nowhere = serde_saphyr::Location::UNKNOWN;

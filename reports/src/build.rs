@@ -4,6 +4,7 @@ mod control_equation;
 mod journal_register;
 mod reconciliation_statement;
 mod trial_balance;
+mod waiting;
 
 use crate::ReportError;
 use crate::control::{Control, money};
@@ -16,11 +17,12 @@ use store::reconciliation::BreakRow;
 pub const CONTROL: &str = "control";
 
 /// Every report by name.
-pub const NAMES: [&str; 4] = [
+pub const NAMES: [&str; 5] = [
     CONTROL,
     "trial-balance",
     "journal-register",
     "reconciliation",
+    "waiting",
 ];
 
 /// What all reports speak of.
@@ -61,6 +63,7 @@ pub async fn build(name: &str, books: &Snapshot, subject: &Subject) -> Result<Re
         "trial-balance" => trial_balance::build(books, subject).await,
         "journal-register" => journal_register::build(books, subject).await,
         "reconciliation" => reconciliation_statement::build(books, subject).await,
+        "waiting" => waiting::build(books, subject).await,
         other => Err(ReportError::Unknown(other.to_owned())),
     }
 }

@@ -91,6 +91,8 @@ pub struct ClearingRow {
 pub struct Control {
     /// Per source.
     pub intake: Vec<IntakeControl>,
+    /// Events that came again with other content, of which nobody has said that the first stands.
+    pub conflicts: i64,
     /// Events without an outcome, and events whose outcome and entries disagree.
     pub strays: (Vec<i64>, Vec<i64>),
     /// The journal per entity, period and currency, from the lines.
@@ -172,6 +174,7 @@ impl Control {
             .collect();
         let mut control = Self {
             intake: books.intake_control().await?,
+            conflicts: books.open_conflicts().await?,
             strays: books.stray_events().await?,
             balance_differences: balance_differences(
                 &books.balances().await?,
@@ -194,16 +197,13 @@ impl Control {
 
     async fn missing(&self, books: &Snapshot) -> Result<Vec<String>, ReportError> {
         let mut missing = Vec::new();
-        let suspended = books.suspended().await?;
-        if let Some(first) = suspended.first() {
-            let since = books
-                .event(first.id)
-                .await?
-                .map(|event| event.occurred_at.date_naive());
+        let suspended = books.suspended_groups().await?;
+        let events: i64 = suspended.iter().map(|group| group.events).sum();
+        if let Some(since) = suspended.iter().map(|group| group.since).min() {
             missing.push(format!(
                 "{} suspended since {}",
-                counted(suspended.len(), "event"),
-                since.map(|day| day.to_string()).unwrap_or_default()
+                counted(usize::try_from(events).unwrap_or(usize::MAX), "event"),
+                since.date_naive()
             ));
         }
         if let Some(first) = books.quarantine_waiting().await? {
@@ -308,7 +308,6 @@ impl Control {
 
     /// The verdict and the sentence that explains it.
     pub fn verdict(&self) -> (Verdict, String) {
-        let conflicts: i64 = self.intake.iter().map(|row| row.conflicts).sum();
         let mut differing = self.failures();
         differing.extend(
             self.open_statements
@@ -318,10 +317,10 @@ impl Control {
         if self.open_breaks() > 0 {
             differing.push(format!("{} open", counted(self.open_breaks(), "break")));
         }
-        if conflicts > 0 {
+        if self.conflicts > 0 {
             differing.push(format!(
                 "{} came again with other content",
-                counted(usize::try_from(conflicts).unwrap_or(0), "event")
+                counted(usize::try_from(self.conflicts).unwrap_or(0), "event")
             ));
         }
         let mut all: Vec<String> = self.lost.iter().cloned().collect();

@@ -4,6 +4,7 @@
 //! Nothing here opens a file, a socket or a clock, and no format stops the process: what cannot be
 //! read is an error that says what, where and what to do.
 
+pub mod envelope;
 pub mod erp;
 mod error;
 pub mod read;

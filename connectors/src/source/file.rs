@@ -9,13 +9,13 @@
 //! Reading waits for a disk, so a thread does it, a batch ahead of whoever polls.
 
 use super::encoding::{self, Declared};
-use super::envelope::Envelope;
 use super::{
     BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
 };
 use crate::regular;
 use async_trait::async_trait;
 use bytes::Bytes;
+use formats::envelope::Envelope;
 use ledger::Hash;
 use ledger::bounds::{HEAD_BYTES, MAX_EVENT_BYTES, Whole};
 use serde::Deserialize;
@@ -317,7 +317,7 @@ impl FileReader {
         }
         Some(match &self.envelope {
             None => RawEvent::new(position, bytes),
-            Some(envelope) => match envelope.wrap(&bytes) {
+            Some(envelope) => match envelope.wrap(encoding::utf8(&bytes).as_ref()) {
                 Ok(event) => RawEvent::new(position, event),
                 Err(reason) => RawEvent {
                     position,

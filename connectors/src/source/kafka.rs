@@ -9,13 +9,13 @@
 //! a courtesy after the ledger's.
 
 use super::encoding;
-use super::envelope::Envelope;
 use super::{
     BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
 };
 use crate::secret::{self, Exposed, Secret, SecretRef};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use formats::envelope::Envelope;
 use futures_util::{FutureExt, StreamExt};
 use rdkafka::consumer::{
     BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, StreamConsumer,

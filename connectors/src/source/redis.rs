@@ -9,7 +9,6 @@
 //! courtesy: after the ledger's commit its position is set there, so that `XINFO GROUPS` shows the lag and
 //! whoever trims the stream sees how far that is safe.
 
-use super::envelope::Envelope;
 use super::{
     BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
     kafka,
@@ -18,6 +17,7 @@ use crate::secret::{self, Exposed, Secret, SecretRef};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::DateTime;
+use formats::envelope::Envelope;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError};
 use serde::Deserialize;

@@ -23,11 +23,13 @@ pub enum Kind {
     BatchRelease,
     /// Another version of the mapping decides what is posted from now on.
     MappingActivation,
+    /// An event came again with other content; the first stands.
+    ConflictAccept,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PeriodReopen,
         Self::QuarantineDiscard,
         Self::BreakResolve,
@@ -36,6 +38,7 @@ impl Kind {
         Self::BatchResend,
         Self::BatchRelease,
         Self::MappingActivation,
+        Self::ConflictAccept,
     ];
 
     /// The word in configuration, store and command line.
@@ -49,6 +52,7 @@ impl Kind {
             Self::BatchResend => "batch-resend",
             Self::BatchRelease => "batch-release",
             Self::MappingActivation => "mapping-activation",
+            Self::ConflictAccept => "conflict-accept",
         }
     }
 

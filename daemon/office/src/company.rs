@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::mapper::Mapper;
 use anyhow::Context as _;
 use connectors::secret::{Secret, redacted};
-use ledger::{Clock, Entity, IdGen};
+use ledger::{Clock, IdGen};
 use mappings::{Context, Pack, Program};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -190,18 +190,18 @@ impl Company {
 struct ReadIn {
     config: Config,
     base: PathBuf,
-    entities: Vec<Entity>,
+    context: Context,
 }
 
 impl ReadIn {
     fn from(path: &Path) -> anyhow::Result<Self> {
         let config = Config::read(path)?;
         let base = path.parent().unwrap_or(Path::new("")).to_owned();
-        let entities = config.entities()?;
+        let context = config.context()?;
         Ok(Self {
             config,
             base,
-            entities,
+            context,
         })
     }
 
@@ -219,15 +219,11 @@ impl ReadIn {
     }
 
     fn company(self, store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdGen>) -> Company {
-        let entities = self.entities.into_iter().map(|e| (e.code.clone(), e));
-        let context = Context {
-            entities: entities.collect(),
-        };
         Company {
             config: Arc::new(self.config),
             base: self.base,
             program: Arc::default(),
-            context: Arc::new(context),
+            context: Arc::new(self.context),
             store,
             clock,
             ids,

@@ -7,13 +7,14 @@ use anyhow::{Context as _, bail};
 use chrono::Weekday;
 use connectors::secret::{self, Exposed, SecretRef};
 use connectors::source::encoding::Declared;
-use connectors::source::envelope::Envelope;
 use connectors::source::file::{Layout, Unpacked};
 use connectors::source::{BatchLimit, kafka, redis};
 use connectors::transport::DropConfig;
 use desk::{Actor, Kind, Policy, Role, Rule};
+use formats::envelope::Envelope;
 use formats::settlement::SettlementKind;
 use ledger::{Calendar, Currency, Entity, Money};
+use mappings::{Context, DateBounds};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -106,6 +107,30 @@ pub struct EntityConfig {
     pub zone: String,
     /// How its year is divided.
     pub calendar: CalendarConfig,
+    /// Which accounting dates are taken; an event beyond them is suspended.
+    #[serde(default)]
+    pub dates: DatesConfig,
+}
+
+/// How far an accounting date may be from the day on which its event came.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatesConfig {
+    /// Days into the past.
+    pub oldest_days: u32,
+    /// Days into the future.
+    pub ahead_days: u32,
+}
+
+/// Ten years back, as long as books are kept; a good year ahead. What is beyond is mostly a slip of a century or
+/// a count of seconds read as milliseconds.
+impl Default for DatesConfig {
+    fn default() -> Self {
+        Self {
+            oldest_days: 3_653,
+            ahead_days: 400,
+        }
+    }
 }
 
 /// `{ monthly: { first_month: 1 } }` or `{ 4-4-5: { last_month: 12, weekday: sat } }`.
@@ -230,6 +255,16 @@ pub enum SourceConfig {
     Kafka(kafka::Config),
     /// Streams of a Redis server.
     Redis(redis::Config),
+    /// Messages by `POST /v1/events/NAME`.
+    Http(HttpSourceConfig),
+}
+
+/// Messages that come by HTTP.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpSourceConfig {
+    /// Where the attributes of a message stand; without it messages are CloudEvents.
+    pub envelope: Option<Envelope>,
 }
 
 impl SourceConfig {
@@ -239,6 +274,28 @@ impl SourceConfig {
             Self::File(_) => "file",
             Self::Kafka(_) => "kafka",
             Self::Redis(_) => "redis",
+            Self::Http(_) => "http",
+        }
+    }
+
+    /// How its messages become events, where they are none.
+    pub const fn envelope(&self) -> Option<&Envelope> {
+        match self {
+            Self::File(config) => config.envelope.as_ref(),
+            Self::Kafka(config) => config.envelope.as_ref(),
+            Self::Redis(config) => config.envelope.as_ref(),
+            Self::Http(config) => config.envelope.as_ref(),
+        }
+    }
+
+    /// How the lines of a file are understood that holds what this source brings.
+    pub fn layout(&self) -> Layout {
+        match self {
+            Self::File(config) => config.layout(),
+            other => Layout {
+                envelope: other.envelope().cloned(),
+                ..Layout::default()
+            },
         }
     }
 }
@@ -369,7 +426,7 @@ impl Config {
         secret::refuse_in_url(&self.store.url, "`url`", instead).context("store")?;
         for (name, source) in &self.sources {
             match source {
-                SourceConfig::File(_) => Ok(()),
+                SourceConfig::File(_) | SourceConfig::Http(_) => Ok(()),
                 SourceConfig::Kafka(config) => config.check(),
                 SourceConfig::Redis(config) => config.check(),
             }
@@ -410,6 +467,24 @@ impl Config {
             });
         }
         Ok(entities)
+    }
+
+    /// What rules know beside the event.
+    pub fn context(&self) -> anyhow::Result<Context> {
+        let dates = self.entities.iter().map(|raw| {
+            let bounds = DateBounds {
+                oldest_days: raw.dates.oldest_days,
+                ahead_days: raw.dates.ahead_days,
+            };
+            (raw.entity.clone(), bounds)
+        });
+        let entities = self.entities()?.into_iter();
+        Ok(Context {
+            dates: dates.collect(),
+            entities: entities
+                .map(|entity| (entity.code.clone(), entity))
+                .collect(),
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::panics;
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use connectors::source::RawEvent;
 use ledger::{Clock, Decision};
 use mappings::{Context, Evaluator, EvaluatorError, Event, Program};
@@ -164,19 +165,31 @@ impl<'p> Deciding<'p> {
     }
 
     /// The decision on an event; one at which the mapping breaks off is suspended, and the others go on.
-    pub(crate) fn decide(&mut self, event: &Event<'_>) -> Decision {
+    pub(crate) fn decide(&mut self, event: &Event<'_>, came: DateTime<Utc>) -> Decision {
         let evaluator = match &mut self.evaluator {
             Ok(evaluator) => evaluator,
             Err(error) => return suspended(error.to_string()),
         };
         match guarded(|| {
             fault::point(event);
-            evaluator.decide(event)
+            evaluator.decide_when(event, came)
         }) {
             Ok(decision) => decision,
             Err(broke_off) => {
                 self.evaluator = Evaluator::new(self.program, self.context);
                 suspended(broke_off)
+            }
+        }
+    }
+
+    /// The entity that a rule would post an event to, where one can be told.
+    pub(crate) fn entity_of(&mut self, event: &Event<'_>) -> Option<String> {
+        let evaluator = self.evaluator.as_mut().ok()?;
+        match guarded(|| evaluator.entity_of(event)) {
+            Ok(entity) => entity,
+            Err(_broke_off) => {
+                self.evaluator = Evaluator::new(self.program, self.context);
+                None
             }
         }
     }
@@ -196,12 +209,7 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-fn decide(
-    deciding: &mut Deciding<'_>,
-    raw: RawEvent,
-    now: chrono::DateTime<chrono::Utc>,
-    part: &mut IntakePart,
-) {
+fn decide(deciding: &mut Deciding<'_>, raw: RawEvent, now: DateTime<Utc>, part: &mut IntakePart) {
     let RawEvent {
         position,
         payload,
@@ -222,7 +230,7 @@ fn decide(
             return part.unreadable(position, Unreadable::new(payload.clone(), reason));
         }
     };
-    let decision = deciding.decide(&event);
+    let decision = deciding.decide(&event, now);
     let read = ReadEvent {
         key: event.key(),
         content: event.content_hash(),

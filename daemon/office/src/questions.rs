@@ -2,6 +2,8 @@
 
 pub mod check;
 pub mod connectors;
+pub mod difference;
 mod settlement;
 pub mod trace;
 pub mod verify;
+pub mod waiting;

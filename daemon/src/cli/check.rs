@@ -17,6 +17,15 @@ pub(crate) fn run(path: &Path, output: Output) -> anyhow::Result<bool> {
         found.targets,
         found.mapping_version
     );
+    if !found.unproven.is_empty() {
+        let rules = found.unproven.join(", ");
+        text.push_str(&format!(
+            "\nnobody has shown that these rules balance: {rules}"
+        ));
+    }
+    for warning in &found.warnings {
+        text.push_str(&format!("\nwarning: {warning}"));
+    }
     for problem in &found.problems {
         text.push_str(&format!("\nproblem: {problem}"));
     }

@@ -6,14 +6,14 @@ use office::evidence::seal::write_key;
 use serde_json::json;
 use std::path::Path;
 
-pub(crate) fn run(dir: &Path, output: Output) -> anyhow::Result<bool> {
+pub(crate) fn run(dir: &Path, pack: &str, output: Output) -> anyhow::Result<bool> {
     let config = dir.join("tieout.yaml");
     anyhow::ensure!(
         !config.exists(),
         "`{}` is there already; nothing was changed",
         config.display()
     );
-    starter::write(dir)?;
+    starter::write(dir, pack)?;
     let key = dir.join("seal-key.pem");
     if !key.exists() {
         write_key(&key)?;

@@ -134,6 +134,9 @@ fn show(item: &QuarantineItem, output: Output) -> anyhow::Result<bool> {
 async fn replay(call: &Call, id: Option<i64>, output: Output) -> anyhow::Result<bool> {
     let done = deed::replay(call, id).await?;
     let mut text = format!("replayed {}", done.replayed.len());
+    for (number, outcome) in &done.became {
+        text.push_str(&format!("\n{number}: {outcome}"));
+    }
     for reason in &done.left {
         text.push_str(&format!("\nstill no event: {reason}"));
     }

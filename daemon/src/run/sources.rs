@@ -32,7 +32,7 @@ pub(super) fn start(
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for (name, config) in &call.config.sources {
-        if matches!(config, SourceConfig::File(_)) {
+        if matches!(config, SourceConfig::File(_) | SourceConfig::Http(_)) {
             continue;
         }
         let stream = Stream {
@@ -59,6 +59,7 @@ async fn open(call: &Call, source: &SourceConfig) -> anyhow::Result<Box<dyn Even
     };
     Ok(match source {
         SourceConfig::File(_) => anyhow::bail!("a folder is no stream; a job takes it"),
+        SourceConfig::Http(_) => anyhow::bail!("whoever sends by HTTP comes by himself"),
         SourceConfig::Kafka(config) => {
             let password = secret(&config.password)?;
             let patience = Patience::default();

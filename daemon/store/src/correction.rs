@@ -101,6 +101,16 @@ impl Snapshot {
         )
     }
 
+    /// All corrections: the entry, the entry that it takes back, and the substance of one that stands anew.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn corrections(
+        &self,
+    ) -> Result<Vec<(i64, Option<i64>, Option<Vec<u8>>)>, StoreError> {
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("correction/rows")).fetch_all(db).await?))
+    }
+
     /// Whether a line of an entry is matched in a reconciliation.
     ///
     /// # Errors

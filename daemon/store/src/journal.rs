@@ -98,6 +98,19 @@ pub struct BalanceRow {
     pub functional_credit: i64,
 }
 
+/// An event as it is decided again.
+#[derive(Clone, Debug, FromRow)]
+pub struct DecidedEvent {
+    /// Its number.
+    pub id: i64,
+    /// Its bytes.
+    pub payload: Vec<u8>,
+    /// When it came.
+    pub received_at: DateTime<Utc>,
+    /// What became of it: 1 posted, 2 ignored, 3 suspended.
+    pub outcome: i64,
+}
+
 /// A line on one account, as reconciliation sees it.
 #[derive(Clone, Debug, FromRow)]
 pub struct AccountItem {
@@ -382,6 +395,30 @@ impl Snapshot {
     pub async fn suspended(&self) -> Result<Vec<SuspendedRow>, StoreError> {
         Ok(on_snapshot!(self, db =>
             sqlx::query_as(sql!("journal/suspended_events")).fetch_all(db).await)?)
+    }
+
+    /// The events with `after < id <= through`.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn decided_events(
+        &self,
+        after: i64,
+        through: i64,
+    ) -> Result<Vec<DecidedEvent>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("journal/events_page"))
+            .bind(after).bind(through).fetch_all(db).await?),
+        )
+    }
+
+    /// The number of the last event.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn last_event(&self) -> Result<i64, StoreError> {
+        Ok(on_snapshot!(self, db =>
+            sqlx::query_scalar(sql!("journal/last_event")).fetch_one(db).await?))
     }
 
     /// Everything that came again.

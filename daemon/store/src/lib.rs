@@ -50,6 +50,7 @@ mod sort;
 pub mod statistics;
 mod take;
 pub mod turn;
+pub mod waiting;
 pub mod writer;
 
 pub use backend::{Access, Store, StoreError, Tx};

@@ -6,6 +6,7 @@
 use crate::file::BookFile;
 use crate::{Store, StoreError, Tx};
 use futures_util::lock::Mutex;
+use sqlx::PgPool;
 use std::sync::Arc;
 
 /// The books as they stood when it was taken.
@@ -14,6 +15,8 @@ pub struct Snapshot {
     /// One question after the other.
     pub(crate) reading: Mutex<Tx>,
     file: Option<Arc<BookFile>>,
+    /// The server's other connections.
+    pub(crate) server: Option<PgPool>,
     was_whole: bool,
 }
 
@@ -52,13 +55,14 @@ impl Store {
             Tx::Sqlite(tx) => sqlx::query(first).execute(&mut **tx).await?.rows_affected(),
             Tx::Postgres(tx) => sqlx::query(first).execute(&mut **tx).await?.rows_affected(),
         };
-        let file = match self {
-            Self::Sqlite { file, .. } => file.clone(),
-            Self::Postgres { .. } => None,
+        let (file, server) = match self {
+            Self::Sqlite { file, .. } => (file.clone(), None),
+            Self::Postgres { pool, .. } => (None, Some(pool.clone())),
         };
         Ok(Snapshot {
             reading: Mutex::new(reading),
             file,
+            server,
             was_whole: self.was_whole(),
         })
     }

@@ -60,6 +60,7 @@ impl Rules {
             program,
             context: Context {
                 entities: entities.into_iter().map(by_code).collect(),
+                ..Context::default()
             },
         }
     }

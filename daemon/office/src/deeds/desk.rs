@@ -66,6 +66,11 @@ pub enum Deed {
         /// The version: 64 hexadecimal digits.
         version: String,
     },
+    /// An event came again with other content; the first stands.
+    ConflictAccept {
+        /// The conflict's number.
+        id: i64,
+    },
 }
 
 /// What became of a decision.
@@ -106,6 +111,7 @@ impl Deed {
             Self::BatchResend { .. } => Kind::BatchResend,
             Self::BatchRelease { .. } => Kind::BatchRelease,
             Self::MappingActivation { .. } => Kind::MappingActivation,
+            Self::ConflictAccept { .. } => Kind::ConflictAccept,
         }
     }
 
@@ -113,7 +119,7 @@ impl Deed {
     pub fn subject(&self) -> String {
         match self {
             Self::PeriodReopen { entity, period } => format!("{entity} {period}"),
-            Self::QuarantineDiscard { id } => id.to_string(),
+            Self::QuarantineDiscard { id } | Self::ConflictAccept { id } => id.to_string(),
             Self::BreakResolve { id } | Self::WriteOff { id } | Self::BreakReopen { id } => {
                 id.clone()
             }
@@ -133,6 +139,7 @@ impl Deed {
             Self::BatchResend { .. } => "export resend",
             Self::BatchRelease { .. } => "export release",
             Self::MappingActivation { .. } => "mapping activation",
+            Self::ConflictAccept { .. } => "conflict accept",
         }
     }
 
@@ -163,6 +170,13 @@ impl Deed {
                 let before = before.map_or_else(String::new, |before| before.to_string());
                 Ok((before != *version).then(|| Seen::of(&before, None)))
             }
+            Self::ConflictAccept { id } => match tx.conflict_seen(*id).await? {
+                None => Err(missing(format!(
+                    "there is no conflict {id}; `tieout conflicts list` shows what there is"
+                ))),
+                Some((hash, false)) => Ok(Some(Seen::of(&ledger::hash::hex(&hash), None))),
+                Some((_, true)) => Ok(None),
+            },
         }
     }
 
@@ -204,6 +218,8 @@ impl Deed {
             Self::MappingActivation { pack, version } => {
                 put_in_force(tx, (pack, version), stamp).await?;
             }
+            // The proposal itself says it.
+            Self::ConflictAccept { .. } => {}
         }
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! Bytes that are no event: what there is, and what becomes of them when they are read again.
 
-use crate::config::SourceConfig;
 use crate::pipeline::{self, SourceName};
 use crate::{Call, Refusal, RefusalKind};
 use anyhow::Context as _;
-use connectors::source::envelope::Envelope;
 use connectors::source::{EventBatch, RawEvent, kafka};
+use formats::envelope::Envelope;
 use ledger::bounds::MAX_EVENT_BYTES;
 use std::collections::BTreeMap;
+use store::intake::IntakeSummary;
 use store::quarantine::{QuarantineDecision, QuarantineItem};
 use store::writer::Writer;
 
@@ -46,6 +46,8 @@ pub async fn one(call: &Call, id: i64) -> Result<QuarantineItem, Refusal> {
 pub struct Replayed {
     /// The numbers of those that are events now, and were taken.
     pub replayed: Vec<i64>,
+    /// What became of each of them: `posted`, `ignored`, `suspended`, `duplicate` or `conflict`.
+    pub became: Vec<(i64, &'static str)>,
     /// Those that still are none, each with the reason.
     pub left: Vec<String>,
 }
@@ -70,7 +72,10 @@ pub async fn replay(call: &Call, id: Option<i64>) -> Result<Replayed, Refusal> {
         }
         // One after the other, for a list holds heads only.
         match replay_one(call, &one(call, item.id).await?, &writer).await? {
-            Ok(()) => done.replayed.push(item.id),
+            Ok(outcome) => {
+                done.replayed.push(item.id);
+                done.became.push((item.id, outcome));
+            }
             Err(reason) => done.left.push(format!("{}: {reason}", item.id)),
         }
     }
@@ -81,11 +86,7 @@ pub async fn replay(call: &Call, id: Option<i64>) -> Result<Replayed, Refusal> {
 
 /// The envelope that the item's source uses today.
 fn envelope<'c>(call: &'c Call, item: &QuarantineItem) -> Option<&'c Envelope> {
-    match call.config.sources.get(&item.source)? {
-        SourceConfig::File(config) => config.envelope.as_ref(),
-        SourceConfig::Kafka(config) => config.envelope.as_ref(),
-        SourceConfig::Redis(config) => config.envelope.as_ref(),
-    }
+    call.config.sources.get(&item.source)?.envelope()
 }
 
 fn read_again(call: &Call, item: &QuarantineItem) -> anyhow::Result<RawEvent> {
@@ -111,7 +112,7 @@ async fn replay_one(
     call: &Call,
     item: &QuarantineItem,
     writer: &Writer,
-) -> anyhow::Result<Result<(), String>> {
+) -> anyhow::Result<Result<&'static str, String>> {
     if item.whole_hash.is_some() {
         return Ok(Err(format!(
             "only the head of its {} bytes is kept; have the event sent again, no larger than {MAX_EVENT_BYTES} bytes, and discard this one",
@@ -137,7 +138,7 @@ async fn replay_one(
         name: SOURCE.to_owned(),
         kind: SOURCE,
     };
-    pipeline::take_one(call, &name, batch, writer).await?;
+    let counts = pipeline::take_one(call, &name, batch, writer).await?;
     decide(
         call,
         item.id,
@@ -145,7 +146,18 @@ async fn replay_one(
         "it is an event now",
     )
     .await?;
-    Ok(Ok(()))
+    Ok(Ok(outcome(&counts)))
+}
+
+/// What became of a single event.
+const fn outcome(counts: &IntakeSummary) -> &'static str {
+    match counts {
+        IntakeSummary { posted: 1.., .. } => "posted",
+        IntakeSummary { ignored: 1.., .. } => "ignored",
+        IntakeSummary { suspended: 1.., .. } => "suspended",
+        IntakeSummary { conflicts: 1.., .. } => "conflict",
+        _ => "duplicate",
+    }
 }
 
 async fn decide(

@@ -8,7 +8,7 @@
 use crate::call::Call;
 use crate::mapper::Deciding;
 use anyhow::Context as _;
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use ledger::{Decision, Hash, JournalEntry, Posting};
 use mappings::Event;
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,6 +90,8 @@ pub struct Effect {
 struct Subject {
     id: i64,
     payload: Vec<u8>,
+    /// When it came.
+    came: DateTime<Utc>,
     ignored: bool,
     standing: Vec<Standing>,
 }
@@ -215,6 +217,7 @@ async fn subject(
     Ok(Some(Subject {
         id: event,
         payload: row.payload,
+        came: row.received_at,
         ignored: row.outcome == 2,
         standing,
     }))
@@ -237,7 +240,7 @@ impl Planner<'_> {
         for subject in subjects {
             let event = Event::stored(&subject.payload)
                 .with_context(|| format!("event {} cannot be read again", subject.id))?;
-            let (rule, wanted) = match deciding.decide(&event) {
+            let (rule, wanted) = match deciding.decide(&event, subject.came) {
                 Decision::Posted { rule, postings } => (Some(rule), postings),
                 Decision::Ignored { .. } | Decision::NoEffect { .. } => (None, Vec::new()),
                 Decision::Suspended { reason, .. } => {

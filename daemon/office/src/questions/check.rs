@@ -4,9 +4,12 @@ use crate::company;
 use crate::config::Config;
 use crate::{Refusal, RefusalKind};
 use connectors::erp::{ErpKind, Host};
-use mappings::Program;
+use mappings::infer::{Proposed, Samples};
+use mappings::{Event, Program};
 use reconcile::Source;
-use std::path::Path;
+use serde_json::Value;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 /// What there is, and what is wrong with it.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -25,6 +28,10 @@ pub struct Checked {
     pub entities: usize,
     /// Targets of the configuration.
     pub targets: usize,
+    /// Rules whose balance nobody has shown.
+    pub unproven: Vec<String>,
+    /// What the mapping's author should look at, each with its place.
+    pub warnings: Vec<String>,
     /// What would fail when it is used, each with its place.
     pub problems: Vec<String>,
 }
@@ -56,6 +63,8 @@ pub fn check(
         accounts: program.chart.accounts().count(),
         entities: config.entities.len(),
         targets: config.targets.len(),
+        unproven: program.unproven().map(str::to_owned).collect(),
+        warnings: program.warnings.iter().map(ToString::to_string).collect(),
         company: config.company,
         problems,
     })
@@ -111,8 +120,21 @@ fn reconciliations(config: &Config, program: &Program) -> Vec<String> {
 pub struct Compiled {
     /// Its version.
     pub version: String,
-    /// Each rule with the type of event that it answers to.
-    pub rules: Vec<(String, String)>,
+    /// Its rules, by the type of event that they answer to.
+    pub rules: Vec<CompiledRule>,
+    /// What its author should look at, each with its place.
+    pub warnings: Vec<String>,
+}
+
+/// A rule of a mapping.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct CompiledRule {
+    /// Its name.
+    pub rule: String,
+    /// The type of event that it answers to.
+    pub on: String,
+    /// Whether it is shown to balance for every event; false where the rule says `unproven: true`.
+    pub proven: bool,
 }
 
 /// Compiles the mapping of a configuration file.
@@ -121,11 +143,68 @@ pub struct Compiled {
 /// [`RefusalKind::Invalid`] with every finding and its place.
 pub fn mapping(path: &Path) -> Result<Compiled, Refusal> {
     let (_, program) = folder_of(path)?;
-    let owned = |(rule, kind): (&str, &str)| (rule.to_owned(), kind.to_owned());
+    let unproven: Vec<&str> = program.unproven().collect();
+    let rule = |(rule, on): (&str, &str)| CompiledRule {
+        proven: !unproven.contains(&rule),
+        rule: rule.to_owned(),
+        on: on.to_owned(),
+    };
     Ok(Compiled {
         version: program.version.to_string(),
-        rules: program.rule_names().map(owned).collect(),
+        rules: program.rule_names().map(rule).collect(),
+        warnings: program.warnings.iter().map(ToString::to_string).collect(),
     })
+}
+
+/// The most bytes of a file of samples: 64 MiB.
+const MOST_SAMPLES: u64 = 64 << 20;
+
+/// A first schema and a first rule for each type of event in some files: lines of JSON, one event or a list. They
+/// are read through the envelope of the mapping that lies in the configuration's folder, where it has one.
+///
+/// # Errors
+/// [`RefusalKind::Invalid`] when a file holds anything but events.
+pub fn infer(path: &Path, files: &[PathBuf]) -> Result<Vec<Proposed>, Refusal> {
+    let envelope = folder_of(path)
+        .ok()
+        .and_then(|(_, program)| program.envelope);
+    let mut samples = Samples::default();
+    for file in files {
+        let invalid = |what: String| {
+            Refusal::new(RefusalKind::Invalid, format!("{}: {what}", file.display()))
+        };
+        let mut bytes = Vec::new();
+        std::fs::File::open(file)
+            .and_then(|opened| opened.take(MOST_SAMPLES).read_to_end(&mut bytes))
+            .map_err(|error| invalid(error.to_string()))?;
+        for value in values(&bytes).map_err(invalid)? {
+            let message = value.to_string().into_bytes();
+            let wrapped = match &envelope {
+                Some(envelope) => envelope.wrap(&message).map_err(invalid)?,
+                None => message,
+            };
+            let event = Event::parse(&wrapped).map_err(|error| invalid(error.to_string()))?;
+            let whole: Value = serde_json::from_slice(&wrapped).map_err(anyhow::Error::from)?;
+            samples.add(&event, whole.get("data").unwrap_or(&Value::Null));
+        }
+    }
+    Ok(samples.propose())
+}
+
+/// The values of a file: one, a list of them, or one in each line.
+fn values(bytes: &[u8]) -> Result<Vec<Value>, String> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Array(all)) => return Ok(all),
+        Ok(one) => return Ok(vec![one]),
+        Err(_several) => {}
+    }
+    let lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
+    let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
+    lines
+        .map(|(number, line)| {
+            serde_json::from_slice(line).map_err(|error| format!("line {number}: {error}"))
+        })
+        .collect()
 }
 
 /// A golden test of a mapping.
@@ -147,10 +226,7 @@ pub struct GoldenTest {
 pub fn golden_tests(path: &Path, update: bool) -> Result<Vec<GoldenTest>, Refusal> {
     let config = Config::read(path)?;
     let (pack, program) = folder_of(path)?;
-    let entities = config.entities()?;
-    let context = mappings::Context {
-        entities: entities.into_iter().map(|e| (e.code.clone(), e)).collect(),
-    };
+    let context = config.context()?;
     let tests = path
         .parent()
         .unwrap_or(Path::new(""))

@@ -4,6 +4,7 @@
 //! a break. From each the trace goes to the others: event, entries, batches, settlement lines,
 //! payout, bank lines.
 
+use super::waiting;
 use crate::{Call, Refusal, RefusalKind};
 use ledger::hash::hex;
 use ledger::{ItemKind, ItemRef, Money, Origin, SettlementLine, text};
@@ -24,6 +25,9 @@ pub struct Told {
     /// The same for machines.
     pub details: Value,
 }
+
+/// How many suspended events are read at once.
+const PAGE: i64 = 1_000;
 
 /// What the trace has reached so far.
 #[derive(Default)]
@@ -111,6 +115,7 @@ async fn find(books: &Snapshot, id: &str, reached: &mut Reached) -> anyhow::Resu
         reached.entries.insert(number);
     }
     reached.events.extend(books.events_named(id).await?);
+    reached.events.extend(suspended_that_name(books, id).await?);
     reached
         .entries
         .extend(books.entries_by_reference(id).await?);
@@ -141,6 +146,28 @@ async fn find(books: &Snapshot, id: &str, reached: &mut Reached) -> anyhow::Resu
         reached.tell(&format!("batch {id}"), &details, value);
     }
     Ok(())
+}
+
+/// Suspended events that hold a text: what has no entry yet is found by its invoice number all the same.
+async fn suspended_that_name(books: &Snapshot, id: &str) -> anyhow::Result<Vec<i64>> {
+    let wanted = serde_json::to_string(id)?;
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let page = books.suspended_after(after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(found);
+        };
+        after = last.id;
+        let names = |payload: &[u8]| {
+            let mut windows = payload.windows(wanted.len());
+            windows.any(|bytes| bytes == wanted.as_bytes())
+        };
+        found.extend(
+            page.iter()
+                .filter(|item| names(&item.payload))
+                .map(|item| item.id),
+        );
+    }
 }
 
 /// From entries to matched items, from settlement lines to payouts, from payouts to the bank.
@@ -222,6 +249,27 @@ async fn tell_event(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow:
         "source": event.source, "partition": event.partition_name, "position": event.position,
     });
     reached.tell(&format!("event {name} ({id})"), &details, value);
+    for conflict in books.conflicts_of(id).await? {
+        let differences = waiting::differences(&conflict);
+        let paths: Vec<&str> = differences.iter().map(|row| row.path.as_str()).collect();
+        let mut details = format!(
+            "came again from source `{}` at {} and differs in {}",
+            conflict.source,
+            conflict.position,
+            paths.join(", ")
+        );
+        if let (Some(who), Some(why)) = (&conflict.accepted_by, &conflict.accepted_why) {
+            details.push_str(&format!("\nthe first stands, says {who}: {why}"));
+        }
+        let value = json!({
+            "conflict": conflict.id, "event": id, "differences": differences, "accepted_by": conflict.accepted_by,
+        });
+        reached.tell(
+            &format!("conflict {} with event {id}", conflict.id),
+            &details,
+            value,
+        );
+    }
     Ok(())
 }
 

@@ -4,9 +4,9 @@
 //! The schema is held against one that the migrations make anew: on SQLite in memory, on PostgreSQL among
 //! temporary tables of a transaction that is rolled back.
 
-use crate::{Store, StoreError};
+use crate::{Snapshot, StoreError};
 use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::{PgConnection, PgPool, SqlitePool};
+use sqlx::{PgConnection, PgPool};
 use std::collections::BTreeMap;
 
 /// A guard that is not as it was put up.
@@ -30,36 +30,35 @@ pub enum Guards {
 /// Definitions by name.
 type Definitions = Vec<(String, String)>;
 
-impl Store {
+impl Snapshot {
     /// What of the schema differs from what the migrations made.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn guards(&self) -> Result<Guards, StoreError> {
-        let (wanted, found) = match self {
-            Self::Sqlite { read, .. } => on_sqlite(read).await?,
-            Self::Postgres { pool, .. } => match on_postgres(pool).await {
+        let both = match &self.server {
+            Some(pool) => match on_postgres(pool).await {
                 Ok(both) => both,
                 Err(error) => return not_compared(error),
             },
+            None => self.on_sqlite().await?,
         };
-        Ok(Guards::Compared(compared(wanted, found)))
+        Ok(Guards::Compared(compared(both.0, both.1)))
     }
-}
 
-async fn on_sqlite(books: &SqlitePool) -> Result<(Definitions, Definitions), StoreError> {
-    let fresh = SqlitePoolOptions::new()
-        .max_connections(1)
-        .connect("sqlite::memory:")
-        .await?;
-    sqlx::migrate!("../../migrations/sqlite")
-        .run(&fresh)
-        .await?;
-    let schema = sql!("record/guards", sqlite);
-    Ok((
-        sqlx::query_as(schema).fetch_all(&fresh).await?,
-        sqlx::query_as(schema).fetch_all(books).await?,
-    ))
+    async fn on_sqlite(&self) -> Result<(Definitions, Definitions), StoreError> {
+        let fresh = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect("sqlite::memory:")
+            .await?;
+        sqlx::migrate!("../../migrations/sqlite")
+            .run(&fresh)
+            .await?;
+        let schema = sql!("record/guards", sqlite);
+        let wanted = sqlx::query_as(schema).fetch_all(&fresh).await?;
+        let found = on_snapshot!(self, db => sqlx::query_as(schema).fetch_all(db).await?);
+        Ok((wanted, found))
+    }
 }
 
 /// With temporary tables alone in the path, no statement of a migration can reach the books' own.

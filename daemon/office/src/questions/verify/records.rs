@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::Snapshot;
 use store::record::{
-    RecordRow, RedecisionRow, StoredRecord, Value, record_kinds, record_window, replaced_kinds,
+    Guards, RecordRow, RedecisionRow, StoredRecord, Value, record_kinds, record_window,
+    replaced_kinds,
 };
 
 /// How many links are read at once.
@@ -51,8 +52,8 @@ struct Examined {
 }
 
 /// Triggers, views, keys and checks.
-pub(super) async fn guards(store: &Store, found: &mut Findings) -> anyhow::Result<()> {
-    match store.guards().await? {
+pub(super) async fn guards(books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
+    match books.guards().await? {
         Guards::Compared(problems) => {
             for guard in problems {
                 found.fail(format!("{} {}", guard.what, guard.problem));

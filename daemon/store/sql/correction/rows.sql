@@ -1,0 +1,1 @@
+SELECT entry_id, reverses, substance FROM correction ORDER BY entry_id
