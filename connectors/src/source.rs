@@ -8,6 +8,7 @@ pub mod redis;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use formats::envelope::Wrapped;
 use ledger::Class;
 use ledger::bounds::Whole;
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ pub struct RawEvent {
     pub position: i64,
     /// The event in CloudEvents' structured JSON form, or the bytes that could not be read.
     pub payload: Bytes,
+    /// What was sent, where the event was made of it: what is kept when it turns out to be none.
+    pub sent: Option<Bytes>,
     /// Why the source itself could not read it.
     pub problem: Option<Problem>,
 }
@@ -48,7 +51,29 @@ impl RawEvent {
         Self {
             position,
             payload: payload.into(),
+            sent: None,
             problem: None,
+        }
+    }
+
+    /// An event that an envelope made of a message.
+    pub fn wrapped(position: i64, wrapped: Wrapped) -> Self {
+        let payload = Bytes::from(wrapped.event);
+        Self {
+            position,
+            sent: Some(payload.slice(wrapped.message)),
+            payload,
+            problem: None,
+        }
+    }
+
+    /// Bytes that are no event.
+    pub fn unreadable(position: i64, payload: impl Into<Bytes>, problem: Problem) -> Self {
+        Self {
+            position,
+            payload: payload.into(),
+            sent: None,
+            problem: Some(problem),
         }
     }
 }

@@ -192,12 +192,8 @@ impl Way {
             return RawEvent::new(position, payload.clone());
         };
         match envelope.wrap(payload) {
-            Ok(event) => RawEvent::new(position, event),
-            Err(reason) => RawEvent {
-                position,
-                payload: payload.clone(),
-                problem: Some(Problem::new(reason)),
-            },
+            Ok(wrapped) => RawEvent::wrapped(position, wrapped),
+            Err(reason) => RawEvent::unreadable(position, payload.clone(), Problem::new(reason)),
         }
     }
 }

@@ -567,6 +567,10 @@ fn every_edit_of_a_sqlite_file_is_found_and_named() {
             "table run is gone",
         ),
         (
+            "CREATE TRIGGER _sqlx_quiet AFTER INSERT ON event BEGIN DELETE FROM run; END",
+            "trigger _sqlx_quiet on event was not put up by Tieout",
+        ),
+        (
             "CREATE TRIGGER quiet AFTER INSERT ON event BEGIN DELETE FROM run; END",
             "trigger quiet on event was not put up by Tieout",
         ),
@@ -652,6 +656,26 @@ fn every_edit_of_a_postgres_database_is_found_and_named() {
         (
             "ALTER TABLE decision DROP CONSTRAINT decision_pkey",
             "constraint decision_pkey on decision is gone",
+        ),
+        (
+            "ALTER TABLE event ADD COLUMN more INT DEFAULT 5",
+            "column more of event was not put up by Tieout",
+        ),
+        (
+            "ALTER TABLE batch_range DISABLE TRIGGER ALL; ALTER TABLE batch_range ENABLE TRIGGER USER",
+            "keys of batch_range was not put up by Tieout",
+        ),
+        (
+            "CREATE TABLE more () INHERITS (run)",
+            "child more of run was not put up by Tieout",
+        ),
+        (
+            "CREATE FUNCTION refuse_change(one INT) RETURNS INT LANGUAGE sql AS 'SELECT 1'",
+            "function refuse_change is not as it was put up",
+        ),
+        (
+            "ALTER TABLE run ENABLE ROW LEVEL SECURITY",
+            "security of run was not put up by Tieout",
         ),
         ("DROP INDEX event_key", "index event_key on event is gone"),
         (

@@ -83,9 +83,14 @@ pub fn compile(pack: &Pack) -> Result<Program, Diagnostics> {
     })
 }
 
+/// The file that speaks for all rules.
+const PACK: &str = "pack.yaml";
+
 /// What a whole pack says once.
 #[derive(Debug, Default)]
 struct Whole {
+    /// The file's text, for findings about what it says.
+    text: String,
     amounts: Amounts,
     with: Vec<(String, Text)>,
     entity: Option<Spanned<yaml::Value>>,
@@ -96,7 +101,7 @@ struct Whole {
 }
 
 fn read_pack(pack: &Pack, found: &mut Diagnostics) -> Whole {
-    let path = "pack.yaml";
+    let path = PACK;
     let Some(bytes) = pack.files.get(path) else {
         return Whole::default();
     };
@@ -109,6 +114,7 @@ fn read_pack(pack: &Pack, found: &mut Diagnostics) -> Whole {
             let amounts = read.amounts.as_ref();
             let amounts = amounts.and_then(|raw| value::unit_of(&file, raw, found));
             Whole {
+                text: text.to_owned(),
                 amounts: amounts.unwrap_or_default(),
                 with: read.with.into_iter().collect(),
                 entity: read.entity,
@@ -250,7 +256,19 @@ struct Place<'a> {
     optional: &'a [Pattern],
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// The same in the pack's own file.
+    fn of_pack(&self, whole: &'a Whole) -> Self {
+        let file = SourceFile {
+            path: PACK,
+            text: &whole.text,
+        };
+        Self {
+            file,
+            ..self.clone()
+        }
+    }
+
     fn aliases(&self) -> Vec<String> {
         self.each.iter().map(|each| each.alias.clone()).collect()
     }
@@ -293,6 +311,13 @@ impl Compiler<'_> {
                 continue;
             };
             for on in &raw.on.0 {
+                if on.value.trim_end_matches(".*").contains('*') || on.value == ".*" {
+                    let message = format!(
+                        "`{}` is no type of event; `*` stands for the rest of one, as in `customer.*`",
+                        on.value
+                    );
+                    self.found.at(&file, place(on), message);
+                }
                 let others = rules.entry(on.value.clone()).or_default();
                 self.rivals(&file, raw, &rule, others);
                 others.push(rule.clone());

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 use zen_expression::variable::Variable;
 
@@ -150,7 +151,7 @@ impl<'b> Data<'b> {
         }
         let ends = |patterns: &[&[Step]]| patterns.iter().any(|pattern| pattern.is_empty());
         match self {
-            Self::Null => ends(lists),
+            Self::Null => lists.iter().any(|list| leads_through_objects(list)),
             Self::Text(text) => ends(amounts) && amount_of(text).is_some(),
             Self::Flag(_) | Self::Number { .. } => false,
             Self::List(items) => {
@@ -181,7 +182,7 @@ impl<'b> Data<'b> {
     pub(crate) fn variable_as(&self, amounts: &[&[Step]], lists: &[&[Step]]) -> Variable {
         let ends = |patterns: &[&[Step]]| patterns.iter().any(|pattern| pattern.is_empty());
         match self {
-            Self::Null if ends(lists) => Variable::from_array(Vec::new()),
+            Self::Null if lists.iter().any(|list| leads_through_objects(list)) => made(lists),
             Self::Text(text) if ends(amounts) => {
                 amount_of(text).map_or_else(|| self.variable(), Variable::Number)
             }
@@ -201,7 +202,7 @@ impl<'b> Data<'b> {
                 });
                 let absent = absent(members, lists).into_iter();
                 let absent =
-                    absent.map(|name| (Variable::key(name), Variable::from_array(Vec::new())));
+                    absent.map(|name| (Variable::key(name), made(&below(lists, Some(name)))));
                 Variable::from_object(own.chain(absent).collect())
             }
             _ => self.variable(),
@@ -268,13 +269,37 @@ fn below<'p>(patterns: &[&'p [Step]], member: Option<&str>) -> Vec<&'p [Step]> {
     inside.collect()
 }
 
-/// The lists that an object lacks.
-fn absent<'p>(members: &Members<'_>, lists: &[&'p [Step]]) -> Vec<&'p str> {
-    let named = lists.iter().filter_map(|pattern| match pattern {
-        [Step::Name(name)] => Some(name.as_str()),
+/// Whether a list stands below objects alone: one that stands in another list is made for none of its elements.
+fn leads_through_objects(list: &[Step]) -> bool {
+    list.iter().all(|step| matches!(step, Step::Name(_)))
+}
+
+/// The first names of optional lists that stand below objects alone.
+fn first_names<'p>(lists: &[&'p [Step]]) -> BTreeSet<&'p str> {
+    let through_objects = lists.iter().filter(|list| leads_through_objects(list));
+    let named = through_objects.filter_map(|list| match list.first() {
+        Some(Step::Name(name)) => Some(name.as_str()),
         _ => None,
     });
-    named.filter(|name| members.get(name).is_none()).collect()
+    named.collect()
+}
+
+/// The members that an object lacks and on whose way an optional list stands.
+fn absent<'p>(members: &Members<'_>, lists: &[&'p [Step]]) -> BTreeSet<&'p str> {
+    let mut names = first_names(lists);
+    names.retain(|name| members.get(name).is_none());
+    names
+}
+
+/// What stands in the place of nothing where optional lists are looked for: an empty list, or what leads to one.
+fn made(lists: &[&[Step]]) -> Variable {
+    let names = first_names(lists);
+    if names.is_empty() {
+        return Variable::from_array(Vec::new());
+    }
+    let members = names.into_iter();
+    let members = members.map(|name| (Variable::key(name), made(&below(lists, Some(name)))));
+    Variable::from_object(members.collect())
 }
 
 /// The decimal that a text holds, if it reads as a number in JSON does: `12.60`, and neither `007` nor `1_000`.

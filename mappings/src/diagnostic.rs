@@ -48,13 +48,17 @@ impl Diagnostics {
         let (line, column) = place;
         let index = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
         let source_line = file.text.lines().nth(index).unwrap_or_default().to_owned();
-        self.0.push(Diagnostic {
+        let found = Diagnostic {
             file: file.path.to_owned(),
             line,
             column,
             message,
             source_line,
-        });
+        };
+        // What the pack says for all rules is told once.
+        if !self.0.contains(&found) {
+            self.0.push(found);
+        }
     }
 
     /// Adds a finding about a whole file.

@@ -16,6 +16,7 @@ use crate::program::{
     Action, CaseRule, Computed, DeferRule, EachRule, EntryRule, LineRule, Post, Program, Rule,
     Source,
 };
+use crate::reading::Want;
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::bounds;
 use ledger::{
@@ -23,7 +24,7 @@ use ledger::{
     Posting, RuleRef, Side,
 };
 use rust_decimal::Decimal;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use value::{Element, Subject, look};
 use zen_expression::expression::Standard;
@@ -134,7 +135,7 @@ impl<'p> Evaluator<'p> {
 
     /// Decides an event.
     pub fn decide(&mut self, event: &Event<'_>) -> Decision {
-        let variable = OnceCell::new();
+        let (variable, read) = (OnceCell::new(), RefCell::default());
         let program = self.program;
         let Some(rules) = program.rules_for(&event.kind) else {
             return suspended(
@@ -147,7 +148,7 @@ impl<'p> Evaluator<'p> {
         };
         let mut wanted: Option<(&Rule, Option<Owner<'p>>)> = None;
         for rule in rules {
-            let subject = Subject::of(event, &variable, &rule.with);
+            let subject = Subject::of(event, (&variable, &read), &rule.with);
             match self.applies(&subject, rule) {
                 Ok(None) => {}
                 Ok(Some(owner)) => match wanted {
@@ -160,7 +161,7 @@ impl<'p> Evaluator<'p> {
         match wanted {
             None => suspended(None, none_applies(event, rules)),
             Some((rule, owner)) => {
-                let subject = Subject::of(event, &variable, &rule.with);
+                let subject = Subject::of(event, (&variable, &read), &rule.with);
                 self.act(&subject, rule, owner)
                     .unwrap_or_else(|reason| suspended(Some(rule), reason))
             }
@@ -176,7 +177,8 @@ impl<'p> Evaluator<'p> {
         let beyond = postings.iter().find_map(|posting| {
             let header = posting.entry.header();
             let bounds = self.context.dates.get(&header.entity)?;
-            let problem = bounds.against(header.date, came.date_naive())?;
+            let entity = self.context.entities.get(&header.entity)?;
+            let problem = bounds.against(header.date, entity.accounting_date(came))?;
             Some(format!(
                 "the accounting date {} is {problem}; correct the date, or widen `dates:` of entity `{}`",
                 header.date, header.entity
@@ -193,11 +195,11 @@ impl<'p> Evaluator<'p> {
 
     /// The code of the entity that the first rule of its type would post an event to, whether it does or not.
     pub fn entity_of(&mut self, event: &Event<'_>) -> Option<String> {
-        let variable = OnceCell::new();
+        let (variable, read) = (OnceCell::new(), RefCell::default());
         let program = self.program;
         let rules = program.rules_for(&event.kind)?;
         rules.iter().find_map(|rule| {
-            let subject = Subject::of(event, &variable, &rule.with);
+            let subject = Subject::of(event, (&variable, &read), &rule.with);
             let source = rule.entity.as_ref()?;
             let code = self.word(&subject, source, &[], None).ok()?;
             Some(code.into_owned())
@@ -570,6 +572,10 @@ struct Frame<'f> {
 }
 
 fn native(computed: &Computed) -> Option<Native> {
+    // Where a text is wanted, texts that hold numbers stay texts.
+    if computed.want == Want::Text {
+        return None;
+    }
     Native::of(&computed.text, &computed.aliases, &computed.reading.lists)
 }
 

@@ -42,8 +42,40 @@ pub(crate) fn parse(text: &str, aliases: &[String]) -> Result<Parsed, String> {
     })
 }
 
+/// The longest expression, in bytes.
+const LONGEST: usize = 4_096;
+
+/// How deep parentheses, brackets and signs may stand in each other: every walk through a tree goes as deep.
+const DEEPEST: usize = 64;
+
+fn bounded(text: &str) -> Result<(), String> {
+    if text.len() > LONGEST {
+        return Err(format!(
+            "an expression of {} bytes; at most {LONGEST} are read",
+            text.len()
+        ));
+    }
+    let (mut depth, mut deepest, mut signs) = (0_usize, 0, 0_usize);
+    for sign in text.chars() {
+        match sign {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '-' | '!' | '?' => signs += 1,
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    if deepest > DEEPEST || signs > 4 * DEEPEST {
+        return Err(format!(
+            "an expression that is nested more than {DEEPEST} deep"
+        ));
+    }
+    Ok(())
+}
+
 /// Parses a text and hands its tree out.
 pub(crate) fn with_tree<T>(text: &str, use_it: impl FnOnce(&Node<'_>) -> T) -> Result<T, String> {
+    bounded(text)?;
     let bump = Bump::new();
     let mut lexer = Lexer::new();
     let tokens = lexer
@@ -138,9 +170,13 @@ fn check(
                 check(property, aliases, bound, problems);
             }
         }
-        Node::Object(pairs) => pairs
-            .iter()
-            .for_each(|(_, value)| check(value, aliases, bound, problems)),
+        Node::Object(pairs) => pairs.iter().for_each(|(key, value)| {
+            check(key, aliases, bound, problems);
+            check(value, aliases, bound, problems);
+        }),
+        Node::Assignments { .. } | Node::Root => problems.push(
+            "names are given by `with:` and `as:`; `=` and `$root` have no place here".to_owned(),
+        ),
         other => children(other)
             .into_iter()
             .for_each(|child| check(child, aliases, bound, problems)),

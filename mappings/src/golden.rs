@@ -85,7 +85,7 @@ fn events(bytes: &[u8], program: &Program) -> Result<Vec<Event<'static>>, String
         let value = match &program.envelope {
             Some(envelope) => {
                 let event = envelope.wrap(value.to_string().as_bytes())?;
-                serde_json::from_slice(&event).map_err(|error| error.to_string())?
+                serde_json::from_slice(&event.event).map_err(|error| error.to_string())?
             }
             None => value,
         };

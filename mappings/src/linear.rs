@@ -40,22 +40,41 @@ pub(crate) type Named<'a> = (&'a str, Name<'a>);
 /// The form of an amount; with lists to run over, the outermost first, the sum over them.
 #[cfg(test)]
 fn amount(text: &str, names: &[Named<'_>]) -> Form {
-    lifted(one_of(text, names), names)
+    lifted(one_of(text, names), &lists(names))
 }
 
-/// The sum over lists of a form over one element of them.
-pub(crate) fn lifted(mut form: Form, names: &[Named<'_>]) -> Form {
-    for (at, list) in lists(names).iter().enumerate().rev() {
+/// The sum over lists, the outermost first, of a form over one element of them.
+pub(crate) fn lifted(mut form: Form, lists: &[String]) -> Form {
+    for (at, list) in lists.iter().enumerate().rev() {
         form = over(list, at + 1, &form);
     }
     form
 }
 
-/// The form of what a table says, by the text of the look-up: different for every element.
-pub(crate) fn looked_up(text: &str, names: &[Named<'_>]) -> Form {
-    let depths = 1..=lists(names).len();
-    let marks: Vec<String> = depths.map(|depth| "#".repeat(depth)).collect();
-    single(format!("{text}{}", marks.join(" ")))
+/// The form of what a table says: known by the table, the keys and the default.
+pub(crate) fn looked_up(
+    table: &str,
+    by: &[&str],
+    default: Option<&str>,
+    names: &[Named<'_>],
+) -> Form {
+    let keys: Vec<String> = by.iter().map(|key| written(key, names)).collect();
+    let default = default.unwrap_or("nothing");
+    single(format!(
+        "lookup {table:?}[{}] else {default:?}",
+        keys.join(", ")
+    ))
+}
+
+/// An expression as one text that is the same for the same meaning, whatever elements are called.
+pub(crate) fn written(text: &str, names: &[Named<'_>]) -> String {
+    with_tree(text, |root| spelled(root, &mut scope_of(names)))
+        .unwrap_or_else(|_unreadable| text.to_owned())
+}
+
+/// Whether a text that was written so speaks of an element.
+pub(crate) fn is_of_element(written: &str) -> bool {
+    written.contains('#')
 }
 
 /// The form of an amount for one element of the lists that it runs over.
@@ -152,10 +171,22 @@ fn leaves_out_nothing(node: &Node<'_>, wanted: &Form, names: &[Named<'_>]) -> bo
 pub(crate) fn add(a: &Form, b: &Form, factor: Decimal) -> Form {
     let mut sum = a.clone();
     for (monomial, coefficient) in b {
-        let value = sum.entry(monomial.clone()).or_default();
-        *value += *coefficient * factor;
-        if value.is_zero() {
-            sum.remove(monomial);
+        let value = sum.get(monomial).copied().unwrap_or_default();
+        let added = coefficient.checked_mul(factor);
+        match added.and_then(|added| value.checked_add(added)) {
+            Some(value) if value.is_zero() => {
+                sum.remove(monomial);
+            }
+            Some(value) => {
+                sum.insert(monomial.clone(), value);
+            }
+            // Beyond 28 digits nothing is shown any more.
+            None => {
+                sum.insert(
+                    vec![format!("{value} and {coefficient} times {factor}")],
+                    Decimal::ONE,
+                );
+            }
         }
     }
     sum
@@ -312,8 +343,11 @@ fn binary(operator: ArithmeticOperator, left: &Form, right: &Form) -> Option<For
         ArithmeticOperator::Subtract => Some(add(left, right, -Decimal::ONE)),
         ArithmeticOperator::Multiply => product(left, right),
         ArithmeticOperator::Divide => {
-            let factor = Decimal::ONE.checked_div(constant(right)?)?;
-            Some(add(&Form::new(), left, factor))
+            let divisor = constant(right)?;
+            let factor = Decimal::ONE.checked_div(divisor)?;
+            // A third is no decimal: what is divided by three is rounded, and stands for itself.
+            let is_exact = factor.checked_mul(divisor) == Some(Decimal::ONE);
+            is_exact.then(|| add(&Form::new(), left, factor))
         }
         ArithmeticOperator::Modulus | ArithmeticOperator::Power => None,
     }
@@ -391,7 +425,17 @@ fn atom(node: &Node<'_>, scope: &[(Option<&str>, String)]) -> Option<String> {
         Node::Member {
             node,
             property: Node::String(name),
-        } => Some(format!("{}.{name}", atom(node, scope)?)),
+        } => {
+            let is_plain = name
+                .chars()
+                .all(|sign| sign.is_alphanumeric() || sign == '_');
+            let before = atom(node, scope)?;
+            Some(if is_plain {
+                format!("{before}.{name}")
+            } else {
+                format!("{before}[{name:?}]")
+            })
+        }
         _ => None,
     }
 }
@@ -446,8 +490,36 @@ fn spelled<'n>(node: &Node<'n>, scope: &mut Scope<'n>) -> String {
             spelled(this, scope),
             all_spelled(arguments, scope)
         ),
-        // Whatever else there is stands for itself alone: two of a kind are not taken for one.
-        other => format!("{other:?} at {:p}", std::ptr::from_ref(other)),
+        Node::Slice { node, from, to } => {
+            let mut end = |node: &Option<&Node<'n>>| {
+                node.map_or_else(String::new, |node| spelled(node, scope))
+            };
+            let (from, to) = (end(from), end(to));
+            format!("{}[{from}:{to}]", spelled(node, scope))
+        }
+        Node::Interval {
+            left,
+            right,
+            left_bracket,
+            right_bracket,
+        } => format!(
+            "{left_bracket:?}{}..{}{right_bracket:?}",
+            spelled(left, scope),
+            spelled(right, scope)
+        ),
+        Node::Object(pairs) => {
+            let mut texts = Vec::new();
+            for (key, value) in *pairs {
+                texts.push(format!(
+                    "{}: {}",
+                    spelled(key, scope),
+                    spelled(value, scope)
+                ));
+            }
+            format!("{{{}}}", texts.join(", "))
+        }
+        // What gives names is refused before anything is proven.
+        other => format!("{other:?}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A compiled pack. A value: send it, share it, keep it beside its version.
 
 use crate::diagnostic::Diagnostic;
-use crate::reading::Reading;
+use crate::reading::{Reading, Want};
 use crate::table::Table;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -45,8 +45,8 @@ impl Program {
             return Some(rules);
         }
         let begins = |(on, _): &(&String, &Vec<Rule>)| {
-            let beginning = on.strip_suffix('*').filter(|rest| rest.ends_with('.'));
-            beginning.is_some_and(|beginning| kind.starts_with(beginning))
+            on.strip_suffix('*')
+                .is_some_and(|beginning| kind.starts_with(beginning))
         };
         let all = self.rules.iter().filter(begins);
         all.max_by_key(|(on, _)| on.len())
@@ -81,6 +81,8 @@ impl Program {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Computed {
     pub(crate) text: String,
+    /// What it is to give.
+    pub(crate) want: Want,
     /// What it reads as an amount, or as a list that may be absent.
     pub(crate) reading: Reading,
     /// What the elements of lists are called where it stands.
@@ -168,6 +170,8 @@ pub(crate) struct RoundingRule {
     pub(crate) mode: Rounding,
     pub(crate) difference: Option<String>,
     pub(crate) limit: Decimal,
+    /// Whether the limit is taken as it is, however many minor units that are.
+    pub(crate) unproven: bool,
 }
 
 #[derive(Clone, Debug)]

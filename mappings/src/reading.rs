@@ -33,6 +33,10 @@ pub(crate) struct Reading {
     pub(crate) needed: Vec<Pattern>,
     /// Everything that it names.
     pub(crate) named: Vec<Pattern>,
+    /// What is compared with a text.
+    pub(crate) texts: Vec<Pattern>,
+    /// What may be missing: it has another value then, or is asked whether it is.
+    pub(crate) spared: Vec<Pattern>,
 }
 
 /// What an expression is to give.
@@ -64,6 +68,8 @@ impl Reading {
             lists,
             needed,
             named: walk.named,
+            texts: walk.texts,
+            spared: walk.spared,
         }
     }
 }
@@ -81,6 +87,8 @@ struct Walk {
     amounts: Vec<Pattern>,
     lists: Vec<Pattern>,
     named: Vec<Pattern>,
+    texts: Vec<Pattern>,
+    spared: Vec<Pattern>,
 }
 
 impl Walk {
@@ -102,6 +110,7 @@ impl Walk {
                 right,
             } => {
                 let are = are_amounts(*operator, left, right, is_amount);
+                self.note(*operator, left, right);
                 self.visit(left, are);
                 self.visit(right, are);
             }
@@ -131,6 +140,25 @@ impl Walk {
         }
     }
 
+    /// Keeps what an operator says of its sides: that one is a text, or that one may be missing.
+    fn note(&mut self, operator: Operator, left: &Node<'_>, right: &Node<'_>) {
+        let is_null = |node: &Node<'_>| matches!(node, Node::Null);
+        match operator {
+            Operator::Comparison(_) if is_text(left) || is_text(right) => {
+                self.texts.extend(self.place(left));
+                self.texts.extend(self.place(right));
+            }
+            Operator::Comparison(_) if is_null(left) || is_null(right) => {
+                self.spared.extend(self.place(left));
+                self.spared.extend(self.place(right));
+            }
+            Operator::Logical(LogicalOperator::NullishCoalescing) => {
+                self.spared.extend(self.place(left));
+            }
+            _ => {}
+        }
+    }
+
     fn value(&mut self, node: &Node<'_>, is_amount: bool) {
         if let Node::Member { node, property } = node
             && !matches!(property, Node::String(_))
@@ -147,19 +175,9 @@ impl Walk {
 
     fn call(&mut self, kind: &FunctionKind, arguments: &[&Node<'_>], is_amount: bool) {
         let of_amounts = match kind {
-            FunctionKind::Internal(function) => matches!(
-                function,
-                InternalFunction::Sum
-                    | InternalFunction::Avg
-                    | InternalFunction::Min
-                    | InternalFunction::Max
-                    | InternalFunction::Median
-                    | InternalFunction::Abs
-                    | InternalFunction::Floor
-                    | InternalFunction::Ceil
-                    | InternalFunction::Round
-                    | InternalFunction::Trunc
-            ),
+            FunctionKind::Internal(function) => {
+                gives_number(function) && !matches!(function, InternalFunction::Len)
+            }
             FunctionKind::Closure(function) => {
                 return self.closure(function, arguments, is_amount);
             }
@@ -221,17 +239,69 @@ impl Walk {
 
 /// Whether both sides of an operator are amounts.
 fn are_amounts(operator: Operator, left: &Node<'_>, right: &Node<'_>, is_amount: bool) -> bool {
-    let some_text = is_text(left) || is_text(right);
     match operator {
-        Operator::Arithmetic(ArithmeticOperator::Add) => !some_text && is_amount,
+        Operator::Arithmetic(ArithmeticOperator::Add) => {
+            is_amount && !is_text(left) && !is_text(right)
+        }
         Operator::Arithmetic(_) => true,
         Operator::Comparison(ComparisonOperator::In | ComparisonOperator::NotIn) => {
             is_of_numbers(right)
         }
-        Operator::Comparison(_) => !some_text,
+        Operator::Comparison(_) => may_be_amount(left) && may_be_amount(right),
         Operator::Logical(LogicalOperator::NullishCoalescing) => is_amount,
         _ => false,
     }
+}
+
+/// A field of the event, or what computes a number. The envelope's attributes are texts, and nobody knows what
+/// another function gives.
+fn may_be_amount(node: &Node<'_>) -> bool {
+    match node {
+        Node::Number(_) | Node::Pointer => true,
+        Node::Identifier(name) => !["id", "source", "type", "subject", "time"].contains(name),
+        Node::Parenthesized(inner) | Node::Member { node: inner, .. } => may_be_amount(inner),
+        Node::Unary { operator, .. } => {
+            *operator == Operator::Arithmetic(ArithmeticOperator::Subtract)
+        }
+        Node::Binary {
+            left,
+            operator,
+            right,
+        } => match operator {
+            Operator::Arithmetic(_) => !is_text(left) && !is_text(right),
+            Operator::Logical(LogicalOperator::NullishCoalescing) => {
+                may_be_amount(left) && may_be_amount(right)
+            }
+            _ => false,
+        },
+        Node::Conditional {
+            on_true, on_false, ..
+        } => may_be_amount(on_true) && may_be_amount(on_false),
+        Node::FunctionCall { kind, .. } => match kind {
+            FunctionKind::Internal(function) => gives_number(function),
+            FunctionKind::Closure(function) => matches!(function, ClosureFunction::Count),
+            FunctionKind::Deprecated(_) => false,
+        },
+        _ => false,
+    }
+}
+
+const fn gives_number(function: &InternalFunction) -> bool {
+    matches!(
+        function,
+        InternalFunction::Sum
+            | InternalFunction::Avg
+            | InternalFunction::Min
+            | InternalFunction::Max
+            | InternalFunction::Median
+            | InternalFunction::Abs
+            | InternalFunction::Floor
+            | InternalFunction::Ceil
+            | InternalFunction::Round
+            | InternalFunction::Trunc
+            | InternalFunction::Number
+            | InternalFunction::Len
+    )
 }
 
 fn is_text(node: &Node<'_>) -> bool {
@@ -292,7 +362,7 @@ mod tests {
 
     #[test]
     fn what_stands_as_an_amount_is_read_as_one_and_what_stands_as_a_text_is_not() {
-        let cases: [(&str, Want, &[&str]); 13] = [
+        let cases: [(&str, Want, &[&str]); 15] = [
             ("data.a + data.b", Want::Number, &["data.a", "data.b"]),
             ("data.a + data.b", Want::Text, &[]),
             ("data.a + '-' + data.b", Want::Number, &[]),
@@ -334,6 +404,8 @@ mod tests {
                 Want::Flag,
                 &["data.lines.*.amount"],
             ),
+            ("data.customer == subject", Want::Flag, &[]),
+            ("split(data.ref, '-')[1] == data.code", Want::Flag, &[]),
         ];
         for (text, want, expected) in cases {
             assert_eq!(amounts(text, want), expected, "{text}");

@@ -8,6 +8,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor, value};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use std::fmt;
+use std::ops::Range;
 
 /// Where the attributes of an event come from.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
@@ -26,6 +27,15 @@ pub struct Envelope {
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Place>,
+}
+
+/// An event that was made of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrapped {
+    /// The event in CloudEvents' structured form.
+    pub event: Vec<u8>,
+    /// Where the message stands in it, as it came.
+    pub message: Range<usize>,
 }
 
 /// Where one attribute comes from.
@@ -218,7 +228,7 @@ impl Envelope {
     ///
     /// # Errors
     /// Why it is none, for people.
-    pub fn wrap(&self, message: &[u8]) -> Result<Vec<u8>, String> {
+    pub fn wrap(&self, message: &[u8]) -> Result<Wrapped, String> {
         let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
         let value: Value =
             serde_json::from_slice(message).map_err(|error| format!("not JSON: {error}"))?;
@@ -240,9 +250,11 @@ impl Envelope {
             }
         }
         event.extend_from_slice(b",\"data\":");
+        let begins = event.len();
         event.extend_from_slice(message.trim_ascii());
+        let message = begins..event.len();
         event.push(b'}');
-        Ok(event)
+        Ok(Wrapped { event, message })
     }
 }
 
@@ -323,9 +335,10 @@ mod tests {
     fn a_plain_message_becomes_an_event_whole() {
         let message = br#" {"meta":{"id":17, "kind":"paid","at":1767225600123},"amount":1.10}
 "#;
-        let event = read(PLAIN).unwrap().wrap(message).unwrap();
+        let wrapped = read(PLAIN).unwrap().wrap(message).unwrap();
+        assert_eq!(&wrapped.event[wrapped.message], message.trim_ascii());
         assert_eq!(
-            String::from_utf8(event).unwrap(),
+            String::from_utf8(wrapped.event).unwrap(),
             r#"{"specversion":"1.0","id":"17","source":"legacy","type":"paid","time":"2026-01-01T00:00:00.123Z","data":{"meta":{"id":17, "kind":"paid","at":1767225600123},"amount":1.10}}"#
         );
     }
@@ -334,7 +347,7 @@ mod tests {
     fn attributes_are_composed_chosen_and_prefixed() {
         let envelope = read("id: { join: [{ first: [event_id, id] }, attempt], by: \":\" }\ntype: { prefix: acme., of: kind }\nsource: { text: acme }\n").unwrap();
         let said = |message: &str| -> Value {
-            serde_json::from_slice(&envelope.wrap(message.as_bytes()).unwrap()).unwrap()
+            serde_json::from_slice(&envelope.wrap(message.as_bytes()).unwrap().event).unwrap()
         };
         let event = said(r#"{"id":"a","attempt":2,"kind":"paid"}"#);
         assert_eq!(
@@ -359,7 +372,7 @@ mod tests {
             r#"{"meta":{"id":1,"kind":"paid","at":null}}"#,
         ] {
             let event = read(PLAIN).unwrap().wrap(message.as_bytes()).unwrap();
-            let event: Value = serde_json::from_slice(&event).unwrap();
+            let event: Value = serde_json::from_slice(&event.event).unwrap();
             assert_eq!(event.get("time"), None);
         }
     }

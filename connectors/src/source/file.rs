@@ -303,11 +303,7 @@ impl FileReader {
                 whole: Some(whole),
                 ..Problem::new(reason)
             };
-            return Some(RawEvent {
-                position,
-                payload: bytes,
-                problem: Some(problem),
-            });
+            return Some(RawEvent::unreadable(position, bytes, problem));
         }
         while let Some((b'\n' | b'\r', before)) = bytes.split_last() {
             bytes.truncate(before.len());
@@ -318,12 +314,8 @@ impl FileReader {
         Some(match &self.envelope {
             None => RawEvent::new(position, bytes),
             Some(envelope) => match envelope.wrap(encoding::utf8(&bytes).as_ref()) {
-                Ok(event) => RawEvent::new(position, event),
-                Err(reason) => RawEvent {
-                    position,
-                    payload: bytes,
-                    problem: Some(Problem::new(reason)),
-                },
+                Ok(wrapped) => RawEvent::wrapped(position, wrapped),
+                Err(reason) => RawEvent::unreadable(position, bytes, Problem::new(reason)),
             },
         })
     }

@@ -466,22 +466,22 @@ pub fn decode(
         .iter()
         .any(|(key, _)| key.to_ascii_lowercase().starts_with("ce_"));
     let made = match envelope {
-        Some(envelope) if !structured && !binary => envelope.wrap(value),
-        _ if binary && !structured => assemble(headers, &content_type, value),
-        _ => return RawEvent::new(position, value.to_vec()),
+        Some(envelope) if !structured && !binary => envelope
+            .wrap(value)
+            .map(|wrapped| RawEvent::wrapped(position, wrapped)),
+        _ if binary && !structured => {
+            assemble(headers, &content_type, value).map(|payload| RawEvent::new(position, payload))
+        }
+        _ => Ok(RawEvent::new(position, value.to_vec())),
     };
-    match made {
-        Ok(payload) => RawEvent::new(position, payload),
-        Err(reason) => RawEvent {
-            position,
-            payload: sent.to_vec().into(),
-            problem: Some(Problem {
-                reason,
-                headers: told(headers),
-                whole: None,
-            }),
-        },
-    }
+    made.unwrap_or_else(|reason| {
+        let problem = Problem {
+            reason,
+            headers: told(headers),
+            whole: None,
+        };
+        RawEvent::unreadable(position, sent.to_vec(), problem)
+    })
 }
 
 /// Headers as a JSON object of texts.

@@ -247,18 +247,17 @@ impl RedisSource {
         match (event, data) {
             (Some(event), _) => kafka::decode(position, &[], &event, self.config.envelope.as_ref()),
             (None, Some(data)) => kafka::decode(position, &headers, &data, None),
-            (None, None) => RawEvent {
-                position,
-                payload: Bytes::new(),
-                problem: Some(Problem {
+            (None, None) => {
+                let problem = Problem {
                     reason: format!(
                         "the entry has neither a field `{}` nor `data`",
                         self.config.field
                     ),
                     headers: kafka::told(&headers),
                     whole: None,
-                }),
-            },
+                };
+                RawEvent::unreadable(position, Bytes::new(), problem)
+            }
         }
     }
 

@@ -213,6 +213,7 @@ fn decide(deciding: &mut Deciding<'_>, raw: RawEvent, now: DateTime<Utc>, part: 
     let RawEvent {
         position,
         payload,
+        sent,
         problem,
     } = raw;
     if let Some(problem) = problem {
@@ -227,7 +228,8 @@ fn decide(deciding: &mut Deciding<'_>, raw: RawEvent, now: DateTime<Utc>, part: 
     let event = match read.flatten() {
         Ok(event) => event,
         Err(reason) => {
-            return part.unreadable(position, Unreadable::new(payload.clone(), reason));
+            let sent = sent.unwrap_or_else(|| payload.clone());
+            return part.unreadable(position, Unreadable::new(sent, reason));
         }
     };
     let decision = deciding.decide(&event, now);

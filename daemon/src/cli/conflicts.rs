@@ -1,6 +1,6 @@
 //! `tieout conflicts list | show | accept`: events that came again with other content. The first stands.
 
-use crate::output::{Output, TextTable};
+use crate::output::{Output, TextTable, visible_line};
 use crate::wording::decided;
 use clap::Subcommand;
 use office::Call;
@@ -9,6 +9,9 @@ use office::questions::waiting;
 use serde_json::{Value, json};
 use store::waiting::Conflict;
 
+/// How many are listed, when the command does not say.
+const LISTED: u32 = 100;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// What came again with other content, and nobody has looked at.
@@ -16,6 +19,9 @@ pub(crate) enum Command {
         /// Also what was accepted.
         #[arg(long)]
         all: bool,
+        /// How many are listed.
+        #[arg(long, default_value_t = LISTED)]
+        limit: u32,
     },
     /// What the two contents differ in.
     Show {
@@ -41,7 +47,7 @@ impl Command {
 
 pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyhow::Result<bool> {
     match command {
-        Command::List { all } => list(call, *all, output).await,
+        Command::List { all, limit } => list(call, *all, i64::from(*limit), output).await,
         Command::Show { id } => show(&waiting::conflict(call, *id).await?, output),
         Command::Accept { id, why } => accept(call, *id, why, output).await,
     }
@@ -49,16 +55,16 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
 
 fn value(conflict: &Conflict) -> Value {
     json!({
-        "conflict": conflict.id, "event": conflict.event_id, "type": conflict.event_type,
-        "source": conflict.source, "partition": conflict.partition_name, "position": conflict.position,
-        "received_at": conflict.received_at, "first_received_at": conflict.first_received_at,
-        "accepted_by": conflict.accepted_by, "why": conflict.accepted_why,
+        "conflict": conflict.row.id, "event": conflict.row.event_id, "type": conflict.row.event_type,
+        "source": conflict.row.source, "partition": conflict.row.partition_name, "position": conflict.row.position,
+        "received_at": conflict.row.received_at, "first_received_at": conflict.row.first_received_at,
+        "accepted_by": conflict.row.accepted_by, "why": conflict.row.accepted_why,
         "differences": waiting::differences(conflict),
     })
 }
 
-async fn list(call: &Call, all: bool, output: Output) -> anyhow::Result<bool> {
-    let conflicts = waiting::conflicts(call, all).await?;
+async fn list(call: &Call, all: bool, limit: i64, output: Output) -> anyhow::Result<bool> {
+    let conflicts = waiting::conflicts(call, all, limit).await?;
     let mut table = TextTable::new(&[
         "conflict",
         "event",
@@ -71,13 +77,17 @@ async fn list(call: &Call, all: bool, output: Output) -> anyhow::Result<bool> {
     for conflict in &conflicts {
         let paths = waiting::differences(conflict).into_iter();
         table.row(vec![
-            conflict.id.to_string(),
-            conflict.event_id.to_string(),
-            conflict.event_type.clone(),
-            conflict.received_at.format("%Y-%m-%d %H:%M").to_string(),
-            format!("{} at {}", conflict.source, conflict.position),
+            conflict.row.id.to_string(),
+            conflict.row.event_id.to_string(),
+            conflict.row.event_type.clone(),
+            conflict
+                .row
+                .received_at
+                .format("%Y-%m-%d %H:%M")
+                .to_string(),
+            format!("{} at {}", conflict.row.source, conflict.row.position),
             paths.map(|row| row.path).collect::<Vec<_>>().join(", "),
-            conflict.accepted_by.clone().unwrap_or_default(),
+            conflict.row.accepted_by.clone().unwrap_or_default(),
         ]);
     }
     let values: Vec<Value> = conflicts.iter().map(value).collect();
@@ -88,17 +98,18 @@ async fn list(call: &Call, all: bool, output: Output) -> anyhow::Result<bool> {
 fn show(conflict: &Conflict, output: Output) -> anyhow::Result<bool> {
     let mut text = format!(
         "conflict {} with event {} ({})\nfirst: from {} at {}, {}\nagain: from {} at {}, {}\n",
-        conflict.id,
-        conflict.event_id,
-        conflict.event_type,
-        conflict.first_source,
-        conflict.first_position,
-        conflict.first_received_at.to_rfc3339(),
-        conflict.source,
-        conflict.position,
-        conflict.received_at.to_rfc3339(),
+        conflict.row.id,
+        conflict.row.event_id,
+        conflict.row.event_type,
+        conflict.row.first_source,
+        conflict.row.first_position,
+        conflict.row.first_received_at.to_rfc3339(),
+        conflict.row.source,
+        conflict.row.position,
+        conflict.row.received_at.to_rfc3339(),
     );
-    if let (Some(who), Some(why)) = (&conflict.accepted_by, &conflict.accepted_why) {
+    if let (Some(who), Some(why)) = (&conflict.row.accepted_by, &conflict.row.accepted_why) {
+        let (who, why) = (visible_line(who), visible_line(why));
         text.push_str(&format!("the first stands, says {who}: {why}\n"));
     }
     let mut table = TextTable::new(&["where", "first", "again"]);

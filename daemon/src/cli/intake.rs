@@ -135,7 +135,8 @@ async fn reasons(call: &Call, suspended: i64) -> anyhow::Result<Vec<Group>> {
 fn told(reasons: &[Group]) -> String {
     let mut text = String::new();
     for group in reasons {
-        text.push_str(&format!("\n{:>8}  {}", group.events, group.name));
+        let name = output::visible_line(&group.name);
+        text.push_str(&format!("\n{:>8}  {name}", group.events));
     }
     if !reasons.is_empty() {
         text.push_str("\nsuspended in all, by reason; `tieout suspended list` shows which");

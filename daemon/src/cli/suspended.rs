@@ -1,7 +1,7 @@
 //! `tieout suspended list | show | retry`: events that wait for a cure, and why.
 
 use super::intake;
-use crate::output::{Output, TextTable};
+use crate::output::{Output, TextTable, visible_line};
 use clap::{Subcommand, ValueEnum};
 use office::Call;
 use office::questions::waiting::{self, By};
@@ -123,8 +123,8 @@ async fn show(call: &Call, number: i64, output: Output) -> anyhow::Result<bool> 
     let text = format!(
         "{}: {} `{}` from {} / {} at {}, received {}\n{}{}\n\n{whole}",
         item.number,
-        item.event_type,
-        item.id,
+        visible_line(&item.event_type),
+        visible_line(&item.id),
         item.source,
         item.partition,
         item.position,
@@ -133,7 +133,7 @@ async fn show(call: &Call, number: i64, output: Output) -> anyhow::Result<bool> 
             .as_ref()
             .map(|rule| format!("rule `{rule}`: "))
             .unwrap_or_default(),
-        item.reason,
+        visible_line(&item.reason),
     );
     output.result(&json!({ "suspended": item, "event": event }), &text)?;
     Ok(true)

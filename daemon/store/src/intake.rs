@@ -88,6 +88,8 @@ pub struct SuspendedEvent {
     pub id: i64,
     /// Its bytes.
     pub payload: Vec<u8>,
+    /// When it came.
+    pub received_at: DateTime<Utc>,
     /// Why it waits.
     pub reason: Option<String>,
 }

@@ -50,7 +50,7 @@ pub struct SuspendedGroup {
 
 /// An event that came again with other content; the first content stands in the books.
 #[derive(Clone, Debug, FromRow)]
-pub struct Conflict {
+pub struct ConflictRow {
     /// Its number.
     pub id: i64,
     /// The event that came first.
@@ -71,14 +71,22 @@ pub struct Conflict {
     pub first_position: i64,
     /// When the first came.
     pub first_received_at: DateTime<Utc>,
-    /// The bytes that came first.
-    pub first_payload: Vec<u8>,
-    /// The bytes that came again.
-    pub payload: Option<Vec<u8>>,
     /// Who said that the first content stands.
     pub accepted_by: Option<String>,
     /// Why.
     pub accepted_why: Option<String>,
+}
+
+/// A conflict with both contents.
+#[derive(Clone, Debug, FromRow)]
+pub struct Conflict {
+    /// What is known of it.
+    #[sqlx(flatten)]
+    pub row: ConflictRow,
+    /// The bytes that came first.
+    pub first_payload: Vec<u8>,
+    /// The bytes that came again.
+    pub payload: Option<Vec<u8>>,
 }
 
 impl Snapshot {
@@ -106,36 +114,35 @@ impl Snapshot {
             sqlx::query_as(sql!("waiting/suspended_groups")).fetch_all(db).await?))
     }
 
-    /// Conflicts of which nobody has said that the first content stands; with `all` the others too.
+    /// Conflicts of which nobody has said that the first content stands; with `all` the others too. At most so
+    /// many, the first first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn conflicts(&self, all: bool) -> Result<Vec<Conflict>, StoreError> {
+    pub async fn conflicts(&self, all: bool, limit: i64) -> Result<Vec<ConflictRow>, StoreError> {
         Ok(
-            on_snapshot!(self, db => sqlx::query_as(sql!("waiting/conflicts"))
-            .bind(0_i64).bind(i64::from(all)).bind(0_i64).fetch_all(db).await?),
+            on_snapshot!(self, db => sqlx::query_as(sql!("waiting/conflict_rows"))
+            .bind(i64::from(all)).bind(limit).fetch_all(db).await?),
         )
     }
 
-    /// All conflicts with an event.
+    /// All conflicts by their numbers, each with the event that came first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn conflicts_of(&self, event: i64) -> Result<Vec<Conflict>, StoreError> {
-        Ok(
-            on_snapshot!(self, db => sqlx::query_as(sql!("waiting/conflicts"))
-            .bind(0_i64).bind(1_i64).bind(event).fetch_all(db).await?),
-        )
+    pub async fn conflict_events(&self) -> Result<Vec<(i64, i64)>, StoreError> {
+        Ok(on_snapshot!(self, db =>
+            sqlx::query_as(sql!("waiting/conflict_events")).fetch_all(db).await?))
     }
 
-    /// One conflict.
+    /// One conflict, with both contents.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn conflict(&self, id: i64) -> Result<Option<Conflict>, StoreError> {
         Ok(
-            on_snapshot!(self, db => sqlx::query_as(sql!("waiting/conflicts"))
-            .bind(id).bind(1_i64).bind(0_i64).fetch_optional(db).await?),
+            on_snapshot!(self, db => sqlx::query_as(sql!("waiting/conflict"))
+            .bind(id).fetch_optional(db).await?),
         )
     }
 

@@ -1,6 +1,7 @@
 //! Rules that could want the same event.
 
 use super::Compiler;
+use crate::data::amount_of;
 use crate::diagnostic::SourceFile;
 use crate::expression::{path_of, with_tree};
 use crate::program::Rule;
@@ -151,7 +152,11 @@ fn constant(node: &Node<'_>) -> Option<Constant> {
         Node::Null => Some(Constant::Null),
         Node::Bool(flag) => Some(Constant::Flag(*flag)),
         Node::Number(number) => Some(Constant::Number(*number)),
-        Node::String(text) => Some(Constant::Text((*text).to_owned())),
+        // An amount as a text is that amount wherever it is compared with one.
+        Node::String(text) => Some(match amount_of(text) {
+            Some(number) => Constant::Number(number),
+            None => Constant::Text((*text).to_owned()),
+        }),
         _ => None,
     }
 }

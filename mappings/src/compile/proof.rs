@@ -90,20 +90,56 @@ fn names<'a>(with: &'a [NameRule], line: Option<&'a LineRule>) -> Vec<Named<'a>>
 
 fn form(line: &LineRule, names: &[Named<'_>]) -> Form {
     match &line.amount {
-        Source::Lookup(lookup) => linear::looked_up(&lookup.text, names),
+        Source::Lookup(lookup) => {
+            let keys: Vec<&str> = lookup.by.iter().map(|key| key.text.as_str()).collect();
+            linear::looked_up(&lookup.table, &keys, lookup.default.as_deref(), names)
+        }
         other => linear::one_of(other.text(), names),
     }
 }
 
-/// Under which condition a line stands; empty where it always does.
-fn condition(line: &LineRule, names: &[Named<'_>]) -> String {
-    let outer = line.each.iter().filter_map(|each| each.when.as_ref());
+/// A line as the proof sees it.
+struct Proven {
+    side: Side,
+    /// Conditions that hold for all of its elements alike; empty where it always stands.
+    condition: String,
+    /// The lists that it runs over, the outermost first, each with the conditions that its elements must meet.
+    lists: Vec<String>,
+    /// One element's amount.
+    form: Form,
+}
+
+/// What a line's conditions and lists come to. A condition on an element makes another list of the list: what is
+/// promised of all of its elements says nothing of some.
+fn proven(line: &LineRule, with: &[NameRule]) -> Proven {
+    let names = names(with, Some(line));
+    let mut lists = linear::lists(&names);
+    let mut conditions = Vec::new();
     let own = line
         .when
         .as_ref()
-        .filter(|when| !linear::says_not_zero(&when.text, line.amount.text(), names));
-    let texts: Vec<&str> = outer.chain(own).map(|when| when.text.as_str()).collect();
-    texts.join(" and ")
+        .filter(|when| !linear::says_not_zero(&when.text, line.amount.text(), &names));
+    let of_lists = line.each.iter().enumerate();
+    let of_lists = of_lists.filter_map(|(at, each)| Some((at, each.when.as_ref()?)));
+    let innermost = line.each.len().saturating_sub(1);
+    for (at, when) in of_lists.chain(own.map(|when| (innermost, when))) {
+        let visible = with.len() + line.each.len().min(at + 1);
+        let written = linear::written(&when.text, names.get(..visible).unwrap_or(&names));
+        match lists.get_mut(at) {
+            Some(list) if linear::is_of_element(&written) => {
+                list.push_str(&format!(" where ({written})"));
+            }
+            _ => conditions.push(format!("({written})")),
+        }
+    }
+    conditions.sort();
+    conditions.dedup();
+    Proven {
+        side: line.side,
+        condition: conditions.join(" and "),
+        lists,
+        form: form(line, &names),
+    }
 }
 
 /// Debits less credits by condition. Lines of one condition stand or fall together, so each
@@ -111,37 +147,31 @@ fn condition(line: &LineRule, names: &[Named<'_>]) -> String {
 fn differences(entry: &EntryRule, with: &[NameRule]) -> BTreeMap<String, Form> {
     let mut sums = BTreeMap::<String, Form>::new();
     for line in &entry.lines {
+        let line = proven(line, with);
         let sign = if line.side == Side::Debit {
             Decimal::ONE
         } else {
             -Decimal::ONE
         };
-        let names = names(with, Some(line));
-        let sum = sums.entry(condition(line, &names)).or_default();
-        *sum = linear::add(sum, &linear::lifted(form(line, &names), &names), sign);
+        let sum = sums.entry(line.condition).or_default();
+        *sum = linear::add(sum, &linear::lifted(line.form, &line.lists), sign);
     }
     sums
 }
 
 /// Whether each line has one on the other side of the same amount, so that both round to the same.
 fn rounds_alike(entry: &EntryRule, with: &[NameRule], identities: &[Form]) -> bool {
-    let of = |side: Side| {
-        let lines = entry.lines.iter().filter(move |line| line.side == side);
-        lines.map(|line| {
-            let names = names(with, Some(line));
-            (
-                condition(line, &names),
-                linear::lists(&names),
-                form(line, &names),
-            )
-        })
-    };
-    let mut credits: Vec<_> = of(Side::Credit).collect();
-    for (condition, lists, form) in of(Side::Debit) {
-        let same = |(other_condition, other_lists, other): &(String, Vec<String>, Form)| {
-            condition == *other_condition
-                && lists == *other_lists
-                && linear::follows(&linear::add(&form, other, -Decimal::ONE), identities)
+    let all = entry.lines.iter().map(|line| proven(line, with));
+    let (debits, mut credits): (Vec<Proven>, Vec<Proven>) =
+        all.partition(|line| line.side == Side::Debit);
+    for debit in debits {
+        let same = |credit: &Proven| {
+            debit.condition == credit.condition
+                && debit.lists == credit.lists
+                && linear::follows(
+                    &linear::add(&debit.form, &credit.form, -Decimal::ONE),
+                    identities,
+                )
         };
         let Some(at) = credits.iter().position(same) else {
             return false;

@@ -8,11 +8,12 @@ use crate::program::{
     Action, EntryRule, LineRule, Moment, NameRule, Post, RoundingRule, Rule, Source, Sourced,
 };
 use crate::reading::{Pattern, Step, Want, pattern};
-use crate::yaml::{self, Text, place};
+use crate::yaml::{self, Text, Value, place};
 use chrono::NaiveDate;
 use ledger::bounds;
 use ledger::{EntryKind, Rounding};
 use rust_decimal::Decimal;
+use serde_saphyr::Spanned;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a value of a rule is for: the kinds of table that may give it.
@@ -42,7 +43,10 @@ impl Compiler<'_> {
         let is_bounded = from.is_some() || to.is_some();
         let entity = self.owner(&here, raw, is_bounded);
         let whole = self.whole;
-        let date = self.moment(&here, raw.date.as_ref().or(whole.date.as_ref()));
+        let date = match &raw.date {
+            Some(own) => self.moment(&here, Some(own)),
+            None => self.moment(&here.of_pack(whole), whole.date.as_ref()),
+        };
         let action = match &raw.ignore {
             Some(reason) => {
                 if raw.lines.is_some() || raw.entries.is_some() {
@@ -73,16 +77,23 @@ impl Compiler<'_> {
     /// The pack's and the rule's short names.
     fn with(&mut self, here: &mut Place<'_>, raw: &yaml::Rule) -> Vec<NameRule> {
         let mut found = Vec::new();
-        let whole = self.whole.with.iter().map(|(alias, path)| (alias, path));
-        for (alias, path) in whole.chain(&raw.with) {
+        let pack = here.of_pack(self.whole).file;
+        let own = here.file;
+        let whole = self
+            .whole
+            .with
+            .iter()
+            .map(|(alias, path)| (alias, path, pack));
+        let all = raw.with.iter().map(|(alias, path)| (alias, path, own));
+        for (alias, path, file) in whole.chain(all) {
             let Ok(Parsed::Path(parts)) = expression::parse(&path.value, &here.aliases()) else {
                 let message = format!("`{alias}` names no path: `{}`", path.value);
-                self.found.at(&here.file, place(path), message);
+                self.found.at(&file, place(path), message);
                 continue;
             };
             if expression::ROOTS.contains(&alias.as_str()) || here.aliases().contains(alias) {
                 let message = format!("`{alias}` means something else already; take another name");
-                self.found.at(&here.file, place(path), message);
+                self.found.at(&file, place(path), message);
                 continue;
             }
             let schema = self.schema_at(here, &parts);
@@ -115,6 +126,15 @@ impl Compiler<'_> {
             }
             return None;
         };
+        let at = match &raw.entity {
+            Some(_) => here.clone(),
+            None => here.of_pack(whole),
+        };
+        self.entity(&at, entity)
+    }
+
+    /// An entity; a table that gives one knows no days.
+    fn entity(&mut self, here: &Place<'_>, entity: &Spanned<Value>) -> Option<Source> {
         let source = self.value(here, entity, Want::Text, ENTITY)?;
         if let Source::Lookup(lookup) = &source
             && self
@@ -205,25 +225,31 @@ impl Compiler<'_> {
         );
         let whole = self.whole;
         let entity = own.and_then(|own| own.entity.as_ref());
-        let entity = entity.and_then(|raw| self.value(here, raw, Want::Text, ENTITY));
+        let entity = entity.and_then(|raw| self.entity(here, raw));
+        let pack = here.of_pack(whole);
         let reference = own
             .and_then(|own| own.reference.as_ref())
-            .or(rule.reference.as_ref())
-            .or(whole.reference.as_ref());
-        let reference = reference.and_then(|raw| self.value(here, raw, Want::Text, TEXT));
+            .or(rule.reference.as_ref());
+        let reference = match (reference, &whole.reference) {
+            (Some(own), _) => self.value(here, own, Want::Text, TEXT),
+            (None, Some(whole)) => self.value(&pack, whole, Want::Text, TEXT),
+            (None, None) => None,
+        };
         let date = self.moment(here, own.and_then(|own| own.date.as_ref()));
         let rate = own.and_then(|own| own.rate.as_ref()).or(rule.rate.as_ref());
         let rate = rate.and_then(|raw| self.value(here, raw, Want::Number, RATE));
         let currency = own
             .and_then(|own| own.currency.as_ref())
-            .or(rule.currency.as_ref())
-            .or(whole.currency.as_ref());
-        let Some(currency) = currency else {
-            let message = format!("rule `{}` needs `currency:`", rule.name.value);
-            self.found.at(&here.file, place(&rule.name), message);
-            return None;
+            .or(rule.currency.as_ref());
+        let currency = match (currency, &whole.currency) {
+            (Some(own), _) => self.value(here, own, Want::Text, CURRENCY)?,
+            (None, Some(whole)) => self.value(&pack, whole, Want::Text, CURRENCY)?,
+            (None, None) => {
+                let message = format!("rule `{}` needs `currency:`", rule.name.value);
+                self.found.at(&here.file, place(&rule.name), message);
+                return None;
+            }
         };
-        let currency = self.value(here, currency, Want::Text, CURRENCY)?;
         let mut compiled: Vec<LineRule> = Vec::new();
         self.lines(here, lines, &[], &mut compiled);
         Some(EntryRule {
@@ -297,6 +323,7 @@ impl Compiler<'_> {
             mode,
             difference,
             limit,
+            unproven,
         })
     }
 
@@ -315,17 +342,23 @@ impl Compiler<'_> {
 pub(super) fn lend_entities(rules: &mut BTreeMap<String, Vec<Rule>>) -> Vec<String> {
     let mut without = Vec::new();
     for all in rules.values_mut() {
-        let owners: Vec<(Source, Option<Moment>)> = all
+        let owners: Vec<(Source, Option<Moment>, Vec<NameRule>)> = all
             .iter()
-            .filter_map(|rule| Some((rule.entity.clone()?, rule.date.clone())))
+            .filter_map(|rule| Some((rule.entity.clone()?, rule.date.clone(), rule.with.clone())))
             .collect();
-        let texts: BTreeSet<&str> = owners.iter().map(|(entity, _)| entity.text()).collect();
+        let texts: BTreeSet<&str> = owners.iter().map(|(entity, ..)| entity.text()).collect();
         let lent = owners.first().filter(|_| texts.len() == 1);
         let needing = |rule: &&mut Rule| rule.is_bounded() && rule.entity.is_none();
         for rule in all.iter_mut().filter(needing) {
             match lent {
-                Some((entity, date)) => {
+                Some((entity, date, with)) => {
                     rule.entity = Some(entity.clone());
+                    // With what is lent come the names that it uses.
+                    let own = std::mem::take(&mut rule.with);
+                    rule.with.clone_from(with);
+                    let known = |alias: &str| with.iter().any(|name| name.alias == alias);
+                    rule.with
+                        .extend(own.into_iter().filter(|name| !known(&name.alias)));
                     if rule.date.is_none() {
                         rule.date.clone_from(date);
                     }
@@ -337,8 +370,8 @@ pub(super) fn lend_entities(rules: &mut BTreeMap<String, Vec<Rule>>) -> Vec<Stri
     without
 }
 
-/// A few minor units of a currency with two decimals.
-const MOST_PER_LINE: Decimal = Decimal::from_parts(5, 0, 0, false, 2);
+/// A few minor units of a currency without decimals; of others an entry is held to as many of theirs.
+const MOST_PER_LINE: Decimal = Decimal::from_parts(5, 0, 0, false, 0);
 
 fn missing(raw: &yaml::Rule, what: &str) -> String {
     format!(

@@ -71,7 +71,10 @@ impl Compiler<'_> {
             .collect();
         let keys: Vec<&str> = by.iter().map(|key| key.text.as_str()).collect();
         Some(Lookup {
-            text: format!("{name}[{}]", keys.join(", ")),
+            text: match &raw.default {
+                Some(default) => format!("{name}[{}] else {}", keys.join(", "), default.value),
+                None => format!("{name}[{}]", keys.join(", ")),
+            },
             table: name.clone(),
             by,
             default: raw.default.as_ref().map(|text| text.value.clone()),
@@ -158,6 +161,12 @@ impl Compiler<'_> {
             }
             Ok(Parsed::Computed) => {
                 let index = self.computed(here, &text, want);
+                if let Some(both) = self.read_two_ways(index) {
+                    let problem = format!(
+                        "`{text}`: `{both}` stands as an amount and is compared with a text; compare it with a number"
+                    );
+                    self.found.at(&here.file, place(raw), problem);
+                }
                 for problem in self.unlike_schemas(here, index) {
                     let problem = format!("`{text}`: {problem}");
                     self.found.at(&here.file, place(raw), problem);
@@ -185,16 +194,19 @@ impl Compiler<'_> {
         let mut aliases = here.aliases();
         aliases.retain(|alias| text.contains(alias.as_str()));
         // Elements are read where they stand, lists where they stand in the event.
-        let own = here.optional.iter().map(|list| seen_from(list, here));
+        let own = here.optional.iter().flat_map(|list| spellings(list, here));
         let reading = Reading::of(text, want, &own.collect::<Vec<_>>());
         let same = |known: &Computed| {
-            known.text == text && known.reading == reading && known.aliases == aliases
+            (known.text.as_str(), known.want) == (text, want)
+                && known.reading == reading
+                && known.aliases == aliases
         };
         if let Some(index) = self.expressions.iter().position(same) {
             return index;
         }
         self.expressions.push(Computed {
             text: text.to_owned(),
+            want,
             reading,
             aliases,
             rule: here.rule.to_owned(),
@@ -225,6 +237,16 @@ impl Compiler<'_> {
             Ok(_) => None,
             Err(problem) => Some(format!("`{}`: {problem}", raw.value)),
         }
+    }
+
+    /// A path that an expression reads as an amount in one place and as a text in another.
+    fn read_two_ways(&self, index: usize) -> Option<String> {
+        let reading = &self.expressions.get(index)?.reading;
+        let mut both = reading
+            .texts
+            .iter()
+            .filter(|text| reading.amounts.contains(text));
+        both.next().map(written)
     }
 
     /// What the event's schema says against the paths of an expression, each once.
@@ -305,15 +327,16 @@ fn written(pattern: &Pattern) -> String {
     parts.collect::<Vec<_>>().join(".")
 }
 
-/// A list as an expression names it that stands inside lines: from the innermost element on whose way it is.
-fn seen_from(list: &[Step], here: &Place<'_>) -> Pattern {
-    for each in here.each.iter().rev() {
+/// All ways in which an expression can name a list: from the event on, and from every name on whose way it is.
+fn spellings(list: &Pattern, here: &Place<'_>) -> Vec<Pattern> {
+    let mut all = vec![list.clone()];
+    for each in &here.each {
         if let Some(rest) = list.strip_prefix(each.at.as_slice()) {
             let alias = Step::Name(each.alias.clone());
-            return std::iter::once(alias).chain(rest.iter().cloned()).collect();
+            all.push(std::iter::once(alias).chain(rest.iter().cloned()).collect());
         }
     }
-    list.to_vec()
+    all
 }
 
 /// In what amounts count.

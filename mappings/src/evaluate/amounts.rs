@@ -5,6 +5,9 @@ use crate::program::{Amounts, RoundingRule};
 use ledger::{Currency, Dimensions, Money, Rounding, Side, allocate};
 use rust_decimal::Decimal;
 
+/// How many minor units rounding may leave over for each line.
+const MOST_PER_LINE: i128 = 5;
+
 /// Puts amounts that count minor units into the currency's unit: one factor for all lines of an entry, so that
 /// what balanced before balances still.
 pub(super) fn to_units(
@@ -54,6 +57,13 @@ pub(super) fn rounded(
         return Err(format!(
             "debits and credits differ by {size} {currency}, more than the rounding limit of {}",
             rule.limit
+        ));
+    }
+    let lines = drafts.len();
+    let most = i128::try_from(lines).map_or(i128::MAX, |lines| lines.saturating_mul(MOST_PER_LINE));
+    if !rule.unproven && difference.abs() > most {
+        return Err(format!(
+            "debits and credits differ by {size} {currency}: more than rounding can make of {lines} lines, whatever the rounding limit"
         ));
     }
     let side = if difference > 0 {

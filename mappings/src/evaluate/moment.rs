@@ -4,10 +4,13 @@ use super::value::{Element, Subject, Taken};
 use super::{Evaluator, Refusal};
 use crate::data::amount_of;
 use crate::program::{Moment, Unit};
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Duration, NaiveDate, Utc};
 use ledger::Entity;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+
+/// The years that calendars cover, and one on either side.
+const YEARS: std::ops::RangeInclusive<i32> = 1899..=3000;
 
 /// A day, or a moment that is on one in some zone.
 enum Written {
@@ -111,6 +114,8 @@ fn counted(name: &str, taken: &Taken<'_>, micros: i64) -> Result<Written, Refusa
     };
     let micros = count.and_then(|count| count.checked_mul(Decimal::from(micros)));
     let at = micros.and_then(|micros| DateTime::from_timestamp_micros(micros.trunc().to_i64()?));
+    // No zone takes a year of these to where no calendar has days.
+    let at = at.filter(|at| YEARS.contains(&at.year()));
     at.map(Written::Moment).ok_or_else(|| match count {
         Some(count) => format!("`{name}` is {count}: no time that can be counted from 1970"),
         None => format!("`{name}` is not a number that counts from 1970"),

@@ -11,7 +11,8 @@ use ledger::Currency;
 use ledger::money::parse_decimal;
 use rust_decimal::Decimal;
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use zen_expression::Scope;
 use zen_expression::variable::Variable;
 
@@ -23,6 +24,8 @@ pub(super) struct Subject<'e> {
     pub(super) event: &'e Event<'e>,
     /// The event as the interpreter sees it, built when an expression first needs it.
     pub(super) variable: &'e OnceCell<Variable>,
+    /// The same as single expressions read it, by their places.
+    read: &'e RefCell<BTreeMap<usize, Variable>>,
     /// What the short names of the rule stand for.
     pub(super) names: Vec<Element<'e>>,
 }
@@ -34,12 +37,16 @@ impl<'e> Subject<'e> {
     /// An event in the eyes of a rule.
     pub(super) fn of(
         event: &'e Event<'e>,
-        variable: &'e OnceCell<Variable>,
+        (variable, read): (
+            &'e OnceCell<Variable>,
+            &'e RefCell<BTreeMap<usize, Variable>>,
+        ),
         with: &'e [NameRule],
     ) -> Self {
         let mut subject = Self {
             event,
             variable,
+            read,
             names: Vec::new(),
         };
         for name in with {
@@ -135,8 +142,12 @@ impl Evaluator<'_> {
         let mut keys = Vec::with_capacity(lookup.by.len());
         for key in &lookup.by {
             // With a default, what is absent is looked up as nothing; without one nobody said what it means.
-            let absent =
-                lookup.default.is_some() && self.take(subject, key, elements)? == Taken::Null;
+            let absent = lookup.default.is_some()
+                && match self.take(subject, key, elements)? {
+                    Taken::Null => true,
+                    Taken::Text(text) => text.is_empty(),
+                    Taken::Flag(_) | Taken::Number(_) => false,
+                };
             keys.push(if absent {
                 String::new()
             } else {
@@ -253,7 +264,7 @@ impl Evaluator<'_> {
         let program = self.program;
         let computed = program.expressions.get(index).ok_or_else(unreadable)?;
         let expression = self.expressions.get(index).ok_or_else(unreadable)?;
-        let scope = scope(subject, computed, elements);
+        let scope = scope(subject, (index, computed), elements);
         let value = expression
             .evaluate_with_scope(&scope, &mut self.vm)
             .map_err(|_vm| cannot_compute(subject, computed, elements))?;
@@ -266,12 +277,15 @@ fn cannot_compute(subject: &Subject<'_>, computed: &Computed, elements: &[Elemen
     let reading = &computed.reading;
     let lists = reading.needed.iter().map(|pattern| (pattern, true));
     let amounts = reading.amounts.iter().map(|pattern| (pattern, false));
+    let spared = |pattern: &Pattern| reading.spared.contains(pattern);
     let blamed = lists.chain(amounts).find_map(|(pattern, is_list)| {
         let (Step::Name(root), rest) = pattern.split_first()? else {
             return None;
         };
         let here = below(subject, root, &[], elements);
-        culprit(root.clone(), here, rest, is_list)
+        let problem = culprit(root.clone(), here, rest, is_list)?;
+        let is_missing = problem.ends_with(" is missing");
+        (!is_missing || !spared(pattern)).then_some(problem)
     });
     let why = blamed.unwrap_or_else(|| {
         "one of its values is missing, or is not of the type that the rule expects".to_owned()
@@ -313,12 +327,18 @@ fn culprit(path: String, here: Option<&Data<'_>>, rest: &[Step], is_list: bool) 
 }
 
 /// What the interpreter sees: the event and the elements, read as the expression reads them.
-fn scope(subject: &Subject<'_>, computed: &Computed, elements: &[Element<'_>]) -> Scope {
+fn scope(
+    subject: &Subject<'_>,
+    (index, computed): (usize, &Computed),
+    elements: &[Element<'_>],
+) -> Scope {
     let amounts = from_root(&computed.reading.amounts, "data");
     let lists = from_root(&computed.reading.lists, "data");
     let data = &subject.event.data;
     let base = if data.is_read_otherwise(&amounts, &lists) {
-        variable_of(subject, data.variable_as(&amounts, &lists))
+        let mut read = subject.read.borrow_mut();
+        let anew = || variable_of(subject, data.variable_as(&amounts, &lists));
+        read.entry(index).or_insert_with(anew).clone()
     } else {
         let plain = || variable_of(subject, data.variable());
         subject.variable.get_or_init(plain).clone()
@@ -356,8 +376,14 @@ fn plain<'e>(
             "id" => Some(event.id.as_ref()),
             "source" => Some(event.source.as_ref()),
             "type" => Some(event.kind.as_ref()),
-            "subject" => Some(event.subject.as_deref().unwrap_or_default()),
-            "time" => return Ok(Taken::Text(subject.time().into())),
+            "subject" => match event.subject.as_deref() {
+                Some(text) => Some(text),
+                None => return Ok(Taken::Null),
+            },
+            "time" => {
+                let time = event.time.map(|_known| Taken::Text(subject.time().into()));
+                return Ok(time.unwrap_or(Taken::Null));
+            }
             _ => None,
         };
         if let Some(attribute) = attribute {
@@ -413,9 +439,14 @@ fn variable_of(subject: &Subject<'_>, data: Variable) -> Variable {
         ("type", text(&event.kind)),
         (
             "subject",
-            text(event.subject.as_deref().unwrap_or_default()),
+            event.subject.as_deref().map_or(Variable::Null, text),
         ),
-        ("time", text(&subject.time())),
+        (
+            "time",
+            event
+                .time
+                .map_or(Variable::Null, |_known| text(&subject.time())),
+        ),
         ("data", data),
     ];
     for (name, value) in fields {

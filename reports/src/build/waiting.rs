@@ -4,17 +4,20 @@ use super::Subject;
 use crate::ReportError;
 use crate::model::{Cell, Column, Report, Row, Table};
 use store::Snapshot;
-use store::waiting::{Conflict, SuspendedGroup};
+use store::waiting::{ConflictRow, SuspendedGroup};
+
+/// The most conflicts that are told one by one.
+const TOLD: i64 = 10_000;
 
 pub(super) async fn build(books: &Snapshot, subject: &Subject) -> Result<Report, ReportError> {
     let mut groups = books.suspended_groups().await?;
     groups.sort_by(|a, b| b.events.cmp(&a.events).then(a.since.cmp(&b.since)));
-    let conflicts = books.conflicts(true).await?;
+    let conflicts = books.conflicts(true, TOLD).await?;
     let events: i64 = groups.iter().map(|group| group.events).sum();
-    let open = conflicts.iter().filter(|row| row.accepted_by.is_none());
+    let open = books.open_conflicts().await?;
     let mut facts = subject.facts();
     facts.push(("suspended events".into(), events.to_string()));
-    facts.push(("open conflicts".into(), open.count().to_string()));
+    facts.push(("open conflicts".into(), open.to_string()));
     Ok(Report {
         name: "waiting",
         title: "What waits".into(),
@@ -32,8 +35,8 @@ fn suspended(groups: &[SuspendedGroup]) -> Table {
             Cell::text(group.since.format("%Y-%m-%d").to_string()),
             Cell::text(&group.event_type),
             Cell::text(&group.rule),
-            Cell::text(&group.reason),
             Cell::Count(group.first_event),
+            Cell::text(&group.reason),
         ])
     });
     Table {
@@ -45,14 +48,15 @@ fn suspended(groups: &[SuspendedGroup]) -> Table {
             Column::text("since", "Since"),
             Column::text("type", "Type"),
             Column::text("rule", "Rule"),
-            Column::text("reason", "Reason"),
             Column::count("first", "First"),
+            // What is long stands last, where it may wrap.
+            Column::text("reason", "Reason"),
         ],
         rows: rows.collect(),
     }
 }
 
-fn conflicting(conflicts: &[Conflict]) -> Table {
+fn conflicting(conflicts: &[ConflictRow]) -> Table {
     let rows = conflicts.iter().map(|row| {
         Row::plain(vec![
             Cell::Count(row.id),

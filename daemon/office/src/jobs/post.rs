@@ -76,13 +76,12 @@ async fn all(call: &Call) -> anyhow::Result<IntakeSummary> {
 }
 
 fn decide_again(call: &Call, page: &[SuspendedEvent]) -> anyhow::Result<Vec<(i64, Decision)>> {
-    let now = call.clock.now();
     let mut deciding = Deciding::sound(call.program()?, &call.context)?;
     let decisions = page
         .iter()
         .map(|suspended| {
             let decision = match Event::stored(&suspended.payload) {
-                Ok(event) => deciding.decide(&event, now),
+                Ok(event) => deciding.decide(&event, suspended.received_at),
                 Err(error) => Decision::Suspended {
                     rule: None,
                     reason: error.to_string(),

@@ -175,12 +175,16 @@ pub fn infer(path: &Path, files: &[PathBuf]) -> Result<Vec<Proposed>, Refusal> {
         };
         let mut bytes = Vec::new();
         std::fs::File::open(file)
-            .and_then(|opened| opened.take(MOST_SAMPLES).read_to_end(&mut bytes))
+            .and_then(|opened| opened.take(MOST_SAMPLES + 1).read_to_end(&mut bytes))
             .map_err(|error| invalid(error.to_string()))?;
+        if bytes.len() > usize::try_from(MOST_SAMPLES).unwrap_or(usize::MAX) {
+            let what = "more than 64 MiB; a few hundred events of each type are samples enough";
+            return Err(invalid(what.to_owned()));
+        }
         for value in values(&bytes).map_err(invalid)? {
             let message = value.to_string().into_bytes();
             let wrapped = match &envelope {
-                Some(envelope) => envelope.wrap(&message).map_err(invalid)?,
+                Some(envelope) => envelope.wrap(&message).map_err(invalid)?.event,
                 None => message,
             };
             let event = Event::parse(&wrapped).map_err(|error| invalid(error.to_string()))?;

@@ -6,9 +6,10 @@
 //! kind of change are told. Nothing is written.
 
 use crate::call::{Call, Refusal, RefusalKind};
+use crate::mapper::Deciding;
 use futures_util::{StreamExt as _, stream};
 use ledger::{Currency, Decision, JournalEntry, Side};
-use mappings::{Context, Evaluator, Event, Program};
+use mappings::{Context, Event, Program};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Snapshot;
@@ -89,6 +90,11 @@ type Sums = BTreeMap<(String, String, String, Currency), [i128; 2]>;
 struct Standing {
     sums: Sums,
     marks: Vec<u64>,
+    /// Events whose entries were moved into another period, with the sums of those: as long as the mapping makes
+    /// the same of them they stay where they are.
+    moved: BTreeMap<i64, Sums>,
+    /// Closed periods by entity and code: what is dated in one waits.
+    closed: BTreeSet<(String, String)>,
 }
 
 /// What a page of events would be.
@@ -240,13 +246,20 @@ async fn standing(call: &Call, books: &Snapshot, last: i64) -> anyhow::Result<St
             }
         })
         .buffered(SIDE_BY_SIDE);
+    let periods = books.periods().await?.into_iter();
+    let closed = periods.filter(|row| row.state == "closed");
     let mut standing = Standing {
         sums: Sums::new(),
         marks: vec![0; usize::try_from(last)? + 1],
+        moved: BTreeMap::new(),
+        closed: closed.map(|row| (row.entity, row.code)).collect(),
     };
     while let Some(page) = pages.next().await {
-        let (sums, marks) = page?;
+        let (sums, marks, moved) = page?;
         add_sums(&mut standing.sums, sums);
+        for (event, sums) in moved {
+            add_sums(standing.moved.entry(event).or_default(), sums);
+        }
         for (event, mark) in marks {
             let at = usize::try_from(event)?;
             if let Some(kept) = standing.marks.get_mut(at) {
@@ -257,12 +270,15 @@ async fn standing(call: &Call, books: &Snapshot, last: i64) -> anyhow::Result<St
     Ok(standing)
 }
 
+/// Sums, marks by event, and the sums of what was moved.
+type RebuiltPage = (Sums, Vec<(i64, u64)>, Vec<(i64, Sums)>);
+
 fn rebuilt(
     page: JournalPage,
     (names, corrected): &(Dictionary, Corrected),
     context: &Context,
-) -> anyhow::Result<(Sums, Vec<(i64, u64)>)> {
-    let (mut sums, mut marks) = (Sums::new(), Vec::new());
+) -> anyhow::Result<RebuiltPage> {
+    let (mut sums, mut marks, mut moved) = (Sums::new(), Vec::new(), Vec::new());
     for stored in page.rebuild(names).entries {
         if corrected.gone.contains(&stored.id) {
             continue;
@@ -280,9 +296,15 @@ fn rebuilt(
             None => mark(entry.substance().as_bytes()),
         };
         marks.push((stored.event_id, substance));
-        count(&mut sums, &entry, &period_of(context, &entry));
+        let period = period_of(context, &entry);
+        count(&mut sums, &entry, &period);
+        if said.is_some() {
+            let mut own = Sums::new();
+            count(&mut own, &entry, &period);
+            moved.push((stored.event_id, own));
+        }
     }
-    Ok((sums, marks))
+    Ok((sums, marks, moved))
 }
 
 async fn decided(
@@ -297,12 +319,10 @@ async fn decided(
     let (to, standing) = (Arc::clone(to), Arc::clone(standing));
     let context = Arc::clone(&call.context);
     let decide = move || {
-        let mut evaluator = Evaluator::new(&to, &context)?;
+        let mut deciding = Deciding::sound(&to, &context)?;
         let mut decided = Decided::default();
         for row in &page {
-            let at = usize::try_from(row.id)?;
-            let mark = standing.marks.get(at).copied().unwrap_or(0);
-            decided.event(&mut evaluator, row, mark);
+            decided.event(&mut deciding, row, &standing);
         }
         anyhow::Ok(decided)
     };
@@ -310,12 +330,14 @@ async fn decided(
 }
 
 impl Decided {
-    fn event(&mut self, evaluator: &mut Evaluator<'_>, row: &DecidedEvent, stands: u64) {
+    fn event(&mut self, deciding: &mut Deciding<'_>, row: &DecidedEvent, standing: &Standing) {
+        let at = usize::try_from(row.id).unwrap_or(usize::MAX);
+        let stands = standing.marks.get(at).copied().unwrap_or(0);
         let read = Event::stored(&row.payload);
         let (id, decision) = match &read {
             Ok(event) => (
                 event.id.clone().into_owned(),
-                evaluator.decide_when(event, row.received_at),
+                deciding.decide(event, row.received_at),
             ),
             Err(error) => (
                 String::new(),
@@ -325,22 +347,44 @@ impl Decided {
                 },
             ),
         };
+        let decision = match decision {
+            // What is posted stays; anything else that is dated in a closed period waits.
+            Decision::Posted { rule, postings } if row.outcome != 1 => {
+                let closed = postings.iter().find(|posting| {
+                    let entity = posting.entry.header().entity.clone();
+                    standing
+                        .closed
+                        .contains(&(entity, posting.period.to_string()))
+                });
+                match closed.map(|posting| posting.period) {
+                    Some(period) => Decision::Suspended {
+                        rule: Some(rule),
+                        reason: format!("period {period} is closed"),
+                    },
+                    None => Decision::Posted { rule, postings },
+                }
+            }
+            other => other,
+        };
         let then = match &decision {
             Decision::Posted { .. } => 1,
             Decision::Ignored { .. } | Decision::NoEffect { .. } => 2,
             Decision::Suspended { .. } => 3,
         };
-        let mut mark_then = 0_u64;
+        let (mut mark_then, mut sums) = (0_u64, Sums::new());
         if let Decision::Posted { postings, .. } = &decision {
             for posting in postings {
-                count(&mut self.sums, &posting.entry, &posting.period.to_string());
+                count(&mut sums, &posting.entry, &posting.period.to_string());
                 mark_then = mark_then.wrapping_add(mark(posting.entry.substance().as_bytes()));
             }
         }
         if (row.outcome, stands) == (then, mark_then) {
             self.unchanged += 1;
+            let stays = standing.moved.get(&row.id).cloned();
+            add_sums(&mut self.sums, stays.unwrap_or(sums));
             return;
         }
+        add_sums(&mut self.sums, sums);
         let kept = self.changes.entry((row.outcome, then)).or_default();
         kept.0 += 1;
         if kept.1.len() < TOLD {

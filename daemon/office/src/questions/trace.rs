@@ -27,7 +27,13 @@ pub struct Told {
 }
 
 /// How many suspended events are read at once.
-const PAGE: i64 = 1_000;
+const PAGE: i64 = 100;
+
+/// How many suspended events and conflicts are told.
+const TOLD: usize = 50;
+
+/// The shortest text that suspended events are looked through for.
+const SHORTEST: usize = 4;
 
 /// What the trace has reached so far.
 #[derive(Default)]
@@ -92,6 +98,7 @@ async fn reached(books: &Snapshot, id: &str) -> anyhow::Result<Vec<Told>> {
     for event in reached.events.clone() {
         tell_event(books, event, &mut reached).await?;
     }
+    tell_conflicts(books, &mut reached).await?;
     for entry in reached.entries.clone() {
         tell_entry(books, entry, &mut reached).await?;
     }
@@ -148,25 +155,36 @@ async fn find(books: &Snapshot, id: &str, reached: &mut Reached) -> anyhow::Resu
     Ok(())
 }
 
-/// Suspended events that hold a text: what has no entry yet is found by its invoice number all the same.
+/// Suspended events in which a value is this text or number: what has no entry yet is found by its invoice number
+/// all the same. A short word (a currency, a country) would find nearly all of them.
 async fn suspended_that_name(books: &Snapshot, id: &str) -> anyhow::Result<Vec<i64>> {
-    let wanted = serde_json::to_string(id)?;
     let (mut found, mut after) = (Vec::new(), 0);
-    loop {
+    while id.len() >= SHORTEST && found.len() < TOLD {
         let page = books.suspended_after(after, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(found);
-        };
+        let Some(last) = page.last() else { break };
         after = last.id;
         let names = |payload: &[u8]| {
-            let mut windows = payload.windows(wanted.len());
-            windows.any(|bytes| bytes == wanted.as_bytes())
+            let event: Result<Value, _> = serde_json::from_slice(payload);
+            event.is_ok_and(|event| holds(&event, id))
         };
         found.extend(
             page.iter()
                 .filter(|item| names(&item.payload))
                 .map(|item| item.id),
         );
+    }
+    found.truncate(TOLD);
+    Ok(found)
+}
+
+/// Whether a value stands somewhere below.
+fn holds(value: &Value, wanted: &str) -> bool {
+    match value {
+        Value::String(text) => text == wanted,
+        Value::Number(number) => number.to_string() == wanted,
+        Value::Array(items) => items.iter().any(|item| holds(item, wanted)),
+        Value::Object(members) => members.values().any(|item| holds(item, wanted)),
+        Value::Null | Value::Bool(_) => false,
     }
 }
 
@@ -249,23 +267,37 @@ async fn tell_event(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow:
         "source": event.source, "partition": event.partition_name, "position": event.position,
     });
     reached.tell(&format!("event {name} ({id})"), &details, value);
-    for conflict in books.conflicts_of(id).await? {
+    Ok(())
+}
+
+async fn tell_conflicts(books: &Snapshot, reached: &mut Reached) -> anyhow::Result<()> {
+    let all = books.conflict_events().await?.into_iter();
+    let own: Vec<i64> = all
+        .filter(|(_, event)| reached.events.contains(event))
+        .map(|(conflict, _)| conflict)
+        .collect();
+    for id in own.into_iter().take(TOLD) {
+        let Some(conflict) = books.conflict(id).await? else {
+            continue;
+        };
         let differences = waiting::differences(&conflict);
         let paths: Vec<&str> = differences.iter().map(|row| row.path.as_str()).collect();
+        let row = &conflict.row;
         let mut details = format!(
             "came again from source `{}` at {} and differs in {}",
-            conflict.source,
-            conflict.position,
+            row.source,
+            row.position,
             paths.join(", ")
         );
-        if let (Some(who), Some(why)) = (&conflict.accepted_by, &conflict.accepted_why) {
+        if let (Some(who), Some(why)) = (&row.accepted_by, &row.accepted_why) {
             details.push_str(&format!("\nthe first stands, says {who}: {why}"));
         }
+        let event = row.event_id;
         let value = json!({
-            "conflict": conflict.id, "event": id, "differences": differences, "accepted_by": conflict.accepted_by,
+            "conflict": id, "event": event, "differences": differences, "accepted_by": row.accepted_by,
         });
         reached.tell(
-            &format!("conflict {} with event {id}", conflict.id),
+            &format!("conflict {id} with event {event}"),
             &details,
             value,
         );

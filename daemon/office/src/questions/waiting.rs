@@ -170,12 +170,18 @@ pub struct Difference {
     pub again: Option<String>,
 }
 
-/// Conflicts of which nobody has said that the first content stands; with `all` the others too.
+/// Conflicts of which nobody has said that the first content stands; with `all` the others too. At most so many.
 ///
 /// # Errors
 /// When the books cannot be read.
-pub async fn conflicts(call: &Call, all: bool) -> Result<Vec<Conflict>, Refusal> {
-    Ok(call.store.snapshot().await?.conflicts(all).await?)
+pub async fn conflicts(call: &Call, all: bool, limit: i64) -> Result<Vec<Conflict>, Refusal> {
+    let books = call.store.snapshot().await?;
+    let mut found = Vec::new();
+    // One after the other: a content may be a megabyte.
+    for row in books.conflicts(all, limit).await? {
+        found.extend(books.conflict(row.id).await?);
+    }
+    Ok(found)
 }
 
 /// One conflict.

@@ -1,4 +1,6 @@
+WITH accepted AS (
+    SELECT p.subject FROM proposal p WHERE p.kind = 'conflict-accept'
+        AND (p.eyes = 2 OR EXISTS (SELECT 1 FROM decision d WHERE d.proposal_id = p.id AND d.verdict = 'approved'))
+)
 SELECT CAST(COUNT(*) AS BIGINT) FROM repetition r
-WHERE r.kind = 2 AND NOT EXISTS (
-    SELECT 1 FROM proposal a WHERE a.kind = 'conflict-accept' AND a.subject = CAST(r.id AS TEXT)
-        AND (a.eyes = 2 OR EXISTS (SELECT 1 FROM decision d WHERE d.proposal_id = a.id AND d.verdict = 'approved')))
+WHERE r.kind = 2 AND CAST(r.id AS TEXT) NOT IN (SELECT subject FROM accepted)

@@ -7,7 +7,7 @@
 use crate::{Snapshot, StoreError};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{PgConnection, PgPool};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A guard that is not as it was put up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,12 +101,14 @@ async fn definitions(db: &mut PgConnection, schema: &str) -> Result<Definitions,
 fn not_compared(error: sqlx::Error) -> Result<Guards, StoreError> {
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     const READ_ONLY_TRANSACTION: &str = "25006";
+    // What a server that follows another says of a transaction that may write.
+    const NOT_SUPPORTED: &str = "0A000";
     let code = error.as_database_error().and_then(|error| error.code());
     let why = match code.as_deref() {
         Some(INSUFFICIENT_PRIVILEGE) => {
             "this role may make no temporary tables to hold them against: GRANT TEMPORARY ON DATABASE … TO it"
         }
-        Some(READ_ONLY_TRANSACTION) => {
+        Some(READ_ONLY_TRANSACTION | NOT_SUPPORTED) => {
             "this server takes no temporary tables to hold them against: ask the one that it follows"
         }
         _ => return Err(error.into()),
@@ -116,8 +118,15 @@ fn not_compared(error: sqlx::Error) -> Result<Guards, StoreError> {
 
 fn compared(wanted: Definitions, found: Definitions) -> Vec<GuardProblem> {
     let normal = |(name, text): (String, String)| (name, normal(&text));
-    let wanted: BTreeMap<String, String> = wanted.into_iter().map(normal).collect();
-    let found: BTreeMap<String, String> = found.into_iter().map(normal).collect();
+    let of = |all: Definitions| {
+        let mut kept = BTreeMap::<String, String>::new();
+        // Two of one name are told together, so that neither hides behind the other.
+        for (name, text) in all.into_iter().map(normal) {
+            kept.entry(name).or_default().push_str(&text);
+        }
+        kept
+    };
+    let (wanted, found) = (of(wanted), of(found));
     let mut problems = Vec::new();
     for (name, text) in &wanted {
         let problem = match found.get(name) {
@@ -130,9 +139,12 @@ fn compared(wanted: Definitions, found: Definitions) -> Vec<GuardProblem> {
             problem,
         });
     }
-    let foreign = found
-        .keys()
-        .filter(|name| !wanted.contains_key(*name) && acts(name));
+    let own: BTreeSet<&str> = wanted.keys().filter_map(|name| table_of(name)).collect();
+    let foreign = found.keys().filter(|name| {
+        !wanted.contains_key(*name)
+            && acts(name)
+            && table_of(name).is_none_or(|table| own.contains(table))
+    });
     problems.extend(foreign.map(|name| GuardProblem {
         what: name.clone(),
         problem: "was not put up by Tieout",
@@ -140,18 +152,49 @@ fn compared(wanted: Definitions, found: Definitions) -> Vec<GuardProblem> {
     problems
 }
 
-/// Whether it changes what is written. An index, a view or a table that somebody added does not.
+/// Whether it may change what is written. A plain index, a view or a table that somebody added does not.
 fn acts(name: &str) -> bool {
-    ["trigger ", "function ", "rule "]
-        .iter()
-        .any(|kind| name.starts_with(kind))
+    [
+        "trigger ",
+        "function ",
+        "rule ",
+        "constraint ",
+        "column ",
+        "keys ",
+        "security ",
+        "child ",
+    ]
+    .iter()
+    .any(|kind| name.starts_with(kind))
 }
 
-/// A definition without the spaces and the quotes around names, of which a database keeps those that it was told.
+/// The table that a guard is about, where it is about one.
+fn table_of(name: &str) -> Option<&str> {
+    let about = name
+        .rsplit_once(" on ")
+        .or_else(|| name.rsplit_once(" of "));
+    about.map(|(_, table)| table)
+}
+
+/// A definition without its spaces, and without quotes around a plain name, of which a database keeps those that
+/// it was told. Quotes around anything else stay: there they make another meaning.
 fn normal(text: &str) -> String {
-    text.chars()
-        .filter(|sign| !sign.is_whitespace() && *sign != '"')
-        .collect()
+    let dense: String = text.chars().filter(|sign| !sign.is_whitespace()).collect();
+    let mut parts = dense.split('"');
+    let mut normal = parts.next().unwrap_or_default().to_owned();
+    while let Some(quoted) = parts.next() {
+        let is_plain = !quoted.is_empty()
+            && quoted
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if is_plain {
+            normal.push_str(quoted);
+        } else {
+            normal.push_str(&format!("\"{quoted}\""));
+        }
+        normal.push_str(parts.next().unwrap_or_default());
+    }
+    normal
 }
 
 #[cfg(test)]
@@ -168,12 +211,16 @@ mod tests {
             ("view a", "SELECT (x OR y) AND z"),
             ("index b on t", "CREATE INDEX b ON \"t\" (x)"),
             ("trigger c on t", "RAISE"),
+            ("view f", "SELECT x.y FROM t"),
         ]);
         let found = of(&[
             ("view a", "SELECT x OR (y AND z)"),
             ("index b on t", "CREATE INDEX b  ON t (x)"),
             ("index d on t", "CREATE INDEX d ON t (y)"),
+            ("column z of somebodys", "text"),
+            ("column z of t", "text"),
             ("rule e on t", "DO NOTHING"),
+            ("view f", "SELECT \"x.y\" FROM t"),
         ]);
         let told: Vec<String> = compared(wanted, found)
             .iter()
@@ -184,6 +231,8 @@ mod tests {
             [
                 "trigger c on t is gone",
                 "view a is not as it was put up",
+                "view f is not as it was put up",
+                "column z of t was not put up by Tieout",
                 "rule e on t was not put up by Tieout",
             ]
         );
