@@ -25,7 +25,8 @@ fn main() -> io::Result<()> {
             println!("cargo::rerun-if-changed={}", file.display());
             let path = file.strip_prefix(&pack).map_err(io::Error::other)?;
             let path = path.display().to_string().replace('\\', "/");
-            writeln!(text, "        ({path:?}, include_bytes!({file:?})),")
+            let whole = file.display().to_string();
+            writeln!(text, "        ({path:?}, include_bytes!({whole:?})),")
                 .map_err(io::Error::other)?;
         }
         text.push_str("    ]),\n");

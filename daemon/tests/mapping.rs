@@ -4,6 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::too_many_lines,
     missing_docs,
     reason = "a test that cannot go on should say where"
 )]
@@ -33,7 +34,8 @@ fn company(name: &str, pack: &str, url: Option<&str>) -> PathBuf {
 
 fn put(dir: &Path, name: &str, lines: &[Value]) -> String {
     let path = dir.join(name);
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    let text = lines.join("\n");
     std::fs::write(&path, text).unwrap();
     path.display().to_string()
 }

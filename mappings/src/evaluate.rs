@@ -395,15 +395,15 @@ impl<'p> Evaluator<'p> {
         drafts: &mut Vec<Draft>,
     ) -> Result<(), Refusal> {
         let mut elements = Vec::with_capacity(line.each.len());
-        self.over(subject, frame, line, &line.each, &mut elements, drafts)
+        self.over(subject, frame, (line, &line.each), &mut elements, drafts)
     }
 
+    /// A line for each element of the lists that are left to run over.
     fn over<'e>(
         &mut self,
         subject: &Subject<'e>,
         frame: &Frame<'_>,
-        line: &'e LineRule,
-        lists: &'e [EachRule],
+        (line, lists): (&'e LineRule, &'e [EachRule]),
         elements: &mut Vec<Element<'e>>,
         drafts: &mut Vec<Draft>,
     ) -> Result<(), Refusal> {
@@ -433,7 +433,7 @@ impl<'p> Evaluator<'p> {
             };
             let made = stands.and_then(|stands| {
                 if stands {
-                    self.over(subject, frame, line, inner, elements, drafts)
+                    self.over(subject, frame, (line, inner), elements, drafts)
                 } else {
                     Ok(())
                 }

@@ -490,11 +490,18 @@ fn spelled<'n>(node: &Node<'n>, scope: &mut Scope<'n>) -> String {
             spelled(this, scope),
             all_spelled(arguments, scope)
         ),
+        other => compound(other, scope),
+    }
+}
+
+/// What is put together of several parts, as [`spelled`] writes it.
+fn compound<'n>(node: &Node<'n>, scope: &mut Scope<'n>) -> String {
+    match node {
         Node::Slice { node, from, to } => {
-            let mut end = |node: &Option<&Node<'n>>| {
+            let mut end = |node: Option<&Node<'n>>| {
                 node.map_or_else(String::new, |node| spelled(node, scope))
             };
-            let (from, to) = (end(from), end(to));
+            let (from, to) = (end(*from), end(*to));
             format!("{}[{from}:{to}]", spelled(node, scope))
         }
         Node::Interval {
@@ -646,6 +653,10 @@ mod tests {
                 "{left} is not shown to be {right}"
             );
         }
+    }
+
+    #[test]
+    fn the_proof_takes_nothing_for_what_it_is_not() {
         for (left, right, holds) in [
             ("data.tax ?? 5", "data.tax", &[][..]),
             ("round(data.a)", "data.a", &[]),

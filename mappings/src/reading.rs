@@ -95,7 +95,7 @@ impl Walk {
     fn visit(&mut self, node: &Node<'_>, is_amount: bool) {
         match node {
             Node::Identifier(_) | Node::Pointer | Node::Member { .. } => {
-                self.value(node, is_amount)
+                self.value(node, is_amount);
             }
             Node::Parenthesized(inner) | Node::Closure { body: inner, .. } => {
                 self.visit(inner, is_amount);

@@ -102,7 +102,8 @@ pub(crate) struct Case {
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Lookup {
-    pub(crate) lookup: Text,
+    #[serde(rename = "lookup")]
+    pub(crate) table: Text,
     pub(crate) by: Vec<Text>,
     pub(crate) default: Option<Text>,
 }
@@ -146,7 +147,7 @@ pub(crate) enum Moment {
     /// A day, or a moment in RFC 3339.
     Word(String),
     /// With what it counts, or in which zone its day is.
-    Place(MomentPlace),
+    Place(Box<MomentPlace>),
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -205,7 +206,7 @@ word_or_block!(
 );
 word_or_block!(
     Moment,
-    Place(MomentPlace),
+    Place(Box<MomentPlace>),
     "a path or `{ path: data.at, unit: s, zone: Europe/Berlin }`"
 );
 word_or_block!(

@@ -110,12 +110,10 @@ fn compile(path: &Path, output: Output) -> anyhow::Result<bool> {
         let balance = if rule.proven { "proven" } else { "unproven" };
         table.row(vec![rule.rule.clone(), rule.on.clone(), balance.to_owned()]);
     }
-    let warnings: String = compiled
-        .warnings
-        .iter()
-        .map(|warning| format!("\nwarning: {warning}"))
-        .collect();
-    let text = format!("{table}\nversion {}{warnings}", compiled.version);
+    let mut text = format!("{table}\nversion {}", compiled.version);
+    for warning in &compiled.warnings {
+        text.push_str(&format!("\nwarning: {warning}"));
+    }
     output.result(&compiled, &text)?;
     Ok(true)
 }

@@ -8,6 +8,7 @@ use crate::program::{
     Action, EntryRule, LineRule, Moment, NameRule, Post, RoundingRule, Rule, Source, Sourced,
 };
 use crate::reading::{Pattern, Step, Want, pattern};
+use crate::table::Table;
 use crate::yaml::{self, Text, Value, place};
 use chrono::NaiveDate;
 use ledger::bounds;
@@ -137,10 +138,7 @@ impl Compiler<'_> {
     fn entity(&mut self, here: &Place<'_>, entity: &Spanned<Value>) -> Option<Source> {
         let source = self.value(here, entity, Want::Text, ENTITY)?;
         if let Source::Lookup(lookup) = &source
-            && self
-                .tables
-                .get(&lookup.table)
-                .is_some_and(|table| table.is_dated())
+            && self.tables.get(&lookup.table).is_some_and(Table::is_dated)
         {
             let message = format!(
                 "table `{}` gives an entity, so it can have no `from` and `to`: which day it is depends on the entity",

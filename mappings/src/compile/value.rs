@@ -36,10 +36,10 @@ impl Compiler<'_> {
     }
 
     fn lookup(&mut self, here: &Place<'_>, raw: &yaml::Lookup, results: &[&str]) -> Option<Lookup> {
-        let name = &raw.lookup.value;
+        let name = &raw.table.value;
         let Some(table) = self.tables.get(name) else {
             let message = format!("there is no table `{name}`; put it in tables/{name}.csv");
-            self.found.at(&here.file, place(&raw.lookup), message);
+            self.found.at(&here.file, place(&raw.table), message);
             return None;
         };
         if !results.contains(&table.result.as_str()) {
@@ -48,7 +48,7 @@ impl Compiler<'_> {
                 table.result,
                 results.join("` or `")
             );
-            self.found.at(&here.file, place(&raw.lookup), message);
+            self.found.at(&here.file, place(&raw.table), message);
         }
         if table.keys.len() != raw.by.len() {
             let message = format!(
@@ -57,7 +57,7 @@ impl Compiler<'_> {
                 table.keys.join(", "),
                 raw.by.len()
             );
-            self.found.at(&here.file, place(&raw.lookup), message);
+            self.found.at(&here.file, place(&raw.table), message);
         }
         if let Some(text) = &raw.default
             && let Some(problem) = self.unfit(&table.result.clone(), &text.value)

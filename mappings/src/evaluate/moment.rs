@@ -26,15 +26,13 @@ impl Evaluator<'_> {
         moment: Option<&Moment>,
         entity: &Entity,
     ) -> Result<NaiveDate, Refusal> {
-        match moment {
-            Some(moment) => self.day(subject, moment, &[], entity),
-            None => {
-                let time = subject.event.time.ok_or(
-                    "the event has no `time` and the rule names no `date:`; nobody can say when it happened",
-                )?;
-                Ok(entity.accounting_date(time))
-            }
+        if let Some(moment) = moment {
+            return self.day(subject, moment, &[], entity);
         }
+        let time = subject.event.time.ok_or(
+            "the event has no `time` and the rule names no `date:`; nobody can say when it happened",
+        )?;
+        Ok(entity.accounting_date(time))
     }
 
     /// The day on which something is.

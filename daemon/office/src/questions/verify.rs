@@ -84,15 +84,12 @@ impl Findings {
 
     /// The last word. A verdict over rows that were changed would be an opinion.
     fn conclude(&mut self, verdict: Option<(Verdict, String)>) {
-        match verdict.filter(|_| self.failed == 0) {
-            Some((verdict, because)) => {
-                verdict.name().clone_into(&mut self.verdict);
-                self.because = because;
-            }
-            None => {
-                "BREAKS".clone_into(&mut self.verdict);
-                self.because = format!("{} checks do not hold", self.failed);
-            }
+        if let Some((verdict, because)) = verdict.filter(|_| self.failed == 0) {
+            verdict.name().clone_into(&mut self.verdict);
+            self.because = because;
+        } else {
+            "BREAKS".clone_into(&mut self.verdict);
+            self.because = format!("{} checks do not hold", self.failed);
         }
     }
 

@@ -103,7 +103,9 @@ fn not_compared(error: sqlx::Error) -> Result<Guards, StoreError> {
     const READ_ONLY_TRANSACTION: &str = "25006";
     // What a server that follows another says of a transaction that may write.
     const NOT_SUPPORTED: &str = "0A000";
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     let why = match code.as_deref() {
         Some(INSUFFICIENT_PRIVILEGE) => {
             "this role may make no temporary tables to hold them against: GRANT TEMPORARY ON DATABASE … TO it"
