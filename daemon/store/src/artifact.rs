@@ -12,7 +12,7 @@ use crate::record::{Span, kinds};
 use crate::{Snapshot, Store, StoreError, Tx};
 use ledger::Hash;
 use ledger::hash::Hasher;
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use std::io::{self, Write};
 
 /// How much of an artifact is one chunk, before it is compressed.

@@ -9,7 +9,7 @@ use crate::record::{NewLink, Span};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::{Account, Currency, Dimensions, Entity, FiscalPeriod, Hash};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A name and its number.

@@ -11,7 +11,7 @@ use crate::record::{Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use ledger::ItemRef;
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A case: what was wrong when it was first found.

@@ -7,7 +7,7 @@ use crate::intake::Stamp;
 use crate::record::{Span, kinds};
 use crate::{Store, StoreError, Tx};
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 /// A batch that has taken its entries.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]

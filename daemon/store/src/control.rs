@@ -1,7 +1,7 @@
 //! The counts and sums of the control equation, from the rows themselves.
 
 use crate::{Snapshot, StoreError};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 /// What became of everything that a source brought.
 #[derive(Clone, Debug, FromRow, serde::Serialize)]

@@ -8,7 +8,7 @@ use crate::sort::{Found, OutcomeRow};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::{Hash, ItemKind, Posting};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 /// An entry of an event, and what it is to reprocessing.
 #[derive(Clone, Debug, FromRow)]

@@ -4,7 +4,7 @@
 use crate::intake::Stamp;
 use crate::record::{Span, kinds};
 use crate::{StoreError, Tx};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 /// A batch and the state that its best attempt left it in.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]

@@ -5,7 +5,7 @@ use crate::record::{Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use ledger::Hash;
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 /// A proposal to be written.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use crate::{Store, StoreError};
 use chrono::NaiveDate;
 use futures_util::future::try_join3;
 use ledger::{Deferral, Dimensions, Hash, JournalEntry};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most dimension sets that are remembered; beyond it all are forgotten and looked up again.

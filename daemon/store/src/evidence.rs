@@ -6,7 +6,7 @@ use crate::record::{NewLink, Span, digest, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use ledger::Hash;
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 

@@ -9,7 +9,7 @@ use crate::intake::Stamp;
 use crate::record::{Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 /// How an attempt to deliver a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::StoreError;
 pub use crate::prepare::{IntakePart, Local, ReadEvent, Reading, Unreadable};
 use chrono::{DateTime, Utc};
 use ledger::Hash;
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 /// A run of inputs from one partition of a source.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use crate::{Snapshot, StoreError};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::chain::Link;
 use ledger::{Deferral, Dimensions, EventKey, Hash, JournalEntry};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use std::collections::BTreeMap;
 
 /// An entry as it stands in the books.

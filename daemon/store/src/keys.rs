@@ -19,7 +19,7 @@ use crate::{StoreError, Tx};
 use futures_util::lock::{Mutex, OwnedMutexGuard};
 use ledger::hash::CONTENT_VERSION;
 use ledger::{EventKey, Hash};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use std::sync::Arc;
 
 /// An event that the books know under a key.

@@ -6,7 +6,7 @@ use crate::rebuild::{self, Head, Part};
 use crate::{Snapshot, StoreError};
 use chrono::NaiveDate;
 use ledger::{Deferral, Dimensions, Hash, JournalEntry, Side};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use std::collections::BTreeMap;
 
 /// The names behind numbers, of which there are few.

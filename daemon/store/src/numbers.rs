@@ -2,10 +2,11 @@
 
 use crate::StoreError;
 use ledger::Hash;
+use sqlx_macros::FromRow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The last numbers given, and the head of the chain.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub(crate) struct Counters {
     pub(crate) event: i64,
     pub(crate) entry: i64,

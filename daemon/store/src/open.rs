@@ -27,8 +27,8 @@ const ROWS_AHEAD: usize = 2_048;
 /// Connections that read a file.
 const FILE_READERS: u32 = 8;
 
-static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+static SQLITE: Migrator = sqlx_macros::migrate!("../../migrations/sqlite");
+static POSTGRES: Migrator = sqlx_macros::migrate!("../../migrations/postgres");
 
 /// Whose turn it is to migrate, within this process.
 static MIGRATING: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);

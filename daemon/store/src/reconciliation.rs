@@ -6,7 +6,7 @@ use crate::record::{NewLink, Span, digest, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::ItemRef;
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A match to be written.

@@ -17,7 +17,7 @@ use crate::{StoreError, Tx};
 use kinds::Record;
 use ledger::Hash;
 use ledger::record::{Digested, RecordLink, RowEncoder, RowsDigest};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 pub use guards::{GuardProblem, Guards};
 pub use read::{

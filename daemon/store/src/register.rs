@@ -5,7 +5,7 @@ use crate::books::NamedId;
 use crate::{Snapshot, StoreError};
 use chrono::NaiveDate;
 use ledger::{EntryKind, Side};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 /// The names behind the numbers of a register.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,7 @@ use crate::intake::Stamp;
 use crate::record::{Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 /// A run as people see it.
 #[derive(Clone, Debug, FromRow, serde::Serialize)]

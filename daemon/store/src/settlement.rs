@@ -12,6 +12,7 @@ use ledger::cash::line_key;
 use ledger::hash::{EventKey, hex};
 use ledger::{Currency, Hash, ItemRef, Money, Movement, Origin, SettlementLine, Statement};
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
+use sqlx_macros::FromRow;
 use std::collections::BTreeSet;
 
 /// A file to be written.

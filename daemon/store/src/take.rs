@@ -20,7 +20,7 @@ use futures_util::future::join;
 use futures_util::lock::Mutex;
 use ledger::chain::{Link, merkle_root};
 use ledger::{Decision, Hash};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 /// Where the books stand after a posting, and the record chain's link over its batch.
 struct Posted {

@@ -2,7 +2,7 @@
 
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 /// An event that is suspended.
 #[derive(Clone, Debug, FromRow)]

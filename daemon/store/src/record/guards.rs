@@ -51,7 +51,7 @@ impl Snapshot {
             .max_connections(1)
             .connect("sqlite::memory:")
             .await?;
-        sqlx::migrate!("../../migrations/sqlite")
+        sqlx_macros::migrate!("../../migrations/sqlite")
             .run(&fresh)
             .await?;
         let schema = sql!("record/guards", sqlite);
@@ -70,7 +70,7 @@ async fn on_postgres(pool: &PgPool) -> Result<(Definitions, Definitions), sqlx::
     sqlx::raw_sql("SET LOCAL search_path = pg_temp")
         .execute(&mut *tx)
         .await?;
-    for migration in sqlx::migrate!("../../migrations/postgres").iter() {
+    for migration in sqlx_macros::migrate!("../../migrations/postgres").iter() {
         // A function among what is temporary is found by its whole name only.
         let text = migration
             .sql

@@ -7,7 +7,8 @@ use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::Hash;
 use ledger::record::{Digested, RecordLink, RowEncoder, RowsDigest};
-use sqlx::{AssertSqlSafe, FromRow, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
+use sqlx_macros::FromRow;
 
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
