@@ -53,6 +53,7 @@ pub fn compile(pack: &Pack) -> Result<Program, Diagnostics> {
         warnings: &mut warnings,
         expressions: Vec::new(),
         names: BTreeMap::new(),
+        reversed: Vec::new(),
     };
     let mut rules = BTreeMap::<String, Vec<Rule>>::new();
     for (path, bytes) in pack.rules() {
@@ -61,6 +62,7 @@ pub fn compile(pack: &Pack) -> Result<Program, Diagnostics> {
     for name in rule::lend_entities(&mut rules) {
         compiler.without_entity(pack, &name);
     }
+    compiler.reversed_rules_exist(pack, &rules);
     let expressions = compiler.expressions;
     if rules.is_empty() && found.0.is_empty() {
         found.about(
@@ -162,6 +164,12 @@ fn text_of<'p>(pack: &'p Pack, path: &str, found: &mut Diagnostics) -> Option<&'
     utf8(path, bytes, found)
 }
 
+/// The text of a file that was read already.
+fn text_in<'p>(pack: &'p Pack, path: &str) -> &'p str {
+    let bytes = pack.files.get(path).map(Vec::as_slice);
+    std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
+}
+
 fn utf8<'p>(path: &str, bytes: &'p [u8], found: &mut Diagnostics) -> Option<&'p str> {
     let text = std::str::from_utf8(bytes);
     if let Err(error) = &text {
@@ -229,6 +237,9 @@ fn unknown_account(chart: &Chart, name: &str) -> Option<String> {
     if chart.get(name).is_some() {
         return None;
     }
+    if let Some(now) = chart.find(name) {
+        return Some(format!("account `{name}` is called `{}` now", now.account));
+    }
     Some(match chart.nearest(name) {
         Some(near) => format!("account `{name}` is not in the chart; did you mean `{near}`?"),
         None => format!("account `{name}` is not in the chart; add it to chart.yaml"),
@@ -293,6 +304,8 @@ struct Compiler<'c> {
     expressions: Vec<Computed>,
     /// Names of rules, with file and line, to refuse a second one.
     names: BTreeMap<String, (String, u64)>,
+    /// Rules whose entries are taken back, with the places where they are named.
+    reversed: Vec<((String, (u64, u64)), String)>,
 }
 
 impl Compiler<'_> {
@@ -337,12 +350,25 @@ impl Compiler<'_> {
         self.fits(file, &raw.name, ledger::bounds::CODE, name);
     }
 
+    /// An entry that takes back what no rule posts would wait for ever.
+    fn reversed_rules_exist(&mut self, pack: &Pack, rules: &BTreeMap<String, Vec<Rule>>) {
+        let names = self.reversed.iter().map(|(_, name)| name.as_str());
+        for (at, near) in rule::without_entries(rules, names) {
+            let Some(((path, place), name)) = self.reversed.get(at) else {
+                continue;
+            };
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let message = format!("no rule `{name}` makes entries that could be taken back{near}");
+            let text = text_in(pack, path);
+            self.found.at(&SourceFile { path, text }, *place, message);
+        }
+    }
+
     fn without_entity(&mut self, pack: &Pack, name: &str) {
         let Some((path, line)) = self.names.get(name) else {
             return;
         };
-        let bytes = pack.files.get(path).map(Vec::as_slice);
-        let text = std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();
+        let text = text_in(pack, path);
         let message = format!(
             "rule `{name}` needs `entity:`, for `from:` and `to:` are days of an entity, and no rule beside it says which"
         );

@@ -13,15 +13,15 @@ use crate::data::Data;
 use crate::event::Event;
 use crate::native::Native;
 use crate::program::{
-    Action, CaseRule, Computed, DeferRule, EachRule, EntryRule, LineRule, Post, Program, Rule,
-    Source,
+    Action, CaseRule, Computed, DeferRule, EachRule, EntryRule, LineRule, LinesRule, Makes,
+    PartRule, Post, Program, ReversalRule, Rule, Source,
 };
 use crate::reading::Want;
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::bounds;
 use ledger::{
-    Currency, Decision, Deferral, Dimensions, Entity, EntryHeader, JournalEntry, Line, Money,
-    Posting, RuleRef, Side,
+    Asked, Currency, Decision, Deferral, Dimensions, Entity, EntryHeader, JournalEntry, Line,
+    Money, Part, Posting, RuleRef, Side, Wanted,
 };
 use rust_decimal::Decimal;
 use std::cell::{OnceCell, RefCell};
@@ -171,11 +171,19 @@ impl<'p> Evaluator<'p> {
     /// Decides an event that came at a moment: one whose accounting date is too far from it is suspended.
     pub fn decide_when(&mut self, event: &Event<'_>, came: DateTime<Utc>) -> Decision {
         let decision = self.decide(event);
-        let Decision::Posted { rule, postings } = &decision else {
-            return decision;
+        let none: &[Wanted] = &[];
+        let (rule, postings, wanted) = match &decision {
+            Decision::Posted { rule, postings } => (rule, postings, none),
+            Decision::Asks {
+                rule,
+                postings,
+                wanted,
+            } => (rule, postings, wanted.as_slice()),
+            _ => return decision,
         };
-        let beyond = postings.iter().find_map(|posting| {
-            let header = posting.entry.header();
+        let made = postings.iter().map(|posting| posting.entry.header());
+        let asked = wanted.iter().map(|wanted| &wanted.header);
+        let beyond = made.chain(asked).find_map(|header| {
             let bounds = self.context.dates.get(&header.entity)?;
             let entity = self.context.entities.get(&header.entity)?;
             let problem = bounds.against(header.date, entity.accounting_date(came))?;
@@ -256,7 +264,7 @@ impl<'p> Evaluator<'p> {
             None => self.owner(subject, rule)?,
         };
         self.check_promises(subject, post)?;
-        let mut postings = Vec::new();
+        let (mut postings, mut wanted) = (Vec::new(), Vec::new());
         for entry in &post.entries {
             let owner = self.owner_of(subject, rule, entry, owner)?;
             let frame = Frame {
@@ -266,10 +274,21 @@ impl<'p> Evaluator<'p> {
                 entity: owner.entity,
                 date: owner.date,
             };
-            postings.extend(self.posting(subject, &frame)?);
+            match &entry.makes {
+                Makes::Lines(lines) => postings.extend(self.posting(subject, &frame, lines)?),
+                Makes::Reversal(reversal) => {
+                    wanted.push(self.wanted(subject, &frame, reversal)?);
+                }
+            }
         }
         let rule = rule.name.clone();
-        Ok(if postings.is_empty() {
+        Ok(if !wanted.is_empty() {
+            Decision::Asks {
+                rule,
+                postings,
+                wanted,
+            }
+        } else if postings.is_empty() {
             Decision::NoEffect {
                 rule,
                 reason: NO_EFFECT.to_owned(),
@@ -321,17 +340,88 @@ impl<'p> Evaluator<'p> {
         Ok(())
     }
 
+    /// What an entry takes back, as the books are asked for it.
+    fn wanted(
+        &mut self,
+        subject: &Subject<'_>,
+        frame: &Frame<'_>,
+        reversal: &ReversalRule,
+    ) -> Result<Wanted, Refusal> {
+        let date = frame.date;
+        let of = self
+            .word(subject, &reversal.reference, &[], Some(date))?
+            .into_owned();
+        let asked = match &reversal.part {
+            PartRule::Rest => Asked::Part(Part::Rest),
+            PartRule::Share(share) => {
+                Asked::Part(Part::Share(self.amount(subject, share, &[], date)?))
+            }
+            PartRule::Amount { amount, currency } => {
+                let currency = self.currency(subject, currency, date)?;
+                let amount = self.amount(subject, amount, &[], date)?;
+                let amount = amounts::in_units(&frame.post.amounts, currency, amount)?;
+                Asked::Amount(Money::exact(amount, currency).map_err(|e| e.to_string())?)
+            }
+        };
+        let own = match &frame.entry.reference {
+            Some(own) => self.word(subject, own, &[], Some(date))?.into_owned(),
+            None => of.clone(),
+        };
+        Ok(Wanted {
+            rules: reversal.rules.clone(),
+            reference: of,
+            asked,
+            header: self.header(subject, frame, own, None)?,
+        })
+    }
+
+    fn currency(
+        &mut self,
+        subject: &Subject<'_>,
+        source: &Source,
+        date: NaiveDate,
+    ) -> Result<Currency, Refusal> {
+        let code = self.word(subject, source, &[], Some(date))?;
+        Currency::from_code(&code.to_ascii_uppercase()).map_err(|e| e.to_string())
+    }
+
+    /// What an entry says of itself.
+    fn header(
+        &self,
+        subject: &Subject<'_>,
+        frame: &Frame<'_>,
+        reference: String,
+        rate: Option<Decimal>,
+    ) -> Result<EntryHeader, Refusal> {
+        bounds::REFERENCE
+            .check(&reference)
+            .map_err(|problem| format!("the reference {problem}"))?;
+        Ok(EntryHeader {
+            entity: frame.entity.code.clone(),
+            date: frame.date,
+            event_on: None,
+            kind: frame.entry.kind,
+            reference,
+            description: frame.entry.description.clone(),
+            event: subject.event.key(),
+            rule: RuleRef {
+                mapping: self.program.version,
+                rule: frame.rule.name.clone(),
+            },
+            rate,
+        })
+    }
+
     fn posting(
         &mut self,
         subject: &Subject<'_>,
         frame: &Frame<'_>,
+        rule: &LinesRule,
     ) -> Result<Option<Posting>, Refusal> {
         let date = frame.date;
-        let code = self.word(subject, &frame.entry.currency, &[], Some(date))?;
-        let currency =
-            Currency::from_code(&code.to_ascii_uppercase()).map_err(|e| e.to_string())?;
+        let currency = self.currency(subject, &rule.currency, date)?;
         let mut drafts = Vec::new();
-        for (index, line) in frame.entry.lines.iter().enumerate() {
+        for (index, line) in rule.lines.iter().enumerate() {
             self.drafts(subject, frame, line, &mut drafts)
                 .map_err(|reason| format!("line {}: {reason}", index + 1))?;
         }
@@ -346,8 +436,7 @@ impl<'p> Evaluator<'p> {
             return Ok(None);
         }
         let functional = frame.entity.functional;
-        let own = frame.entry.rate.as_ref();
-        let rate = self.rate(subject, own, (currency, functional), date)?;
+        let rate = self.rate(subject, rule.rate.as_ref(), (currency, functional), date)?;
         let functional = amounts::functional(&kept, currency, functional, rate)?;
         let lines = kept
             .into_iter()
@@ -365,22 +454,7 @@ impl<'p> Evaluator<'p> {
             Some(reference) => self.word(subject, reference, &[], Some(date))?.into_owned(),
             None => subject.event.id.clone().into_owned(),
         };
-        bounds::REFERENCE
-            .check(&reference)
-            .map_err(|problem| format!("the reference {problem}"))?;
-        let header = EntryHeader {
-            entity: frame.entity.code.clone(),
-            date,
-            kind: frame.entry.kind,
-            reference,
-            description: frame.entry.description.clone(),
-            event: subject.event.key(),
-            rule: RuleRef {
-                mapping: self.program.version,
-                rule: frame.rule.name.clone(),
-            },
-            rate,
-        };
+        let header = self.header(subject, frame, reference, rate)?;
         let entry = JournalEntry::new(header, lines).map_err(|e| e.to_string())?;
         let period = frame.entity.period(date).map_err(|e| e.to_string())?;
         Ok(Some(Posting { entry, period }))

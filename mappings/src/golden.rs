@@ -2,14 +2,15 @@
 //!
 //! `tests/CASE/event.json` holds one event or a list, as the sender sends them; where the pack has an envelope they
 //! are read through it. `tests/CASE/expected.journal` holds the entries in the form that hledger reads. What makes no entry is written as a comment, `; ignored by RULE:
-//! why` or `; suspended by RULE: why`.
+//! why` or `; suspended by RULE: why`. The events of a case are one after the other in books that are empty before.
 
 use crate::evaluate::{Context, Evaluator, EvaluatorError};
 use crate::event::Event;
 use crate::pack::Pack;
 use crate::program::Program;
-use ledger::{Decision, text};
+use ledger::{Asked, Decision, Part, Posting, Remaining, text};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// How a case ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ pub fn run(pack: &Pack, program: &Program, context: &Context) -> Result<Vec<Case
         .map(|name| {
             let file = |leaf: &str| pack.files.get(&format!("tests/{name}/{leaf}"));
             let found = match file("event.json").map(|bytes| events(bytes, program)) {
-                Some(Ok(events)) => journal(&mut evaluator, &events),
+                Some(Ok(events)) => journal(&mut evaluator, &events, context),
                 Some(Err(error)) => format!("; unreadable: {error}\n"),
                 None => String::new(),
             };
@@ -94,13 +95,75 @@ fn events(bytes: &[u8], program: &Program) -> Result<Vec<Event<'static>>, String
     values.into_iter().map(read).collect()
 }
 
-/// The decisions on some events as one text.
-pub fn journal(evaluator: &mut Evaluator<'_>, events: &[Event<'_>]) -> String {
+/// The decisions on some events as one text. What takes entries back finds those of the events before it.
+pub fn journal(evaluator: &mut Evaluator<'_>, events: &[Event<'_>], context: &Context) -> String {
+    let mut books = Books {
+        context,
+        standing: BTreeMap::new(),
+    };
     let parts: Vec<String> = events
         .iter()
-        .map(|event| written(evaluator.decide(event)))
+        .map(|event| written(books.take(evaluator.decide(event))))
         .collect();
     parts.join("\n")
+}
+
+/// The entries of a case, by their numbers.
+struct Books<'c> {
+    context: &'c Context,
+    standing: BTreeMap<i64, Remaining>,
+}
+
+impl Books<'_> {
+    fn take(&mut self, decision: Decision) -> Decision {
+        let decision = self.answered(decision);
+        if let Decision::Posted { postings, .. } = &decision {
+            for posting in postings {
+                let number = i64::try_from(self.standing.len()).unwrap_or(0) + 1;
+                let left = Remaining::of(posting.entry.clone());
+                self.standing.insert(number, left);
+            }
+        }
+        decision
+    }
+
+    fn answered(&mut self, decision: Decision) -> Decision {
+        let Decision::Asks {
+            rule,
+            mut postings,
+            wanted,
+        } = decision
+        else {
+            return decision;
+        };
+        let mut after = self.standing.clone();
+        for one in &wanted {
+            let mut found: BTreeMap<i64, Remaining> = after
+                .iter()
+                .filter(|(_, left)| one.is_of(left.entry()))
+                .map(|(number, left)| (*number, left.clone()))
+                .collect();
+            let made = match one.answer(&mut found) {
+                Ok(made) => made,
+                Err(reason) => {
+                    let rule = Some(rule);
+                    return Decision::Suspended { rule, reason };
+                }
+            };
+            after.extend(found);
+            for reversal in made {
+                let header = reversal.entry.header();
+                let entity = self.context.entities.get(&header.entity);
+                let period = entity.and_then(|entity| entity.period(header.date).ok());
+                postings.extend(period.map(|period| Posting {
+                    period,
+                    entry: reversal.entry,
+                }));
+            }
+        }
+        self.standing = after;
+        Decision::Posted { rule, postings }
+    }
 }
 
 /// A decision as golden tests write it.
@@ -124,6 +187,21 @@ pub fn written(decision: Decision) -> String {
                 })
                 .collect();
             parts.join("\n")
+        }
+        Decision::Asks { rule, wanted, .. } => {
+            let parts = wanted.iter().map(|one| {
+                format!(
+                    "; {rule} takes back {} of the entry of {} with the reference {}\n",
+                    match one.asked {
+                        Asked::Part(Part::Rest) => "all that is left".to_owned(),
+                        Asked::Part(Part::Share(share)) => format!("a share of {share}"),
+                        Asked::Amount(amount) => amount.to_string(),
+                    },
+                    one.rules.join(" or "),
+                    one.reference
+                )
+            });
+            parts.collect()
         }
         Decision::Ignored { rule, reason } => format!("; ignored by {rule}: {reason}\n"),
         Decision::NoEffect { rule, reason } => format!("; nothing to post by {rule}: {reason}\n"),

@@ -182,9 +182,42 @@ pub(crate) struct EntryRule {
     pub(crate) entity: Option<Source>,
     pub(crate) reference: Option<Source>,
     pub(crate) date: Option<Moment>,
+    pub(crate) makes: Makes,
+}
+
+/// Where the lines of an entry come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Makes {
+    /// From the event.
+    Lines(LinesRule),
+    /// From an entry in the books, which is taken back.
+    Reversal(ReversalRule),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LinesRule {
     pub(crate) currency: Source,
     pub(crate) rate: Option<Source>,
     pub(crate) lines: Vec<LineRule>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ReversalRule {
+    /// Whose entry it is: a rule, and what it was called before.
+    pub(crate) rules: Vec<String>,
+    pub(crate) reference: Source,
+    pub(crate) part: PartRule,
+}
+
+/// How much of an entry is taken back.
+#[derive(Clone, Debug)]
+pub(crate) enum PartRule {
+    /// All that is left.
+    Rest,
+    /// A share of the whole.
+    Share(Source),
+    /// As much as an amount is of its debits.
+    Amount { amount: Source, currency: Source },
 }
 
 #[derive(Clone, Debug)]

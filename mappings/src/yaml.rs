@@ -51,6 +51,7 @@ pub(crate) struct Rule {
     pub(crate) holds: Option<OneOrMany>,
     pub(crate) lines: Option<Vec<Line>>,
     pub(crate) entries: Option<Vec<Entry>>,
+    pub(crate) reverses: Option<Spanned<Reverses>>,
     pub(crate) rounding: Option<Rounding>,
     pub(crate) unproven: Option<Spanned<bool>>,
 }
@@ -65,7 +66,19 @@ pub(crate) struct Entry {
     pub(crate) reference: Option<Spanned<Value>>,
     pub(crate) currency: Option<Spanned<Value>>,
     pub(crate) rate: Option<Spanned<Value>>,
+    #[serde(default)]
     pub(crate) lines: Vec<Line>,
+    pub(crate) reverses: Option<Spanned<Reverses>>,
+}
+
+/// Which entry of the books is taken back, and how much of it.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reverses {
+    pub(crate) rule: OneOrMany,
+    pub(crate) reference: Spanned<Value>,
+    pub(crate) share: Option<Spanned<Value>>,
+    pub(crate) amount: Option<Spanned<Value>>,
 }
 
 /// A line, or lines for each element of a list.

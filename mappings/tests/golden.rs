@@ -115,20 +115,38 @@ fn every_example_of_the_page_on_the_language_compiles() {
     let folder = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap());
     let page = std::fs::read_to_string(folder.join("README.md")).unwrap();
     let mut shared = BTreeMap::new();
-    let mut rules = Vec::new();
+    let (mut rules, mut charts) = (Vec::new(), Vec::new());
     for block in page.split("```").skip(1).step_by(2) {
         let (head, text) = block.split_once('\n').unwrap();
         match head.split_once(' ') {
             Some((_, file)) => {
                 shared.insert(file.to_owned(), text.as_bytes().to_vec());
             }
+            None if head == "yaml" && text.starts_with("accounts:") => charts.push(text),
             None if head == "yaml" => rules.push(text),
             None => {}
         }
     }
     assert!(rules.len() >= 8, "only {} examples were found", rules.len());
+    for text in charts {
+        let chart: serde_json::Value = serde_saphyr::from_str(text).unwrap();
+        let accounts = serde_json::from_value(chart["accounts"].clone()).unwrap();
+        assert!(ledger::Chart::new(accounts).is_ok(), "{text}");
+    }
     for text in rules {
         let mut files = shared.clone();
+        // Rules that other examples show and this one names.
+        let others = ["invoice-finalized", "charge"];
+        let missing = others.into_iter().filter(|name| {
+            text.contains("reverses:") && !text.contains(&format!("- rule: {name} "))
+        });
+        let others: Vec<String> = missing
+            .map(|name| format!("  - {{ rule: {name}, on: {name}, entity: data.entity, currency: data.currency, lines: [{{ debit: rounding, amount: data.total }}, {{ credit: rounding, amount: data.total }}] }}\n"))
+            .collect();
+        if !others.is_empty() {
+            let others = format!("rules:\n{}", others.concat());
+            files.insert("others.yaml".to_owned(), others.into_bytes());
+        }
         files.insert("example.yaml".to_owned(), text.as_bytes().to_vec());
         let pack = Pack {
             name: "example".to_owned(),

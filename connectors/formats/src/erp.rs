@@ -15,8 +15,8 @@ pub const KINDS: &[FileKind] = &[
 ];
 
 use crate::OptionsError;
-use chrono::{DateTime, Utc};
-use ledger::{Chart, JournalEntry};
+use chrono::{DateTime, NaiveDate, Utc};
+use ledger::{AccountType, Chart, JournalEntry, Labels};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -39,6 +39,19 @@ pub struct ExportBatch {
     pub entries: Vec<ExportEntry>,
     /// The chart that the entries' accounts stand in.
     pub chart: Arc<Chart>,
+    /// What they are called on which day.
+    pub labels: Arc<Labels>,
+}
+
+/// What an account is called on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Called<'b> {
+    /// Its name.
+    pub account: &'b str,
+    /// Its code; none for an account that neither the books nor the chart have.
+    pub code: Option<&'b str>,
+    /// Its type, where the chart has it.
+    pub kind: Option<AccountType>,
 }
 
 /// An entry with its number in the journal.
@@ -68,6 +81,19 @@ pub struct ControlTotal {
 }
 
 impl ExportBatch {
+    /// What the account of an entry's line is called on the day of that entry.
+    pub fn called<'b>(&'b self, account: &'b str, on: NaiveDate) -> Called<'b> {
+        let found = self.chart.find(account);
+        let label = self.labels.on(account, on);
+        Called {
+            account: label.map_or(account, |label| &label.account),
+            code: label
+                .map(|label| label.code.as_str())
+                .or_else(|| found.map(|found| found.code.as_str())),
+            kind: found.map(|found| found.kind),
+        }
+    }
+
     /// Control totals by entity and currency: what the receiver should find.
     pub fn totals(&self) -> BTreeMap<(String, ledger::Currency), ControlTotal> {
         let mut totals = BTreeMap::<(String, ledger::Currency), ControlTotal>::new();

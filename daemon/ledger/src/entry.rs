@@ -86,6 +86,8 @@ pub struct EntryHeader {
     pub entity: String,
     /// The accounting date.
     pub date: NaiveDate,
+    /// The day on which it belongs, where that day's period was closed and the accounting date is a later one.
+    pub event_on: Option<NaiveDate>,
     /// What kind of entry.
     pub kind: EntryKind,
     /// The document that people know: an invoice or payment number.
@@ -212,12 +214,19 @@ impl JournalEntry {
     /// The hash over everything an auditor would ask about.
     ///
     /// The encoding is the fields of the header in the order of [`EntryHeader`], then for each
-    /// line account, side, amount, functional amount, the dimensions by name, and the deferral.
+    /// line account, side, amount, functional amount, the dimensions by name, and the deferral. An entry that
+    /// stands on the day on which it belongs is encoded without that day, as version 1.
     pub fn hash(&self) -> Hash {
         let header = &self.header;
-        let mut encoder = Encoder::new("tieout.entry.v1");
+        let mut encoder = Encoder::new(match header.event_on {
+            None => "tieout.entry.v1",
+            Some(_) => "tieout.entry.v2",
+        });
         encoder.text(&header.entity);
         encoder.value(header.date);
+        if let Some(own) = header.event_on {
+            encoder.value(own);
+        }
         encoder.text(header.kind.name());
         encoder.text(&header.reference);
         encoder.text(&header.description);
@@ -229,16 +238,21 @@ impl JournalEntry {
     }
 
     /// The hash over what the entry says, whichever version of whichever rule said so: two versions
-    /// that say the same of an event make entries of one substance.
+    /// that say the same of an event make entries of one substance, also where one was moved out of a closed period.
     pub fn substance(&self) -> Hash {
         let header = &self.header;
         let mut encoder = Encoder::new("tieout.substance.v1");
         encoder.text(&header.entity);
-        encoder.value(header.date);
+        encoder.value(self.own_day());
         encoder.text(header.kind.name());
         encoder.text(&header.reference);
         self.encode_rest(&mut encoder);
         encoder.finish()
+    }
+
+    /// The day on which it belongs, whatever period it stands in.
+    pub fn own_day(&self) -> NaiveDate {
+        self.header.event_on.unwrap_or(self.header.date)
     }
 
     /// Rate and lines.
@@ -276,6 +290,7 @@ impl JournalEntry {
         Self {
             header: EntryHeader {
                 date,
+                event_on: None,
                 kind: EntryKind::Reversal,
                 description,
                 ..self.header.clone()
@@ -284,10 +299,12 @@ impl JournalEntry {
         }
     }
 
-    /// The same entry on another accounting date.
+    /// The same entry on another accounting date; it keeps the day on which it belongs.
     #[must_use]
     pub fn dated(mut self, date: NaiveDate) -> Self {
+        let own = self.own_day();
         self.header.date = date;
+        self.header.event_on = (own != date).then_some(own);
         self
     }
 }
@@ -318,6 +335,7 @@ mod tests {
         EntryHeader {
             entity: "eu".into(),
             date: "2026-01-15".parse().unwrap(),
+            event_on: None,
             kind: EntryKind::Original,
             reference: "INV-1".into(),
             description: "invoice".into(),
@@ -446,7 +464,14 @@ mod tests {
         let again = JournalEntry::new(other, entry.lines().to_vec()).unwrap();
         assert_eq!(entry.substance(), again.substance());
         assert_ne!(entry.hash(), again.hash());
-        assert_ne!(entry.substance(), entry.clone().dated(on).substance());
+        let moved = entry.clone().dated(on);
+        assert_eq!(
+            (moved.header().date, moved.own_day()),
+            (on, entry.header().date)
+        );
+        assert_eq!(entry.substance(), moved.substance());
+        assert_ne!(entry.hash(), moved.hash());
+        assert_eq!(entry.hash(), moved.dated(entry.header().date).hash());
     }
 
     proptest! {

@@ -17,9 +17,10 @@ pub mod hash;
 pub mod money;
 pub mod posting;
 pub mod record;
+pub mod reversal;
 pub mod text;
 
-pub use account::{Account, AccountType, Chart, ChartError, Side};
+pub use account::{Account, AccountType, Chart, ChartError, Formerly, Label, Labels, Side};
 pub use cash::{ItemKind, ItemRef, Movement, Origin, SettlementLine, Statement};
 pub use class::Class;
 pub use clock::{Clock, FixedClock, IdGen, SequentialIds};
@@ -29,4 +30,5 @@ pub use entry::{
 };
 pub use hash::{EventKey, Hash};
 pub use money::{Currency, MinorUnits, Money, MoneyError, Rounding, allocate};
-pub use posting::{Decision, Posting};
+pub use posting::{Decision, Posting, Reversal, Wanted};
+pub use reversal::{Asked, Part, Remaining, ReversalError};

@@ -8,7 +8,8 @@
 //!     tax-payable            -19.00 USD @@ 17.57 EUR  ; region: emea
 //! ```
 //! Debits are positive and credits negative; `@@` gives the total in the functional currency where
-//! that differs from the currency of the transaction.
+//! that differs from the currency of the transaction. An entry that was moved out of a closed period says to
+//! which day it belongs.
 
 use crate::entry::{JournalEntry, Line};
 use std::fmt::Write as _;
@@ -26,6 +27,9 @@ pub fn entry(entry: &JournalEntry, account: impl Fn(&Line) -> String) -> String 
     );
     if header.kind != crate::entry::EntryKind::Original {
         push(&mut text, format_args!(", kind: {}", header.kind.name()));
+    }
+    if let Some(own) = header.event_on {
+        push(&mut text, format_args!(", belongs to: {own}"));
     }
     text.push('\n');
     let names: Vec<String> = entry.lines().iter().map(account).collect();
@@ -78,4 +82,36 @@ pub fn plain(text: &str) -> String {
             }
         })
         .collect()
+}
+
+/// The name that is nearest to a misspelt one, if any is near, for error messages.
+pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    known
+        .map(|known| (distance(known, name), known))
+        .min()
+        .filter(|(far, _)| *far <= 3)
+        .map(|(_, known)| known)
+}
+
+/// Levenshtein distance, for names of a few dozen characters.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = i;
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+        for (j, y) in b.chars().enumerate() {
+            let above = row.get(j + 1).copied().unwrap_or(usize::MAX);
+            let left = row.get(j).copied().unwrap_or(usize::MAX);
+            let value = (diagonal + usize::from(x != y))
+                .min(above + 1)
+                .min(left + 1);
+            diagonal = above;
+            if let Some(cell) = row.get_mut(j + 1) {
+                *cell = value;
+            }
+        }
+    }
+    row.last().copied().unwrap_or(0)
 }

@@ -149,6 +149,14 @@ impl Company {
             actor: actor.to_owned(),
         };
         tx.seal_names(&stamp).await?;
+        let program = self.program()?;
+        // What is only proposed says nothing of the books' accounts yet.
+        let in_force = tx.mapping_in_force().await?;
+        if in_force.is_none_or(|version| version == program.version)
+            && let Err(error) = tx.label_accounts(program.chart.accounts(), &stamp).await?
+        {
+            tracing::error!(%error, "accounts keep the names and codes that they have in the books");
+        }
         Ok(tx.commit().await?)
     }
 

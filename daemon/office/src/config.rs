@@ -110,6 +110,20 @@ pub struct EntityConfig {
     /// Which accounting dates are taken; an event beyond them is suspended.
     #[serde(default)]
     pub dates: DatesConfig,
+    /// What becomes of an event that comes when the period of its date is closed.
+    #[serde(default)]
+    pub late: Late,
+}
+
+/// What becomes of an event that comes when the period of its date is closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Late {
+    /// It waits until the period is open again, or its date is another.
+    #[default]
+    Suspend,
+    /// It is posted on the first open day, and keeps its own day beside that.
+    FirstOpenDay,
 }
 
 /// How far an accounting date may be from the day on which its event came.
@@ -467,6 +481,12 @@ impl Config {
             });
         }
         Ok(entities)
+    }
+
+    /// What becomes of late events of an entity.
+    pub fn late(&self, entity: &str) -> Late {
+        let found = self.entities.iter().find(|raw| raw.entity == entity);
+        found.map_or_else(Late::default, |raw| raw.late)
     }
 
     /// What rules know beside the event.

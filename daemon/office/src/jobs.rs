@@ -1,6 +1,7 @@
 //! One file per job. A job takes no input, looks at what is there, does what is missing, and may
 //! run twice.
 
+mod answers;
 pub mod export;
 mod fault;
 pub mod intake;

@@ -7,6 +7,7 @@
 
 mod call;
 mod class;
+mod closed;
 pub mod company;
 pub mod config;
 pub mod deeds;

@@ -9,6 +9,7 @@
 //! what must not go on stops the source and says why.
 
 use crate::call::Call;
+use crate::jobs;
 use crate::mapper;
 use crate::metric;
 use anyhow::Context as _;
@@ -25,12 +26,17 @@ use store::plan::Taken;
 use store::turn::{Turn, Turns};
 use store::writer::{Writer, Written};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// Batches that wait between two stages.
 const QUEUE: usize = 1;
 
 /// Batches that are being written: one, and one that goes ahead.
 const UNDERWAY: usize = 2;
+
+/// How often the books are asked about events that only they can answer.
+const ASK_EVERY: Duration = Duration::from_secs(10);
 
 /// The first and the longest rest before something is tried again.
 const REST: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
@@ -130,6 +136,7 @@ pub async fn run(
         tell,
     };
     let (mut turns, mut underway) = (Turns::default(), FuturesOrdered::new());
+    let mut asking = Asking::begin(call).await?;
     let outcome = loop {
         tokio::select! {
             biased;
@@ -139,10 +146,16 @@ pub async fn run(
                     Err(error) => break Err(error),
                 };
                 call.progress.advance(u64::try_from(summary.received).unwrap_or(0));
+                asking.heard(summary.asking);
                 total.add(&summary);
             }
             Some(mapped) = queue.recv(), if underway.len() < UNDERWAY => {
                 underway.push_back(writing.write(mapped, turns.give()));
+            }
+            () = asking.rested(), if asking.is_due() => {
+                if let Err(error) = asking.ask(call).await {
+                    break Err(error);
+                }
             }
             else => break Ok(()),
         }
@@ -154,9 +167,85 @@ pub async fn run(
     }
     drop((queue, writing));
     match (outcome, reading.await) {
-        (Err(error), _) => Err(error),
-        (Ok(()), Ok(read)) => read,
-        (Ok(()), Err(ended)) => Err(ended).context("the reader of a source broke off"),
+        (Err(error), _) => return Err(error),
+        (Ok(()), Ok(read)) => read?,
+        (Ok(()), Err(ended)) => return Err(ended).context("the reader of a source broke off"),
+    }
+    asking.end(call, total).await
+}
+
+/// Events of this run that only the books can answer: they are asked now and then, and at the end.
+struct Asking {
+    /// The last event before this run.
+    since: i64,
+    events: i64,
+    last: Instant,
+    /// Asked beside the writing, so that what is being written need not wait.
+    underway: Option<JoinHandle<IntakeSummary>>,
+    answered: IntakeSummary,
+}
+
+impl Asking {
+    async fn begin(call: &Call) -> anyhow::Result<Self> {
+        Ok(Self {
+            since: call.store.snapshot().await?.last_event().await?,
+            events: 0,
+            last: Instant::now(),
+            underway: None,
+            answered: IntakeSummary::default(),
+        })
+    }
+
+    const fn heard(&mut self, events: i64) {
+        self.events += events;
+    }
+
+    fn is_due(&self) -> bool {
+        let busy = self.underway.as_ref().is_some_and(|job| !job.is_finished());
+        self.events > 0 && !busy
+    }
+
+    async fn rested(&self) {
+        tokio::time::sleep_until(self.last + ASK_EVERY).await;
+    }
+
+    /// Hears what the books answered the last time, which is over, and asks again.
+    async fn ask(&mut self, call: &Call) -> anyhow::Result<()> {
+        self.hear().await?;
+        (self.events, self.last) = (0, Instant::now());
+        let (call, since) = (call.clone(), self.since);
+        self.underway = Some(tokio::spawn(async move {
+            let answered = Box::pin(jobs::post::answer(&call, since)).await;
+            answered.unwrap_or_else(|error| {
+                tracing::warn!(error = %format!("{error:#}"), "events that only the books can answer wait for `tieout post`");
+                IntakeSummary::default()
+            })
+        }));
+        Ok(())
+    }
+
+    async fn hear(&mut self) -> anyhow::Result<()> {
+        if let Some(underway) = self.underway.take() {
+            let answered = underway.await.context("asking the books broke off")?;
+            self.answered.add(&answered);
+        }
+        Ok(())
+    }
+
+    /// Asks for the last time, and counts what became of those that were suspended meanwhile.
+    async fn end(mut self, call: &Call, total: &mut IntakeSummary) -> anyhow::Result<()> {
+        self.hear().await?;
+        if self.events > 0 {
+            let answered = Box::pin(jobs::post::answer(call, self.since)).await?;
+            self.answered.add(&answered);
+        }
+        // What was suspended when it came, and is not any more.
+        let answered = &self.answered;
+        total.suspended -= answered.posted + answered.ignored;
+        total.posted += answered.posted;
+        total.ignored += answered.ignored;
+        total.entries += answered.entries;
+        Ok(())
     }
 }
 

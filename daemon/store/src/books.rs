@@ -8,7 +8,7 @@ use crate::record::kinds::{self, CLOSED, OPEN, PERIOD_STATE};
 use crate::record::{NewLink, Span};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::{DateTime, NaiveDate, Utc};
-use ledger::{Account, Currency, Dimensions, Entity, FiscalPeriod, Hash};
+use ledger::{Account, Currency, Dimensions, Entity, FiscalPeriod, Hash, Label, Labels};
 use sqlx_macros::FromRow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,6 +47,72 @@ pub struct AccountRow {
     pub normal_side: i64,
     /// What people call it.
     pub title: String,
+}
+
+/// Before it there are no days in the books.
+const FIRST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(1, 1, 1) {
+    Some(day) => day,
+    None => NaiveDate::MIN,
+};
+
+#[derive(Debug, FromRow)]
+struct LabelRow {
+    /// The name under which lines know the account.
+    account: String,
+    from_on: NaiveDate,
+    name: String,
+    code: String,
+}
+
+fn labelled(rows: Vec<LabelRow>) -> Labels {
+    let mut labels = Labels::default();
+    for row in rows {
+        let label = Label {
+            from: row.from_on,
+            account: row.name,
+            code: row.code,
+        };
+        labels.add(&row.account, label);
+    }
+    labels
+}
+
+#[derive(Debug, FromRow)]
+struct ClosedPeriod {
+    entity: String,
+    period: String,
+    end_on: NaiveDate,
+}
+
+/// Why the books do not take what a chart calls its accounts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LabelError {
+    /// It would change what is sealed.
+    #[error(
+        "account `{account}` is called otherwise from {first} on, and {closed} is closed until {end}: what was closed keeps its names and codes; say `to: {end}` or later under `formerly:`"
+    )]
+    Closed {
+        /// The account.
+        account: String,
+        /// From when on.
+        first: NaiveDate,
+        /// Entity and period.
+        closed: String,
+        /// The last closed day.
+        end: NaiveDate,
+    },
+    /// An account became another type of account.
+    #[error(
+        "account `{account}` was `{former}`, which is of the type {kind} in the books; give it that type, or another name"
+    )]
+    OtherType {
+        /// The account.
+        account: String,
+        /// Its name in the books.
+        former: String,
+        /// Its type there.
+        kind: String,
+    },
 }
 
 /// A version of the mapping that was put in force.
@@ -155,6 +221,16 @@ impl Snapshot {
         Ok(on_snapshot!(self, db => sqlx::query_as(sql!("books/activations")).fetch_all(db).await)?)
     }
 
+    /// What accounts are called on which day.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn labels(&self) -> Result<Labels, StoreError> {
+        let rows =
+            on_snapshot!(self, db => sqlx::query_as(sql!("books/labels")).fetch_all(db).await)?;
+        Ok(labelled(rows))
+    }
+
     /// The version of the mapping that is in force; none before the first.
     ///
     /// # Errors
@@ -199,6 +275,100 @@ impl Tx {
                 .bind(account.normal_side().number()).bind(&account.title).execute(db).await?.rows_affected());
         }
         Ok(())
+    }
+
+    /// Notes what accounts are called from now on, where the chart says otherwise than before; what they were
+    /// called until then stays. A change without a day holds from today on, or after the last closed period.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]. The inner one says why the books do not take the chart; nothing is noted then.
+    pub async fn label_accounts(
+        &mut self,
+        accounts: impl Iterator<Item = &Account>,
+        stamp: &Stamp,
+    ) -> Result<Result<(), LabelError>, StoreError> {
+        let known: Vec<AccountRow> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("books/account_list")).fetch_all(db).await?);
+        let rows: Vec<LabelRow> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("books/labels")).fetch_all(db).await?);
+        let labels = labelled(rows);
+        let mut all = Vec::new();
+        for account in accounts {
+            for row in known
+                .iter()
+                .filter(|row| account.names().contains(row.name.as_str()))
+            {
+                if row.kind != account.kind.name() {
+                    return Ok(Err(LabelError::OtherType {
+                        account: account.account.clone(),
+                        former: row.name.clone(),
+                        kind: row.kind.clone(),
+                    }));
+                }
+                let new = match self.new_labels(account, &row.name, &labels, stamp).await? {
+                    Ok(new) => new,
+                    Err(error) => return Ok(Err(error)),
+                };
+                all.extend(new.into_iter().map(|label| (row.name.as_str(), label)));
+            }
+        }
+        for (account, label) in &all {
+            on_tx!(&mut *self, db => sqlx::query(sql!("books/insert_label"))
+                .bind(*account).bind(label.from).bind(&label.account).bind(&label.code)
+                .execute(db).await?.rows_affected());
+        }
+        if !all.is_empty() {
+            self.seal_names(stamp).await?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// What an account, known under a name, is to be called otherwise than the books say.
+    async fn new_labels(
+        &mut self,
+        account: &Account,
+        name: &str,
+        labels: &Labels,
+        stamp: &Stamp,
+    ) -> Result<Result<Vec<Label>, LabelError>, StoreError> {
+        let wanted = account.labels();
+        let label = |from: NaiveDate, (account, code): (&str, &str)| Label {
+            from,
+            account: account.to_owned(),
+            code: code.to_owned(),
+        };
+        let now = labels.now(name);
+        if now.is_some_and(|now| (&now.account, &now.code) == (&account.account, &account.code)) {
+            return Ok(Ok(Vec::new()));
+        }
+        let Some((last, account_now, code)) = wanted.last().copied() else {
+            return Ok(Ok(Vec::new()));
+        };
+        let today = stamp.now.date_naive();
+        let first = last.filter(|day| *day > NaiveDate::MIN);
+        let closed: Option<ClosedPeriod> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("books/last_closed")).bind(first.unwrap_or(today))
+                .fetch_optional(db).await?);
+        let undated = closed.as_ref().and_then(|closed| closed.end_on.succ_opt());
+        let undated = undated.unwrap_or(today);
+        if now.is_none() {
+            // A new account: nothing stands under it that was called otherwise.
+            let all = wanted.iter().map(|(from, account, code)| {
+                let from = from.map_or(undated, |from| from.max(FIRST_DAY));
+                label(from, (account, code))
+            });
+            return Ok(Ok(all.collect()));
+        }
+        if let (Some(first), Some(closed)) = (first, closed) {
+            return Ok(Err(LabelError::Closed {
+                account: account.account.clone(),
+                first,
+                closed: format!("{} {}", closed.entity, closed.period),
+                end: closed.end_on,
+            }));
+        }
+        let from = first.unwrap_or(undated);
+        Ok(Ok(vec![label(from, (account_now, code))]))
     }
 
     /// Puts a mapping version in force and records that; false when it is already.

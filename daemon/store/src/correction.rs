@@ -223,7 +223,11 @@ impl Tx {
             .flat_map(|event| event.corrections.iter().map(move |one| (event, one)));
         for (entry, (event, correction)) in (first..).zip(all) {
             let (reverses, substance) = match correction.does {
-                Does::Reverses(earlier) => (Some(earlier), None),
+                Does::Reverses(earlier) => {
+                    // What an event took back, in part or whole, is no more what would be taken back here.
+                    self.is_as_seen(earlier, 0).await?;
+                    (Some(earlier), None)
+                }
                 Does::Stands(substance) => (None, Some(substance.as_bytes().to_vec())),
             };
             on_tx!(&mut *self, db => sqlx::query(sql!("correction/insert"))

@@ -41,6 +41,7 @@ type HeadRow = (
     i64,
     Option<String>,
     Vec<u8>,
+    Option<NaiveDate>,
 );
 
 type LineRow = (i64, i64, i64, i64, i64, i64, i64, i64);
@@ -172,13 +173,15 @@ impl Reader<'_> {
         head: HeadRow,
         lines: Vec<(Option<ScheduleRow>, LineRow)>,
     ) -> Result<JournalEntry, String> {
-        let (_, _, entity, _, date, kind, reference, description, key, rule, rate, _) = head;
+        let (_, _, entity, _, date, kind, reference, description, key, rule, rate, _, event_on) =
+            head;
         let (entity, functional_id) = self.entities.get(&entity).ok_or("its entity is unknown")?;
         let (mapping, rule) = self.rules.get(&rule).ok_or("its rule is unknown")?;
         let head = Head {
             entity,
             functional_id: *functional_id,
             date,
+            event_on,
             kind,
             reference,
             description,

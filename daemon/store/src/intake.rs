@@ -9,6 +9,7 @@
 
 use crate::StoreError;
 pub use crate::prepare::{IntakePart, Local, ReadEvent, Reading, Unreadable};
+pub use crate::take::Redecided;
 use chrono::{DateTime, Utc};
 use ledger::Hash;
 use sqlx_macros::FromRow;
@@ -65,6 +66,9 @@ pub struct IntakeSummary {
     pub quarantined: i64,
     /// Entries made.
     pub entries: i64,
+    /// Of the suspended ones, those that the books may answer: they take entries back, or fall into a closed period.
+    #[serde(skip)]
+    pub asking: i64,
 }
 
 impl IntakeSummary {
@@ -78,6 +82,7 @@ impl IntakeSummary {
         self.conflicts += other.conflicts;
         self.quarantined += other.quarantined;
         self.entries += other.entries;
+        self.asking += other.asking;
     }
 }
 

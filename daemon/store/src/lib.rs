@@ -43,6 +43,7 @@ mod rebuild;
 pub mod reconciliation;
 pub mod record;
 pub mod register;
+pub mod reversal;
 mod rows;
 pub mod runs;
 pub mod settlement;

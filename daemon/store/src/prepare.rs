@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use ledger::bounds::{self, Whole};
 use ledger::{
     Currency, Decision, Deferral, Dimensions, EntryKind, EventKey, FiscalPeriod, Hash, Line,
-    Posting, Side,
+    Posting, Side, Wanted,
 };
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
@@ -108,6 +108,18 @@ impl Unreadable {
         self.reason = told(self.reason);
         self
     }
+}
+
+/// Why an event waits whose entries take others back: those are in the books, and whoever takes it in has none.
+fn asks(wanted: &[Wanted]) -> String {
+    let of: Vec<String> = wanted
+        .iter()
+        .map(|one| format!("{} {}", one.rules.join(" or "), one.reference))
+        .collect();
+    told(format!(
+        "takes back {}; `tieout post` looks for it",
+        of.join(" and ")
+    ))
 }
 
 /// A reason as it may be kept.
@@ -255,9 +267,20 @@ pub(crate) struct Place {
 /// A decision; its entries are a range of [`Prepared::entries`].
 #[derive(Clone, Debug)]
 pub(crate) enum PreparedDecision {
-    Posted { rule: Local, entries: Range<usize> },
-    Ignored { rule: Local, reason: Option<String> },
-    Suspended { rule: Option<Local>, reason: String },
+    Posted {
+        rule: Local,
+        entries: Range<usize>,
+    },
+    Ignored {
+        rule: Local,
+        reason: Option<String>,
+    },
+    Suspended {
+        rule: Option<Local>,
+        reason: String,
+        /// Whether the books may answer it.
+        asks: bool,
+    },
 }
 
 /// An entry that balances; its lines are a range of [`Prepared::lines`].
@@ -265,6 +288,7 @@ pub(crate) enum PreparedDecision {
 pub(crate) struct PreparedEntry {
     pub(crate) period: Local,
     pub(crate) date: NaiveDate,
+    pub(crate) event_on: Option<NaiveDate>,
     pub(crate) kind: EntryKind,
     pub(crate) reference: String,
     pub(crate) description: Local,
@@ -299,6 +323,11 @@ impl Prepared {
                     entries: first..self.entries.len(),
                 }
             }
+            Decision::Asks { rule, wanted, .. } => PreparedDecision::Suspended {
+                rule: Some(self.rule(mapping, rule)),
+                reason: asks(&wanted),
+                asks: true,
+            },
             Decision::Ignored { rule, .. } => PreparedDecision::Ignored {
                 rule: self.rule(mapping, rule),
                 reason: None,
@@ -310,6 +339,7 @@ impl Prepared {
             Decision::Suspended { rule, reason } => PreparedDecision::Suspended {
                 rule: rule.map(|rule| self.rule(mapping, rule)),
                 reason: told(reason),
+                asks: false,
             },
         }
     }
@@ -339,6 +369,7 @@ impl Prepared {
         let prepared = PreparedEntry {
             period,
             date: header.date,
+            event_on: header.event_on,
             kind: header.kind,
             reference: header.reference,
             description: self.descriptions.number(&header.description),

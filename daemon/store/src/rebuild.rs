@@ -12,6 +12,7 @@ pub(crate) struct Head<'n> {
     /// ISO number of the entity's functional currency.
     pub(crate) functional_id: i64,
     pub(crate) date: NaiveDate,
+    pub(crate) event_on: Option<NaiveDate>,
     pub(crate) kind: i64,
     pub(crate) reference: String,
     pub(crate) description: String,
@@ -47,6 +48,7 @@ pub(crate) fn entry(
     let header = EntryHeader {
         entity: head.entity.to_owned(),
         date: head.date,
+        event_on: head.event_on,
         kind: EntryKind::from_number(head.kind).ok_or("its kind is unknown")?,
         reference: head.reference,
         description: head.description,

@@ -31,6 +31,8 @@ pub struct RegisterEntry {
     pub period: i64,
     /// The accounting date.
     pub on: NaiveDate,
+    /// The day on which it belongs, where that is another.
+    pub event_on: Option<NaiveDate>,
     /// Its kind; none where the number is none's.
     pub kind: Option<EntryKind>,
     /// What it refers to.
@@ -63,7 +65,16 @@ struct EntityRow {
     functional_id: i64,
 }
 
-type EntryColumns = (i64, i64, i64, NaiveDate, i64, String, i64);
+type EntryColumns = (
+    i64,
+    i64,
+    i64,
+    NaiveDate,
+    Option<NaiveDate>,
+    i64,
+    String,
+    i64,
+);
 
 impl Snapshot {
     /// The number of the last entry: ids are dense, so as many there are.
@@ -110,14 +121,17 @@ impl Snapshot {
     ) -> Result<Vec<RegisterEntry>, StoreError> {
         let rows: Vec<EntryColumns> = on_snapshot!(self, db =>
             sqlx::query_as(sql!("register/entries")).bind(after).bind(through).fetch_all(db).await?);
-        let head = |(id, entity, period, on, kind, reference, rule): EntryColumns| RegisterEntry {
-            id,
-            entity,
-            period,
-            on,
-            kind: EntryKind::from_number(kind),
-            reference,
-            rule,
+        let head = |(id, entity, period, on, event_on, kind, reference, rule): EntryColumns| {
+            RegisterEntry {
+                id,
+                entity,
+                period,
+                on,
+                event_on,
+                kind: EntryKind::from_number(kind),
+                reference,
+                rule,
+            }
         };
         Ok(rows.into_iter().map(head).collect())
     }

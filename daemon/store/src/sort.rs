@@ -130,12 +130,16 @@ impl<'b> Sorting<'b, '_> {
             PreparedDecision::Ignored { rule, reason } => {
                 (2, Some(*rule), reason.as_deref().map(Cow::Borrowed))
             }
-            PreparedDecision::Suspended { rule, reason } => {
+            PreparedDecision::Suspended { rule, reason, asks } => {
+                self.sorted.summary.asking += i64::from(*asks);
                 (3, *rule, Some(Cow::Borrowed(reason.as_str())))
             }
             PreparedDecision::Posted { rule, entries } => {
                 match self.closed_period(entries.clone(), found) {
-                    Some(reason) => (3, Some(*rule), Some(Cow::Owned(reason))),
+                    Some(reason) => {
+                        self.sorted.summary.asking += 1;
+                        (3, Some(*rule), Some(Cow::Owned(reason)))
+                    }
                     None => (1, Some(*rule), None),
                 }
             }

@@ -14,6 +14,7 @@ use crate::outlook::{Outlook, Tell};
 use crate::plan::{Ground, Plan, TakenAll, event_keys, reading};
 use crate::prepare::{Prepared, PreparedDecision};
 use crate::record::{Head, NewLink, Span, digest, kinds};
+use crate::reversal::TakesBack;
 use crate::sort::{EntryRow, Found, JournalRows, OutcomeRow, Sorted, Sorting};
 use crate::{StoreError, Tx, rows};
 use futures_util::future::join;
@@ -36,6 +37,17 @@ struct LastRows {
     head: Option<Vec<u8>>,
     record_head: Vec<u8>,
     last_record: Option<Vec<u8>>,
+}
+
+/// What was decided anew about an event.
+#[derive(Clone, Debug)]
+pub struct Redecided {
+    /// The event's number.
+    pub event: i64,
+    /// What is decided.
+    pub decision: Decision,
+    /// Which of its entries take others back.
+    pub takes_back: Vec<TakesBack>,
 }
 
 impl Tx {
@@ -142,14 +154,18 @@ impl Tx {
     /// [`StoreError`] when the database fails; nothing is written then.
     pub async fn redecide(
         &mut self,
-        decisions: Vec<(i64, Decision)>,
+        decisions: Vec<Redecided>,
         mapping: Hash,
         stamp: &Stamp,
     ) -> Result<IntakeSummary, StoreError> {
         let mut prepared = Prepared::default();
+        let mut back = Vec::with_capacity(decisions.len());
         let decisions: Vec<(i64, PreparedDecision)> = decisions
             .into_iter()
-            .map(|(event, decision)| (event, prepared.decision(decision, mapping)))
+            .map(|one| {
+                back.push(one.takes_back);
+                (one.event, prepared.decision(one.decision, mapping))
+            })
             .collect();
         let counters = self.counters().await?;
         counters.are_under(mapping)?;
@@ -175,6 +191,8 @@ impl Tx {
         if names.fresh {
             self.seal_names(stamp).await?;
         }
+        let made = taken_back(counters.entry, &decisions, &sorted.outcomes, &back);
+        self.note_reversals(&made, stamp).await?;
         self.decide_again(&sorted.outcomes, stamp).await?;
         let mut summary = sorted.summary;
         summary.received = count(decisions.len());
@@ -382,7 +400,7 @@ impl Tx {
     }
 
     async fn insert_entries(&mut self, rows: &[EntryRow<'_>]) -> Result<(), StoreError> {
-        const ENTRY: Table<11> = Table {
+        const ENTRY: Table<12> = Table {
             name: "entry",
             columns: [
                 ("id", Int),
@@ -396,6 +414,7 @@ impl Tx {
                 ("rule_id", Int),
                 ("rate", Text),
                 ("hash", Bytes),
+                ("event_on", Day),
             ],
         };
         let rows = rows.iter().map(|row| {
@@ -412,6 +431,7 @@ impl Tx {
                 Field::Int(row.rule_id),
                 entry.rate.as_deref().map_or(Field::Null, Field::Text),
                 Field::Bytes(entry.hash.as_bytes()),
+                entry.event_on.map_or(Field::Null, Field::Day),
             ]
         });
         self.insert(ENTRY, rows).await
@@ -533,6 +553,27 @@ impl Tx {
             found: -1,
         })
     }
+}
+
+/// Which of the new entries, by their numbers, take others back: those of decisions that were posted.
+fn taken_back(
+    last: i64,
+    decisions: &[(i64, PreparedDecision)],
+    outcomes: &[OutcomeRow<'_>],
+    back: &[Vec<TakesBack>],
+) -> Vec<(i64, TakesBack)> {
+    let (mut next, mut made) = (last + 1, Vec::new());
+    for (((_, decision), outcome), back) in decisions.iter().zip(outcomes).zip(back) {
+        let PreparedDecision::Posted { entries, .. } = decision else {
+            continue;
+        };
+        if outcome.kind != 1 {
+            continue;
+        }
+        made.extend(back.iter().map(|one| (next + count(one.at), *one)));
+        next += count(entries.len());
+    }
+    made
 }
 
 /// On SQLite the statement makes a sum that 64 bits do not hold NULL, which no balance may be.

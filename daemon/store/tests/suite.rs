@@ -32,7 +32,7 @@ use store::cases::NewDeed;
 use store::claim::Claim;
 use store::desk::NewProposal;
 use store::export::DeliveryKind;
-use store::intake::{IntakeBatch, IntakePart, ReadEvent, Stamp, Unreadable};
+use store::intake::{IntakeBatch, IntakePart, ReadEvent, Redecided, Stamp, Unreadable};
 use store::plan::Taken;
 use store::reconciliation::{BreakRow, NewMatch};
 use store::record::Guards;
@@ -151,6 +151,7 @@ async fn books(store: &Store) {
         kind,
         normal: None,
         title: name.into(),
+        formerly: Vec::new(),
     };
     let accounts = [
         account("bank", "1000", AccountType::Asset),
@@ -191,6 +192,7 @@ fn posting(id: &str, amount: i64, currency: &str) -> Posting {
     let header = EntryHeader {
         entity: "eu".into(),
         date: "2026-01-15".parse().unwrap(),
+        event_on: None,
         kind: EntryKind::Original,
         reference: format!("R-{id}"),
         description: "a sale".into(),
@@ -1120,7 +1122,15 @@ async fn a_closed_period_suspends_and_a_reopened_one_posts(store: Store) {
     };
     let mut tx = store.begin().await.unwrap();
     let summary = tx
-        .redecide(vec![(waiting[0].id, decision)], mapping(), &stamp())
+        .redecide(
+            vec![Redecided {
+                event: waiting[0].id,
+                decision,
+                takes_back: Vec::new(),
+            }],
+            mapping(),
+            &stamp(),
+        )
         .await
         .unwrap();
     tx.commit().await.unwrap();

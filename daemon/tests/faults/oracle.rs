@@ -135,7 +135,8 @@ impl<'r> Oracle<'r> {
                 "posted"
             }
             ledger::Decision::Ignored { .. } | ledger::Decision::NoEffect { .. } => "ignored",
-            ledger::Decision::Suspended { .. } => "suspended",
+            // The streams take nothing back.
+            ledger::Decision::Suspended { .. } | ledger::Decision::Asks { .. } => "suspended",
         }
     }
 

@@ -2,7 +2,9 @@
 
 use crate::diagnostic::{Diagnostics, SourceFile};
 use crate::linear::{self, Form, Name, Named};
-use crate::program::{EntryRule, LineRule, NameRule, RoundingRule, Source, Sourced};
+use crate::program::{
+    EntryRule, LineRule, LinesRule, Makes, NameRule, RoundingRule, Source, Sourced,
+};
 use crate::yaml::{Text, place};
 use ledger::Side;
 use rust_decimal::Decimal;
@@ -32,7 +34,12 @@ pub(super) fn prove(
         .filter_map(|hold| linear::identity(&hold.text, &names(rule.with, None)))
         .collect();
     let name = &rule.name.value;
-    for entry in entries {
+    // What is taken back balances as it did.
+    let made = entries.iter().filter_map(|entry| match &entry.makes {
+        Makes::Lines(lines) => Some(lines),
+        Makes::Reversal(_) => None,
+    });
+    for entry in made {
         let before = found.0.len();
         for (condition, difference) in differences(entry, rule.with) {
             if linear::follows(&difference, &identities) {
@@ -144,7 +151,7 @@ fn proven(line: &LineRule, with: &[NameRule]) -> Proven {
 
 /// Debits less credits by condition. Lines of one condition stand or fall together, so each
 /// condition must balance by itself.
-fn differences(entry: &EntryRule, with: &[NameRule]) -> BTreeMap<String, Form> {
+fn differences(entry: &LinesRule, with: &[NameRule]) -> BTreeMap<String, Form> {
     let mut sums = BTreeMap::<String, Form>::new();
     for line in &entry.lines {
         let line = proven(line, with);
@@ -160,7 +167,7 @@ fn differences(entry: &EntryRule, with: &[NameRule]) -> BTreeMap<String, Form> {
 }
 
 /// Whether each line has one on the other side of the same amount, so that both round to the same.
-fn rounds_alike(entry: &EntryRule, with: &[NameRule], identities: &[Form]) -> bool {
+fn rounds_alike(entry: &LinesRule, with: &[NameRule], identities: &[Form]) -> bool {
     let all = entry.lines.iter().map(|line| proven(line, with));
     let (debits, mut credits): (Vec<Proven>, Vec<Proven>) =
         all.partition(|line| line.side == Side::Debit);

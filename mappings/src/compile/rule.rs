@@ -5,7 +5,8 @@ use super::{Compiler, Each, Place, value};
 use crate::diagnostic::SourceFile;
 use crate::expression::{self, Parsed};
 use crate::program::{
-    Action, EntryRule, LineRule, Moment, NameRule, Post, RoundingRule, Rule, Source, Sourced,
+    Action, EntryRule, LineRule, LinesRule, Makes, Moment, NameRule, PartRule, Post, ReversalRule,
+    RoundingRule, Rule, Source, Sourced,
 };
 use crate::reading::{Pattern, Step, Want, pattern};
 use crate::table::Table;
@@ -22,6 +23,7 @@ const ENTITY: &[&str] = &["entity", "value"];
 const CURRENCY: &[&str] = &["currency", "value"];
 const RATE: &[&str] = &["rate", "number"];
 const TEXT: &[&str] = &["text", "value"];
+const SHARE: &[&str] = &["share", "number"];
 
 impl Compiler<'_> {
     pub(super) fn rule(&mut self, file: &SourceFile<'_>, raw: &yaml::Rule) -> Option<Rule> {
@@ -50,8 +52,8 @@ impl Compiler<'_> {
         };
         let action = match &raw.ignore {
             Some(reason) => {
-                if raw.lines.is_some() || raw.entries.is_some() {
-                    let message = "a rule that ignores makes no entries; drop `lines` or `ignore`";
+                if raw.lines.is_some() || raw.entries.is_some() || raw.reverses.is_some() {
+                    let message = "a rule that ignores makes no entries; drop `lines`, `reverses` or `ignore`";
                     self.found.at(file, place(reason), message.into());
                 }
                 Action::Ignore(reason.value.clone())
@@ -160,21 +162,29 @@ impl Compiler<'_> {
             None => Some(self.whole.amounts.clone()),
         };
         let mut entries = Vec::new();
-        match (&raw.lines, &raw.entries) {
-            (Some(lines), None) => entries.extend(self.entry(here, raw, None, lines)),
-            (None, Some(many)) => {
+        match (&raw.lines, &raw.entries, &raw.reverses) {
+            (Some(lines), None, None) => entries.extend(self.entry(here, raw, None, Some(lines))),
+            (None, Some(many), None) => {
                 for entry in many {
-                    entries.extend(self.entry(here, raw, Some(entry), &entry.lines));
+                    let lines = Some(&entry.lines).filter(|lines| !lines.is_empty());
+                    entries.extend(self.entry(here, raw, Some(entry), lines));
                 }
             }
+            (None, None, Some(_)) => entries.extend(self.entry(here, raw, None, None)),
             _ => {
-                let message = missing(raw, "lines` or `entries");
+                let message = missing(raw, "lines`, `entries` or `reverses");
                 self.found.at(&here.file, place(&raw.name), message);
                 return None;
             }
         }
         let unproven = raw.unproven.as_ref().is_some_and(|flag| flag.value);
-        let lines = entries.iter().map(|entry| entry.lines.len()).max();
+        let lines = entries
+            .iter()
+            .filter_map(|entry| match &entry.makes {
+                Makes::Lines(lines) => Some(lines.lines.len()),
+                Makes::Reversal(_) => None,
+            })
+            .max();
         let rounding = raw
             .rounding
             .as_ref()
@@ -202,12 +212,8 @@ impl Compiler<'_> {
         here: &Place<'_>,
         rule: &yaml::Rule,
         own: Option<&yaml::Entry>,
-        lines: &[yaml::Line],
+        lines: Option<&Vec<yaml::Line>>,
     ) -> Option<EntryRule> {
-        let kind = self.kind(
-            here,
-            own.and_then(|own| own.kind.as_ref()).or(rule.kind.as_ref()),
-        );
         let said = own
             .and_then(|own| own.description.as_ref())
             .or(rule.description.as_ref());
@@ -221,44 +227,149 @@ impl Compiler<'_> {
             bounds::DESCRIPTION,
             &description,
         );
-        let whole = self.whole;
         let entity = own.and_then(|own| own.entity.as_ref());
         let entity = entity.and_then(|raw| self.entity(here, raw));
-        let pack = here.of_pack(whole);
-        let reference = own
-            .and_then(|own| own.reference.as_ref())
-            .or(rule.reference.as_ref());
-        let reference = match (reference, &whole.reference) {
-            (Some(own), _) => self.value(here, own, Want::Text, TEXT),
-            (None, Some(whole)) => self.value(&pack, whole, Want::Text, TEXT),
-            (None, None) => None,
-        };
         let date = self.moment(here, own.and_then(|own| own.date.as_ref()));
-        let rate = own.and_then(|own| own.rate.as_ref()).or(rule.rate.as_ref());
-        let rate = rate.and_then(|raw| self.value(here, raw, Want::Number, RATE));
-        let currency = own
-            .and_then(|own| own.currency.as_ref())
-            .or(rule.currency.as_ref());
-        let currency = match (currency, &whole.currency) {
-            (Some(own), _) => self.value(here, own, Want::Text, CURRENCY)?,
-            (None, Some(whole)) => self.value(&pack, whole, Want::Text, CURRENCY)?,
-            (None, None) => {
-                let message = format!("rule `{}` needs `currency:`", rule.name.value);
+        let reverses = own.map_or(rule.reverses.as_ref(), |own| own.reverses.as_ref());
+        let reference = self.reference(here, rule, own, reverses.is_some());
+        let raw_kind = own.and_then(|own| own.kind.as_ref()).or(rule.kind.as_ref());
+        let (kind, makes) = match (lines, reverses) {
+            (Some(lines), None) => {
+                let kind = self.kind(here, raw_kind);
+                (kind, Makes::Lines(self.made_lines(here, rule, own, lines)?))
+            }
+            (None, Some(reverses)) => {
+                let taken = [
+                    ("kind", raw_kind.map(place)),
+                    ("rate", own.and_then(|own| own.rate.as_ref()).map(place)),
+                ];
+                for (key, at) in taken {
+                    let Some(at) = at else { continue };
+                    let message = format!(
+                        "what takes an entry back is a reversal at that entry's own rate; drop `{key}`"
+                    );
+                    self.found.at(&here.file, at, message);
+                }
+                let makes = Makes::Reversal(self.reversal(here, rule, own, &reverses.value)?);
+                (EntryKind::Reversal, makes)
+            }
+            _ => {
+                let message = format!(
+                    "an entry of rule `{}` needs `lines:`, or else `reverses:`",
+                    rule.name.value
+                );
                 self.found.at(&here.file, place(&rule.name), message);
                 return None;
             }
         };
-        let mut compiled: Vec<LineRule> = Vec::new();
-        self.lines(here, lines, &[], &mut compiled);
         Some(EntryRule {
             kind,
             description,
             entity,
             reference,
             date,
+            makes,
+        })
+    }
+
+    /// What an entry refers to; one that takes another back refers to what that does, if its rule says nothing.
+    fn reference(
+        &mut self,
+        here: &Place<'_>,
+        rule: &yaml::Rule,
+        own: Option<&yaml::Entry>,
+        reverses: bool,
+    ) -> Option<Source> {
+        let whole = self.whole;
+        let said = own
+            .and_then(|own| own.reference.as_ref())
+            .or(rule.reference.as_ref());
+        match (said, &whole.reference) {
+            (Some(own), _) => self.value(here, own, Want::Text, TEXT),
+            (None, Some(of_pack)) if !reverses => {
+                self.value(&here.of_pack(whole), of_pack, Want::Text, TEXT)
+            }
+            _ => None,
+        }
+    }
+
+    fn made_lines(
+        &mut self,
+        here: &Place<'_>,
+        rule: &yaml::Rule,
+        own: Option<&yaml::Entry>,
+        lines: &[yaml::Line],
+    ) -> Option<LinesRule> {
+        let rate = own.and_then(|own| own.rate.as_ref()).or(rule.rate.as_ref());
+        let rate = rate.and_then(|raw| self.value(here, raw, Want::Number, RATE));
+        let currency = self.currency(here, rule, own)?;
+        let mut compiled: Vec<LineRule> = Vec::new();
+        self.lines(here, lines, &[], &mut compiled);
+        Some(LinesRule {
             currency,
             rate,
             lines: compiled,
+        })
+    }
+
+    /// The currency of an entry's amounts.
+    fn currency(
+        &mut self,
+        here: &Place<'_>,
+        rule: &yaml::Rule,
+        own: Option<&yaml::Entry>,
+    ) -> Option<Source> {
+        let whole = self.whole;
+        let currency = own
+            .and_then(|own| own.currency.as_ref())
+            .or(rule.currency.as_ref());
+        match (currency, &whole.currency) {
+            (Some(own), _) => self.value(here, own, Want::Text, CURRENCY),
+            (None, Some(of_pack)) => {
+                self.value(&here.of_pack(whole), of_pack, Want::Text, CURRENCY)
+            }
+            (None, None) => {
+                let message = format!("rule `{}` needs `currency:`", rule.name.value);
+                self.found.at(&here.file, place(&rule.name), message);
+                None
+            }
+        }
+    }
+
+    /// What is taken back. Whether its rule is one is seen once all are read.
+    fn reversal(
+        &mut self,
+        here: &Place<'_>,
+        rule: &yaml::Rule,
+        own: Option<&yaml::Entry>,
+        raw: &yaml::Reverses,
+    ) -> Option<ReversalRule> {
+        let rules: Vec<String> = raw.rule.0.iter().map(|name| name.value.clone()).collect();
+        if let Some(first) = raw.rule.0.first() {
+            let at = (here.file.path.to_owned(), place(first));
+            self.reversed.push((at, first.value.clone()));
+        } else {
+            let message = "`rule:` names none; say whose entry is taken back";
+            self.found
+                .at(&here.file, place(&raw.reference), message.into());
+        }
+        let part = match (&raw.share, &raw.amount) {
+            (None, None) => PartRule::Rest,
+            (Some(share), None) => PartRule::Share(self.value(here, share, Want::Number, SHARE)?),
+            (None, Some(amount)) => PartRule::Amount {
+                amount: self.value(here, amount, Want::Number, SHARE)?,
+                currency: self.currency(here, rule, own)?,
+            },
+            (Some(_), Some(amount)) => {
+                let message = "either `share:` or `amount:` says how much is taken back; drop one";
+                self.found.at(&here.file, place(amount), message.into());
+                return None;
+            }
+        };
+        Some(ReversalRule {
+            rules,
+            reference: self.value(here, &raw.reference, Want::Text, TEXT)?,
+            part,
         })
     }
 
@@ -334,6 +445,36 @@ impl Compiler<'_> {
         }
         day
     }
+}
+
+/// The names of rules that an entry takes back and that no rule of the pack makes entries under.
+pub(super) fn without_entries<'n>(
+    rules: &BTreeMap<String, Vec<Rule>>,
+    reversed: impl Iterator<Item = &'n str>,
+) -> Vec<(usize, Option<String>)> {
+    let makes_lines = |rule: &&Rule| match &rule.action {
+        Action::Post(post) => post
+            .entries
+            .iter()
+            .any(|entry| matches!(entry.makes, Makes::Lines(_))),
+        Action::Ignore(_) => false,
+    };
+    let posting: BTreeSet<&str> = rules
+        .values()
+        .flatten()
+        .filter(makes_lines)
+        .map(|rule| rule.name.as_str())
+        .collect();
+    let missing = reversed
+        .enumerate()
+        .filter(|(_, name)| !posting.contains(name));
+    missing
+        .map(|(at, name)| {
+            (at, {
+                ledger::text::nearest(name, posting.iter().copied()).map(str::to_owned)
+            })
+        })
+        .collect()
 }
 
 /// Gives rules that ignore on some days only, and name no entity, that of their neighbours.

@@ -15,19 +15,27 @@ pub(super) fn to_units(
     currency: Currency,
     drafts: &mut [Draft],
 ) -> Result<(), Refusal> {
+    for draft in drafts {
+        draft.amount = in_units(amounts, currency, draft.amount)?;
+    }
+    Ok(())
+}
+
+/// One amount in the currency's unit.
+pub(super) fn in_units(
+    amounts: &Amounts,
+    currency: Currency,
+    amount: Decimal,
+) -> Result<Decimal, Refusal> {
     let Amounts::Minor(own) = amounts else {
-        return Ok(());
+        return Ok(amount);
     };
     let decimals = own.get(currency.code()).copied();
     let decimals = decimals.unwrap_or_else(|| currency.exponent());
     let unit = Decimal::try_from_i128_with_scale(1, decimals).map_err(|e| e.to_string())?;
-    for draft in drafts {
-        draft.amount = draft
-            .amount
-            .checked_mul(unit)
-            .ok_or_else(|| format!("{} in minor units is beyond 28 digits", draft.amount))?;
-    }
-    Ok(())
+    amount
+        .checked_mul(unit)
+        .ok_or_else(|| format!("{amount} in minor units is beyond 28 digits"))
 }
 
 /// Minor units per draft, with a rounding line added where the rule names one.

@@ -12,7 +12,7 @@ pub(super) async fn build(books: &Snapshot, subject: &Subject) -> Result<Report,
     Ok(Report {
         name: "journal-register",
         title: "Journal register".into(),
-        purpose: "Every line of every entry, in the order of posting, with the rule that made it. `tieout trace` leads from any number here to its event and its batch.".into(),
+        purpose: "Every line of every entry, in the order of posting, with the rule that made it. An entry that was moved out of a closed period says to which day it belongs. `tieout trace` leads from any number here to its event and its batch.".into(),
         facts,
         tables: vec![Table {
             name: "lines",
@@ -26,12 +26,13 @@ pub(super) async fn build(books: &Snapshot, subject: &Subject) -> Result<Report,
     })
 }
 
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 14] = [
     Column::count("entry", "Entry"),
     Column::text("date", "Date"),
     Column::text("entity", "Entity"),
     Column::text("period", "Period"),
     Column::text("kind", "Kind"),
+    Column::text("belongs_to", "Belongs to"),
     Column::text("reference", "Reference"),
     Column::text("account", "Account"),
     Column::amount("debit", "Debit"),

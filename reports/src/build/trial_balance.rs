@@ -5,7 +5,8 @@ use super::Subject;
 use crate::ReportError;
 use crate::control::money;
 use crate::model::{Cell, Column, Report, Row, Table};
-use ledger::AccountType;
+use chrono::NaiveDate;
+use ledger::{AccountType, Label};
 use std::collections::BTreeMap;
 use store::Snapshot;
 use store::books::AccountRow;
@@ -19,6 +20,8 @@ pub(super) async fn build(books: &Snapshot, subject: &Subject) -> Result<Report,
         .into_iter()
         .map(|row| (row.name.clone(), row))
         .collect();
+    let labels = books.labels().await?;
+    let last = last_day(books, &balances).await?;
     let periods = balances.iter().map(|row| row.period.as_str());
     let mut facts = subject.facts();
     if let (Some(first), Some(last)) = (periods.clone().min(), periods.max()) {
@@ -32,12 +35,24 @@ pub(super) async fn build(books: &Snapshot, subject: &Subject) -> Result<Report,
         tables: vec![Table {
             name: "trial_balance",
             title: "Accounts".into(),
-            note: "Movements of all periods shown; the balance stands on the side where it is. Functional amounts are in the entity's own currency.".into(),
+            note: "Movements of all periods shown; the balance stands on the side where it is. Functional amounts are in the entity's own currency. Accounts are called what they are called on the last day of the last period.".into(),
             columns: COLUMNS.to_vec(),
-            rows: rows(&balances, &accounts)?,
+            rows: rows(&balances, &accounts, &|account| labels.on(account, last))?,
         }],
         ..Report::default()
     })
+}
+
+/// The last day of the last period that has a balance.
+async fn last_day(books: &Snapshot, balances: &[BalanceRow]) -> Result<NaiveDate, ReportError> {
+    let periods = books.periods().await?;
+    let has_balance = |period: &&store::books::PeriodRow| {
+        balances
+            .iter()
+            .any(|row| (&row.entity, &row.period) == (&period.entity, &period.code))
+    };
+    let days = periods.iter().filter(has_balance).map(|row| row.end_on);
+    Ok(days.max().unwrap_or(NaiveDate::MAX))
 }
 
 const COLUMNS: [Column; 11] = [
@@ -55,15 +70,18 @@ const COLUMNS: [Column; 11] = [
 ];
 
 /// One row per account, and a total after each entity and currency.
-fn rows(
-    balances: &[BalanceRow],
-    accounts: &BTreeMap<String, AccountRow>,
+fn rows<'b>(
+    balances: &'b [BalanceRow],
+    accounts: &'b BTreeMap<String, AccountRow>,
+    label: &dyn Fn(&str) -> Option<&'b Label>,
 ) -> Result<Vec<Row>, ReportError> {
     let mut rows = Vec::new();
     let mut sums = Sums::default();
     let mut group: Option<(String, i64)> = None;
-    for (key, [debit, credit, functional_debit, functional_credit]) in summed(balances, accounts)? {
-        let (entity, currency, code, account, functional) = key;
+    for (key, [debit, credit, functional_debit, functional_credit]) in
+        summed(balances, accounts, label)?
+    {
+        let (entity, currency, code, account, functional, kind) = key;
         let this = (entity.to_owned(), currency);
         if let Some(done) = group.replace(this.clone())
             && done != this
@@ -74,9 +92,7 @@ fn rows(
         let balance = debit - credit;
         let functional_balance = functional_debit - functional_credit;
         sums.add(debit, credit, functional_balance, functional);
-        let kind = accounts
-            .get(account)
-            .and_then(|row| AccountType::from_name(&row.kind));
+        let kind = AccountType::from_name(kind);
         rows.push(Row::plain(vec![
             Cell::text(entity),
             Cell::text(money(0, currency)?.currency().code()),
@@ -97,20 +113,33 @@ fn rows(
     Ok(rows)
 }
 
-/// Entity, currency, code, account and functional currency.
-type Key<'b> = (&'b str, i64, &'b str, &'b str, i64);
+/// Entity, currency, code, account, functional currency and the type's name.
+type Key<'b> = (&'b str, i64, &'b str, &'b str, i64, &'b str);
 
 /// Balances of all periods, in the order of the report. They are few: a frame would take longer to begin.
 fn summed<'b>(
     balances: &'b [BalanceRow],
     accounts: &'b BTreeMap<String, AccountRow>,
+    label: &dyn Fn(&str) -> Option<&'b Label>,
 ) -> Result<BTreeMap<Key<'b>, [i64; 4]>, ReportError> {
     let mut sums = BTreeMap::<Key<'b>, [i64; 4]>::new();
     let mut sizes = [0_i128; 4];
     for row in balances {
-        let code = accounts.get(&row.account).map_or("", |found| &found.code);
-        let (entity, account) = (row.entity.as_str(), row.account.as_str());
-        let key = (entity, row.currency_id, code, account, row.functional_id);
+        let found = accounts.get(&row.account);
+        let (code, account) = match label(&row.account) {
+            Some(label) => (label.code.as_str(), label.account.as_str()),
+            None => (found.map_or("", |found| &found.code), row.account.as_str()),
+        };
+        let kind = found.map_or("", |found| &found.kind);
+        let entity = row.entity.as_str();
+        let key = (
+            entity,
+            row.currency_id,
+            code,
+            account,
+            row.functional_id,
+            kind,
+        );
         let functional = (row.functional_debit, row.functional_credit);
         let amounts = [row.debit, row.credit, functional.0, functional.1];
         let into = sums.entry(key).or_default().iter_mut().zip(&mut sizes);
@@ -184,10 +213,29 @@ mod tests {
     fn periods_are_summed_and_an_overflow_is_told() {
         let none = BTreeMap::new();
         let balances = [balance("2026-01", 5), balance("2026-02", 7)];
-        let sums = summed(&balances, &none).unwrap();
-        let wanted = BTreeMap::from([(("eu", 978, "", "bank", 978), [12, 6, 12, 6])]);
+        let sums = summed(&balances, &none, &|_| None).unwrap();
+        let wanted = BTreeMap::from([(("eu", 978, "", "bank", 978, ""), [12, 6, 12, 6])]);
         assert_eq!(sums, wanted);
         let beyond = [balance("2026-01", i64::MAX), balance("2026-02", 1)];
-        assert!(matches!(summed(&beyond, &none), Err(ReportError::Overflow)));
+        assert!(matches!(
+            summed(&beyond, &none, &|_| None),
+            Err(ReportError::Overflow)
+        ));
+        // Two names of one account are one account.
+        let label = Label {
+            from: NaiveDate::MIN,
+            account: "house-bank".into(),
+            code: "1".into(),
+        };
+        let former = [
+            balance("2026-01", 5),
+            BalanceRow {
+                account: "giro".into(),
+                ..balance("2026-02", 7)
+            },
+        ];
+        let sums = summed(&former, &none, &|_| Some(&label)).unwrap();
+        let wanted = BTreeMap::from([(("eu", 978, "1", "house-bank", 978, ""), [12, 6, 12, 6])]);
+        assert_eq!(sums, wanted);
     }
 }

@@ -111,6 +111,9 @@ impl Register {
             Cell::Name(Arc::clone(entity)),
             name(&self.periods, entry.period)?,
             Cell::Word(entry.kind?.name()),
+            entry
+                .event_on
+                .map_or(Cell::Empty, |day| Cell::text(day.to_string())),
             Cell::text(&entry.reference),
             name(&self.accounts, line.account)?,
             of(Side::Debit, line.amount, currency),

@@ -140,7 +140,7 @@ impl Csv {
         let (mapping, event) = (header.rule.mapping.to_string(), header.event.to_string());
         for (line, line_no) in item.entry.lines().iter().zip(1..) {
             let line_no: usize = line_no;
-            let account = batch.chart.get(&line.account);
+            let called = batch.called(&line.account, header.date);
             for field in [&batch.id, &number, &id] {
                 writer.write_field(field)?;
             }
@@ -150,12 +150,11 @@ impl Csv {
             for field in [item.period.as_str(), &date, header.kind.name()] {
                 writer.write_field(field)?;
             }
-            let code = account.map_or("", |account| account.code.as_str());
             for field in [
                 header.reference.as_str(),
                 &header.description,
-                code,
-                &line.account,
+                called.code.unwrap_or_default(),
+                called.account,
             ] {
                 self.text(writer, field)?;
             }

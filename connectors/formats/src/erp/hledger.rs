@@ -3,8 +3,8 @@
 //! Accounts are named `entity:type:account`; every account and commodity is declared, so that the
 //! strict checks hold. Foreign amounts carry their total in the functional currency (`@@`).
 
-use super::{ExportBatch, FileFormat, FileKind, RenderError};
-use ledger::{AccountType, Chart, Currency, text};
+use super::{Called, ExportBatch, FileFormat, FileKind, RenderError};
+use ledger::{AccountType, Currency, text};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
@@ -42,17 +42,14 @@ fn write(batch: &ExportBatch, out: &mut impl Write) -> io::Result<()> {
     let mut accounts = BTreeSet::new();
     let mut currencies = BTreeSet::new();
     for item in &batch.entries {
-        let entity = item.entry.header().entity.as_str();
+        let header = item.entry.header();
         for line in item.entry.lines() {
-            accounts.insert((entity, line.account.as_str()));
+            let called = batch.called(&line.account, header.date);
+            accounts.insert(name(&header.entity, called));
             currencies.insert(line.amount.currency());
             currencies.insert(line.functional.currency());
         }
     }
-    let named: BTreeSet<String> = accounts
-        .into_iter()
-        .map(|(entity, account)| name(&batch.chart, entity, account))
-        .collect();
     writeln!(
         out,
         "; batch {} number {} of {}\n",
@@ -62,13 +59,13 @@ fn write(batch: &ExportBatch, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "commodity {}", sample(currency))?;
     }
     writeln!(out)?;
-    for account in named {
+    for account in accounts {
         writeln!(out, "account {account}")?;
     }
     for item in &batch.entries {
-        let entity = &item.entry.header().entity;
+        let header = item.entry.header();
         let text = text::entry(&item.entry, |line| {
-            name(&batch.chart, entity, &line.account)
+            name(&header.entity, batch.called(&line.account, header.date))
         });
         let document = format!("\n    ; document: {}\n", item.document);
         write!(out, "\n{}", text.replacen('\n', &document, 1))?;
@@ -76,15 +73,15 @@ fn write(batch: &ExportBatch, out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-fn name(chart: &Chart, entity: &str, account: &str) -> String {
-    let kind = match chart.get(account).map(|account| account.kind) {
+fn name(entity: &str, called: Called<'_>) -> String {
+    let kind = match called.kind {
         Some(AccountType::Asset) | None => "assets",
         Some(AccountType::Liability) => "liabilities",
         Some(AccountType::Equity) => "equity",
         Some(AccountType::Revenue) => "revenues",
         Some(AccountType::Expense) => "expenses",
     };
-    format!("{entity}:{kind}:{account}")
+    format!("{entity}:{kind}:{}", called.account)
 }
 
 /// A number that shows hledger how many places a commodity has.

@@ -8,7 +8,7 @@
 //! becomes a space, and every record is one physical line. Not run against the live system.
 
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
-use ledger::{Line, Money, Side};
+use ledger::{EntryHeader, Line, Money, Side};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -156,10 +156,7 @@ impl OracleFusion {
         row.set(7, day(batch.created_at.date_naive()));
         row.set(8, "A");
         for (index, template) in self.config.segments.iter().enumerate().take(30) {
-            row.set(
-                9 + index,
-                self.segment(batch, header.entity.as_str(), line, template)?,
-            );
+            row.set(9 + index, self.segment(batch, header, line, template)?);
         }
         amounts(&mut row, (39, 40), line.side, line.amount);
         row.set(43, format!("Tieout {}", batch.id));
@@ -187,7 +184,7 @@ impl OracleFusion {
     fn segment(
         &self,
         batch: &ExportBatch,
-        entity: &str,
+        header: &EntryHeader,
         line: &Line,
         template: &str,
     ) -> Result<String, RenderError> {
@@ -211,13 +208,13 @@ impl OracleFusion {
             None if name == "company" => self
                 .config
                 .companies
-                .get(entity)
+                .get(&header.entity)
                 .cloned()
-                .ok_or_else(|| unknown("entity", entity, "companies")),
+                .ok_or_else(|| unknown("entity", &header.entity, "companies")),
             None if name == "account" => batch
-                .chart
-                .get(&line.account)
-                .map(|account| account.code.clone())
+                .called(&line.account, header.date)
+                .code
+                .map(str::to_owned)
                 .ok_or_else(|| unknown("account", &line.account, "segments")),
             None => Err(unknown("segment", template, "segments")),
         }

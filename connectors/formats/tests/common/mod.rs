@@ -61,6 +61,7 @@ fn entry(value: &Value) -> ExportEntry {
     let header = EntryHeader {
         entity: text("entity"),
         date: text("date").parse().unwrap(),
+        event_on: None,
         kind: EntryKind::from_name(&text("kind")).unwrap(),
         reference: text("reference"),
         description: text("description"),
@@ -91,6 +92,7 @@ fn batch(target: &str, entries: &Value) -> ExportBatch {
         kind,
         normal: None,
         title: name.into(),
+        formerly: Vec::new(),
     };
     let chart = Chart::new(vec![
         account("accounts-receivable", "1200", AccountType::Asset),
@@ -104,5 +106,6 @@ fn batch(target: &str, entries: &Value) -> ExportBatch {
         created_at: "2026-02-02T06:00:00Z".parse().unwrap(),
         entries: entries.as_array().unwrap().iter().map(entry).collect(),
         chart: Arc::new(chart.unwrap()),
+        labels: Arc::default(),
     }
 }

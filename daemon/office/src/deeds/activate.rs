@@ -38,6 +38,12 @@ pub async fn activate(call: &Call) -> Result<Activated, Refusal> {
     let changed = tx
         .activate_mapping(&program.pack, version, stamp.now, &stamp.actor)
         .await?;
+    if changed {
+        let accounts = program.chart.accounts();
+        tx.label_accounts(accounts, &stamp)
+            .await?
+            .map_err(|error| Refusal::new(RefusalKind::Conflict, error.to_string()))?;
+    }
     tx.commit().await?;
     if changed {
         tracing::info!(mapping.version = %version, "another mapping version is in force");

@@ -214,6 +214,8 @@ async fn documents(tx: &mut Tx, entity: &str, period: &str) -> anyhow::Result<Do
 /// What the period's accounts stand at; their sum is zero, or nothing is sealed.
 async fn balances(books: &Snapshot, entity: &str, period: &str) -> anyhow::Result<Vec<Balance>> {
     let all = books.balances().await?;
+    let labels = books.labels().await?;
+    let last = bounds(books, entity, period).await?.last_day;
     let mut own = Vec::new();
     for row in all
         .iter()
@@ -227,6 +229,9 @@ async fn balances(books: &Snapshot, entity: &str, period: &str) -> anyhow::Resul
             functional_currency: Currency::from_numeric(row.functional_id)?.code().to_owned(),
             functional_debit: row.functional_debit,
             functional_credit: row.functional_credit,
+            code: labels
+                .on(&row.account, last)
+                .map(|label| label.code.clone()),
         });
     }
     own.sort();

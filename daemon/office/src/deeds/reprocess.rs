@@ -6,15 +6,16 @@
 //! run is the same run without its commits.
 
 use crate::call::Call;
+use crate::closed::{Closed, posting};
 use crate::mapper::Deciding;
 use anyhow::Context as _;
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use ledger::{Decision, Hash, JournalEntry, Posting};
 use mappings::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use store::Snapshot;
-use store::books::PeriodRow;
 use store::correction::{Correction, Does, EventCorrections, EventEntry};
+use store::reversal::ReversalRow;
 
 /// Events that are corrected in one transaction.
 const PAGE: usize = 500;
@@ -93,6 +94,8 @@ struct Subject {
     /// When it came.
     came: DateTime<Utc>,
     ignored: bool,
+    /// Whether its entries take those of other events back.
+    takes_back: bool,
     standing: Vec<Standing>,
 }
 
@@ -113,7 +116,8 @@ pub async fn run(call: &Call, request: &Request) -> anyhow::Result<Reprocessed> 
     };
     let mut effects = Effects::new();
     let books = &call.store.snapshot().await?;
-    let periods = books.periods().await?;
+    let closed = Closed::of(&books.periods().await?);
+    let back = books.taken_back().await?;
     let mut last = books.last_correction().await?;
     let (from, to) = (request.from, request.to);
     let dated = books.entries_of_events_dated(from, to).await?;
@@ -130,16 +134,16 @@ pub async fn run(call: &Call, request: &Request) -> anyhow::Result<Reprocessed> 
     for page in events.chunks(PAGE) {
         let mut subjects = Vec::with_capacity(page.len());
         for (event, entries) in page {
-            subjects.extend(subject(books, *event, entries).await?);
+            subjects.extend(subject(books, *event, entries, &back).await?);
         }
         let plan = Planner {
             call,
             request,
-            periods: &periods,
+            closed: &closed,
         }
         .plan(&subjects, &mut done)?;
         // Asked anew: what was matched meanwhile is left alone.
-        let plan = unmatched(&call.store.snapshot().await?, plan, &mut done).await?;
+        let plan = free(&call.store.snapshot().await?, plan, &mut done).await?;
         call.progress
             .advance(u64::try_from(page.len()).unwrap_or(0));
         if plan.is_empty() {
@@ -187,6 +191,7 @@ async fn subject(
     books: &Snapshot,
     event: i64,
     entries: &[EventEntry],
+    back: &[ReversalRow],
 ) -> anyhow::Result<Option<Subject>> {
     let Some(row) = books.event(event).await? else {
         anyhow::bail!("event {event} is missing; run `tieout verify`");
@@ -219,14 +224,46 @@ async fn subject(
         payload: row.payload,
         came: row.received_at,
         ignored: row.outcome == 2,
+        takes_back: standing
+            .iter()
+            .any(|one| back.binary_search_by_key(&one.id, |row| row.entry).is_ok()),
         standing,
     }))
+}
+
+/// What the mapping in force says of an event that is in the books.
+enum Says {
+    /// What is to stand, and by which rule.
+    Entries(Option<String>, Vec<Posting>),
+    /// What stands.
+    Same,
+    /// Nobody knows, or it needs a person.
+    Unclear(String),
+}
+
+/// What an event took back of another stays so: that entry may have gone further since.
+fn says(decision: Decision, subject: &Subject) -> Says {
+    match decision {
+        Decision::Asks { .. } if subject.takes_back => Says::Same,
+        Decision::Asks { rule, .. } => Says::Unclear(format!(
+            "takes entries back by rule `{rule}` now, and did not when it was posted; correct it by an event of its own"
+        )),
+        Decision::Suspended { reason, .. } => {
+            Says::Unclear(format!("cannot be decided: {reason}"))
+        }
+        _ if subject.takes_back => Says::Unclear(
+            "took entries back when it was posted, and does not any more; correct it by an event of its own"
+                .to_owned(),
+        ),
+        Decision::Posted { rule, postings } => Says::Entries(Some(rule), postings),
+        Decision::Ignored { .. } | Decision::NoEffect { .. } => Says::Entries(None, Vec::new()),
+    }
 }
 
 struct Planner<'p> {
     call: &'p Call,
     request: &'p Request,
-    periods: &'p [PeriodRow],
+    closed: &'p Closed,
 }
 
 impl Planner<'_> {
@@ -240,13 +277,17 @@ impl Planner<'_> {
         for subject in subjects {
             let event = Event::stored(&subject.payload)
                 .with_context(|| format!("event {} cannot be read again", subject.id))?;
-            let (rule, wanted) = match deciding.decide(&event, subject.came) {
-                Decision::Posted { rule, postings } => (Some(rule), postings),
-                Decision::Ignored { .. } | Decision::NoEffect { .. } => (None, Vec::new()),
-                Decision::Suspended { reason, .. } => {
+            let decision = deciding.decide(&event, subject.came);
+            let (rule, wanted) = match says(decision, subject) {
+                Says::Entries(rule, postings) => (rule, postings),
+                Says::Same => {
                     done.events += 1;
-                    let left = format!("event {} cannot be decided: {reason}", subject.id);
-                    done.left.push(left);
+                    done.unchanged += 1;
+                    continue;
+                }
+                Says::Unclear(why) => {
+                    done.events += 1;
+                    done.left.push(format!("event {} {why}", subject.id));
                     continue;
                 }
             };
@@ -295,67 +336,38 @@ impl Planner<'_> {
         let mut corrections = Vec::new();
         for one in standing {
             let header = one.entry.header();
-            let on = self.open_day(&header.entity, header.date)?;
+            let on = self.closed.open_day(&header.entity, header.date)?;
             let text = format!("takes back entry {}: {}", one.id, header.description);
             corrections.push(Correction {
-                posting: self.posting(one.entry.reversal(on, text))?,
+                posting: posting(self.call, one.entry.reversal(on, text))?,
                 does: Does::Reverses(one.id),
             });
         }
         for (substance, entry) in missing {
-            let on = self.open_day(&entry.header().entity, entry.header().date)?;
+            let on = self
+                .closed
+                .open_day(&entry.header().entity, entry.header().date)?;
             corrections.push(Correction {
-                posting: self.posting(entry.dated(on))?,
+                posting: posting(self.call, entry.dated(on))?,
                 does: Does::Stands(substance),
             });
         }
         Ok(corrections)
     }
-
-    fn posting(&self, entry: JournalEntry) -> anyhow::Result<Posting> {
-        let header = entry.header();
-        let entity = self.call.context.entities.get(&header.entity);
-        let entity = entity.with_context(|| {
-            format!(
-                "entity `{}` is no longer in tieout.yaml; put it back",
-                header.entity
-            )
-        })?;
-        let period = entity.period(header.date)?;
-        Ok(Posting { entry, period })
-    }
-
-    /// The day itself, or the first after it whose period is not closed.
-    fn open_day(&self, entity: &str, day: NaiveDate) -> anyhow::Result<NaiveDate> {
-        let mut day = day;
-        let closed = |day: NaiveDate| {
-            self.periods.iter().find(|period| {
-                period.entity == entity
-                    && period.state == "closed"
-                    && (period.start_on..=period.end_on).contains(&day)
-            })
-        };
-        while let Some(period) = closed(day) {
-            day = period
-                .end_on
-                .checked_add_days(Days::new(1))
-                .context("there is no day after the last closed period")?;
-        }
-        Ok(day)
-    }
 }
 
-/// What may be posted of a plan: an entry that is matched in a reconciliation is left and named.
-async fn unmatched(
+/// What may be posted of a plan: an entry that is matched in a reconciliation, or that another event took back, is
+/// left and named.
+async fn free(
     books: &Snapshot,
     plan: Vec<EventCorrections>,
     done: &mut Reprocessed,
 ) -> anyhow::Result<Vec<EventCorrections>> {
     let mut free = Vec::with_capacity(plan.len());
     for event in plan {
-        match matched(books, &event.corrections).await? {
-            Some(entry) => done.left.push(format!(
-                "event {} differs, but entry {entry} is matched in a reconciliation; correct it by an event of its own",
+        match held(books, &event.corrections).await? {
+            Some(held) => done.left.push(format!(
+                "event {} differs, but {held}; correct it by an event of its own",
                 event.event_id
             )),
             None => free.push(event),
@@ -364,13 +376,19 @@ async fn unmatched(
     Ok(free)
 }
 
-/// The first entry to be taken back that is matched in a reconciliation.
-async fn matched(books: &Snapshot, corrections: &[Correction]) -> anyhow::Result<Option<i64>> {
+/// Why the first entry that cannot be taken back cannot be.
+async fn held(books: &Snapshot, corrections: &[Correction]) -> anyhow::Result<Option<String>> {
     for correction in corrections {
-        if let Does::Reverses(id) = correction.does
-            && books.is_matched(id).await?
-        {
-            return Ok(Some(id));
+        let Does::Reverses(id) = correction.does else {
+            continue;
+        };
+        if books.is_matched(id).await? {
+            return Ok(Some(format!("entry {id} is matched in a reconciliation")));
+        }
+        if !books.parts_of(id).await?.is_empty() {
+            return Ok(Some(format!(
+                "another event took entry {id} back, or a part of it"
+            )));
         }
     }
     Ok(None)

@@ -26,6 +26,7 @@ seal chain.root = the same tree over the hashes of all links; chain.head = the l
 entry = tieout.entry.v1, entity, date, kind, reference, description, event (16 bytes), mapping (32 bytes), rule, rate or nothing, number of lines, \
 then per line account, side, amount with its currency (12.30 EUR), functional amount with its currency, number of dimensions, each name and value, 0 or 1, \
 and after 1 the deferral's release account, method, first and last day. \
+An entry with event_on, the day to which it belongs where its period was closed, has tieout.entry.v2 instead and that day after its date. \
 The statement's bounds are the period's days, and every entry is dated within them. Its documents.root = the same tree over all entries of the period in order, \
 a leaf's hash = tieout.document.v1, entry, document number, entry hash (32 bytes); a document is called ENTITY-YEAR-NUMBER, lowest and highest are the ends of the numbers, \
 and elsewhere is how many between them belong to other periods of the year. record.head = the last link of the chain over everything beside the journal, which the books themselves hold. \
@@ -101,6 +102,9 @@ pub struct EntryItem {
     pub entity: String,
     /// The accounting date.
     pub date: chrono::NaiveDate,
+    /// The day to which it belongs, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_on: Option<chrono::NaiveDate>,
     /// What it does: `original`, `reversal` or another word of the journal.
     pub kind: String,
     /// The document that people know: an invoice or payment number.
@@ -261,6 +265,7 @@ impl EntryItem {
             document,
             entity: header.entity.clone(),
             date: header.date,
+            event_on: header.event_on,
             kind: header.kind.name().to_owned(),
             reference: header.reference.clone(),
             description: header.description.clone(),
@@ -277,6 +282,7 @@ impl EntryItem {
         let header = EntryHeader {
             entity: self.entity.clone(),
             date: self.date,
+            event_on: self.event_on,
             kind: EntryKind::from_name(&self.kind)
                 .with_context(|| format!("`{}` is no kind of entry", self.kind))?,
             reference: self.reference.clone(),

@@ -424,6 +424,7 @@ impl Checker {
                     functional_currency: functional.clone(),
                     functional_debit: minor(*f_debit),
                     functional_credit: minor(*f_credit),
+                    code: None,
                 },
             )
             .collect()
@@ -432,6 +433,10 @@ impl Checker {
 
 fn sorted(balances: &[Balance]) -> Vec<Balance> {
     let mut balances = balances.to_vec();
+    for balance in &mut balances {
+        // What the chart calls it stands in no entry.
+        balance.code = None;
+    }
     balances.sort();
     balances
 }

@@ -131,6 +131,9 @@ pub struct Balance {
     pub functional_debit: i64,
     /// The sum of credits in that one.
     pub functional_credit: i64,
+    /// Its code in the chart on the last day of the period; seals of before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// What became of everything that a source brought, in the whole ledger.

@@ -1,14 +1,17 @@
 //! Posting what waits: suspended events are decided again with the mapping in force, by command, by
-//! schedule, and by itself when intake begins with another version of the mapping or its tables.
+//! schedule, and by itself when intake begins with another version of the mapping or its tables, and while events
+//! come that only the books can answer.
 
 use crate::call::Call;
+use crate::jobs::answers::Answers;
 use crate::jobs::{self, lease};
 use crate::mapper::Deciding;
-use ledger::Decision;
+use ledger::{Decision, bounds};
 use mappings::Event;
-use store::intake::{IntakeSummary, SuspendedEvent};
+use store::intake::{IntakeSummary, Redecided, SuspendedEvent};
 
-const PAGE: i64 = 1_000;
+/// Events that are decided at once: what they take back is looked for in one pass over the entries.
+const PAGE: i64 = 5_000;
 
 /// Decides every suspended event again if the mapping or one of its tables is another than the last time.
 pub async fn after_a_change(call: &Call) -> anyhow::Result<()> {
@@ -42,9 +45,21 @@ pub struct Summary {
     pub note: Option<String>,
 }
 
+/// Decides those again that came after an event and that the books may answer: what takes entries back, and what is
+/// late. Nothing, while another process decides suspended events.
+pub async fn answer(call: &Call, after: i64) -> anyhow::Result<IntakeSummary> {
+    let answered = lease::alone(call, "post", "suspended", all(call, after)).await?;
+    Ok(answered.unwrap_or_default())
+}
+
 /// Decides every suspended event again, while nobody else does.
 pub async fn run(call: &Call) -> anyhow::Result<Summary> {
-    if let Some(counts) = lease::alone(call, "post", "suspended", all(call)).await? {
+    let work = async {
+        let counts = all(call, 0).await?;
+        note(call).await?;
+        Ok(counts)
+    };
+    if let Some(counts) = lease::alone(call, "post", "suspended", work).await? {
         return Ok(Summary { counts, note: None });
     }
     let note = "another process decides suspended events again; it is left to that one";
@@ -55,40 +70,60 @@ pub async fn run(call: &Call) -> anyhow::Result<Summary> {
     })
 }
 
-async fn all(call: &Call) -> anyhow::Result<IntakeSummary> {
+async fn all(call: &Call, after: i64) -> anyhow::Result<IntakeSummary> {
     let mut total = IntakeSummary::default();
-    let mut after = 0;
+    let mut after = after;
     loop {
         let page = call.store.suspended_after(after, PAGE).await?;
         let Some(last) = page.last() else {
-            note(call).await?;
             return Ok(total);
         };
         after = last.id;
-        let decisions = decide_again(call, &page)?;
-        let mut tx = call.store.begin().await?;
-        let summary = tx
-            .redecide(decisions, call.program()?.version, &call.stamp())
-            .await?;
-        tx.commit().await?;
+        let decisions = decide_again(call, &page).await?;
+        let mut summary = IntakeSummary::default();
+        if !decisions.is_empty() {
+            let mut tx = call.store.begin().await?;
+            let version = call.program()?.version;
+            summary = tx.redecide(decisions, version, &call.stamp()).await?;
+            tx.commit().await?;
+        }
+        // What waits for the same reason as before is not written again.
+        let same = i64::try_from(page.len())? - summary.received;
+        summary.received += same;
+        summary.suspended += same;
         total.add(&summary);
     }
 }
 
-fn decide_again(call: &Call, page: &[SuspendedEvent]) -> anyhow::Result<Vec<(i64, Decision)>> {
+/// What the mapping says of suspended events.
+fn decided(call: &Call, page: &[SuspendedEvent]) -> anyhow::Result<Vec<Decision>> {
     let mut deciding = Deciding::sound(call.program()?, &call.context)?;
     let decisions = page
         .iter()
-        .map(|suspended| {
-            let decision = match Event::stored(&suspended.payload) {
-                Ok(event) => deciding.decide(&event, suspended.received_at),
-                Err(error) => Decision::Suspended {
-                    rule: None,
-                    reason: error.to_string(),
-                },
-            };
-            (suspended.id, decision)
+        .map(|suspended| match Event::stored(&suspended.payload) {
+            Ok(event) => deciding.decide(&event, suspended.received_at),
+            Err(error) => Decision::Suspended {
+                rule: None,
+                reason: error.to_string(),
+            },
         })
         .collect();
     Ok(decisions)
+}
+
+async fn decide_again(call: &Call, page: &[SuspendedEvent]) -> anyhow::Result<Vec<Redecided>> {
+    let decisions = decided(call, page)?;
+    let mut answers = Answers::of(call, decisions.iter()).await?;
+    let mut redecided = Vec::new();
+    for (suspended, decision) in page.iter().zip(decisions) {
+        let one = answers.answer(suspended.id, decision)?;
+        let still = match &one.decision {
+            Decision::Suspended { reason, .. } => Some(bounds::REASON.cut(reason)),
+            _ => None,
+        };
+        if still.is_none_or(|reason| suspended.reason.as_deref() != Some(reason.as_ref())) {
+            redecided.push(one);
+        }
+    }
+    Ok(redecided)
 }

@@ -281,11 +281,12 @@ async fn clearing_rows(
             .or_default() += amount;
     }
     let mut balances = BTreeMap::<(String, i64), i64>::new();
+    let labels = books.labels().await?;
     for row in books
         .balances()
         .await?
         .into_iter()
-        .filter(|row| row.account == account)
+        .filter(|row| labels.is_called(&row.account, account))
     {
         *balances.entry((row.entity, row.currency_id)).or_default() += row.debit - row.credit;
     }

@@ -6,6 +6,7 @@
 //! kind of change are told. Nothing is written.
 
 use crate::call::{Call, Refusal, RefusalKind};
+use crate::config::Late;
 use crate::mapper::Deciding;
 use futures_util::{StreamExt as _, stream};
 use ledger::{Currency, Decision, JournalEntry, Side};
@@ -90,10 +91,10 @@ type Sums = BTreeMap<(String, String, String, Currency), [i128; 2]>;
 struct Standing {
     sums: Sums,
     marks: Vec<u64>,
-    /// Events whose entries were moved into another period, with the sums of those: as long as the mapping makes
-    /// the same of them they stay where they are.
+    /// Events whose entries were moved into another period, or take others back, with the sums of those: as long as
+    /// the mapping makes the same of them they stay what they are.
     moved: BTreeMap<i64, Sums>,
-    /// Closed periods by entity and code: what is dated in one waits.
+    /// Closed periods by entity and code, of entities whose late events wait.
     closed: BTreeSet<(String, String)>,
 }
 
@@ -221,6 +222,8 @@ fn period_of(context: &Context, entry: &JournalEntry) -> String {
 struct Corrected {
     gone: BTreeSet<i64>,
     anew: BTreeMap<i64, Vec<u8>>,
+    /// Entries that take those of other events back.
+    back: BTreeSet<i64>,
 }
 
 async fn standing(call: &Call, books: &Snapshot, last: i64) -> anyhow::Result<Standing> {
@@ -231,6 +234,8 @@ async fn standing(call: &Call, books: &Snapshot, last: i64) -> anyhow::Result<St
         }
         corrected.anew.extend(substance.map(|said| (entry, said)));
     }
+    let back = books.taken_back().await?.into_iter();
+    corrected.back = back.map(|row| row.entry).collect();
     let shared = Arc::new((books.dictionary().await?, corrected));
     let (entries, _) = books.journal_extent().await?;
     let pages = (0..entries).step_by(usize::try_from(PAGE)?);
@@ -247,7 +252,8 @@ async fn standing(call: &Call, books: &Snapshot, last: i64) -> anyhow::Result<St
         })
         .buffered(SIDE_BY_SIDE);
     let periods = books.periods().await?.into_iter();
-    let closed = periods.filter(|row| row.state == "closed");
+    let waits = |entity: &str| call.config.late(entity) == Late::Suspend;
+    let closed = periods.filter(|row| row.state == "closed" && waits(&row.entity));
     let mut standing = Standing {
         sums: Sums::new(),
         marks: vec![0; usize::try_from(last)? + 1],
@@ -298,7 +304,8 @@ fn rebuilt(
         marks.push((stored.event_id, substance));
         let period = period_of(context, &entry);
         count(&mut sums, &entry, &period);
-        if said.is_some() {
+        let late = entry.header().event_on.is_some();
+        if said.is_some() || late || corrected.back.contains(&stored.id) {
             let mut own = Sums::new();
             count(&mut own, &entry, &period);
             moved.push((stored.event_id, own));
@@ -329,6 +336,40 @@ async fn decided(
     Ok((events, tokio::task::spawn_blocking(decide).await??))
 }
 
+impl Standing {
+    /// A decision as the books would take it; none where they would keep what an event took back.
+    fn answered(&self, row: &DecidedEvent, decision: Decision) -> Option<Decision> {
+        Some(match decision {
+            Decision::Asks { .. } if row.outcome == 1 => return None,
+            Decision::Asks { rule, wanted, .. } => {
+                let of: Vec<&str> = wanted.iter().map(|one| one.reference.as_str()).collect();
+                Decision::Suspended {
+                    rule: Some(rule),
+                    reason: format!(
+                        "takes back {}; the books are asked when it is posted",
+                        of.join(" and ")
+                    ),
+                }
+            }
+            // What is posted stays; anything else that is dated in a closed period waits.
+            Decision::Posted { rule, postings } if row.outcome != 1 => {
+                let closed = postings.iter().find(|posting| {
+                    let entity = posting.entry.header().entity.clone();
+                    self.closed.contains(&(entity, posting.period.to_string()))
+                });
+                match closed.map(|posting| posting.period) {
+                    Some(period) => Decision::Suspended {
+                        rule: Some(rule),
+                        reason: format!("period {period} is closed"),
+                    },
+                    None => Decision::Posted { rule, postings },
+                }
+            }
+            other => other,
+        })
+    }
+}
+
 impl Decided {
     fn event(&mut self, deciding: &mut Deciding<'_>, row: &DecidedEvent, standing: &Standing) {
         let at = usize::try_from(row.id).unwrap_or(usize::MAX);
@@ -347,27 +388,15 @@ impl Decided {
                 },
             ),
         };
-        let decision = match decision {
-            // What is posted stays; anything else that is dated in a closed period waits.
-            Decision::Posted { rule, postings } if row.outcome != 1 => {
-                let closed = postings.iter().find(|posting| {
-                    let entity = posting.entry.header().entity.clone();
-                    standing
-                        .closed
-                        .contains(&(entity, posting.period.to_string()))
-                });
-                match closed.map(|posting| posting.period) {
-                    Some(period) => Decision::Suspended {
-                        rule: Some(rule),
-                        reason: format!("period {period} is closed"),
-                    },
-                    None => Decision::Posted { rule, postings },
-                }
-            }
-            other => other,
+        let Some(decision) = standing.answered(row, decision) else {
+            // What was taken back stays so.
+            self.unchanged += 1;
+            let stays = standing.moved.get(&row.id).cloned();
+            add_sums(&mut self.sums, stays.unwrap_or_default());
+            return;
         };
         let then = match &decision {
-            Decision::Posted { .. } => 1,
+            Decision::Posted { .. } | Decision::Asks { .. } => 1,
             Decision::Ignored { .. } | Decision::NoEffect { .. } => 2,
             Decision::Suspended { .. } => 3,
         };

@@ -1,4 +1,4 @@
 SELECT e.id, e.event_id, e.entity_id, e.period_id, e.accounting_on, e.kind, e.reference, e.description, ev.key, e.rule_id,
-    e.rate, e.hash
+    e.rate, e.hash, e.event_on
 FROM entry e JOIN event ev ON ev.id = e.event_id
 WHERE e.id > $1 AND e.id <= $2 ORDER BY e.id

@@ -249,6 +249,23 @@ pub(crate) static CORRECTION: Record = Record {
         ],
     )
 };
+pub(crate) static REVERSAL: Record = Record {
+    key: "entry_id",
+    ..numbered(
+        "reversal",
+        &[("entry_id", Int), ("reverses", Int), ("part", Text)],
+    )
+};
+pub(crate) static ACCOUNT_LABEL: Record = names(
+    "account_label",
+    &[
+        ("id", Int),
+        ("account_id", Int),
+        ("from_on", Day),
+        ("name", Text),
+        ("code", Text),
+    ],
+);
 /// A series is an entity's fiscal year.
 pub(crate) static DOCUMENT: Record = Record {
     scope: "entity_id * 10000 + fiscal_year",
@@ -603,6 +620,7 @@ pub(crate) static RECORDS: &[&Record] = &[
     &QUARANTINE,
     &QUARANTINE_DECISION,
     &CORRECTION,
+    &REVERSAL,
     &DOCUMENT,
     &SEAL,
     &BATCH,
@@ -625,6 +643,7 @@ pub(crate) static RECORDS: &[&Record] = &[
     &RULE,
     &EVENT_TYPE,
     &ORIGIN,
+    &ACCOUNT_LABEL,
     &SOURCE,
     &PARTITION,
     &PAYOUT,

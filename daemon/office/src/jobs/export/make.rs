@@ -40,6 +40,7 @@ async fn each(
         begun: to.call.store.unrendered(to.id).await?.into(),
         reader: to.call.store.reader(),
         chart: Arc::new(to.call.program()?.chart.clone()),
+        labels: Arc::new(to.call.store.snapshot().await?.labels().await?),
     };
     let mut next = source.next().await?;
     while let Some((claim, batch)) = next {
@@ -60,6 +61,7 @@ struct Source<'s> {
     begun: VecDeque<Claim>,
     reader: Reader<'s>,
     chart: Arc<ledger::Chart>,
+    labels: Arc<ledger::Labels>,
 }
 
 impl Source<'_> {
@@ -86,6 +88,7 @@ impl Source<'_> {
             created_at: claim.claimed_at,
             entries,
             chart: Arc::clone(&self.chart),
+            labels: Arc::clone(&self.labels),
         };
         Ok(Some((claim, batch)))
     }

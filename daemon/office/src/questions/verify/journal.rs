@@ -3,15 +3,17 @@
 
 use super::Findings;
 use crate::call::Call;
+use chrono::NaiveDate;
 use futures_util::{StreamExt as _, stream};
 use ledger::chain::Merkle;
-use ledger::{Decision, Hash};
+use ledger::{Decision, Hash, JournalEntry, Part, Remaining};
 use mappings::{Evaluator, Event, Program};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Snapshot;
 use store::journal::StoredLink;
 use store::narrow::{BalancePlace, BalanceSums, Dictionary, JournalPage, RebuiltEntry};
+use store::reversal::ReversalRow;
 
 /// How many entries are read at once.
 const PAGE: i64 = 1_000;
@@ -40,6 +42,8 @@ struct Shared {
     program: Result<Arc<Program>, String>,
     /// Entries that correct: the mapping did not date them.
     corrections: BTreeSet<i64>,
+    /// Entries that take others back at an event's word.
+    reversals: Reversals,
     /// One in how many is mapped again, and which.
     every: u64,
     seed: u64,
@@ -116,6 +120,7 @@ impl Check<'_> {
                 Err(error) => Err(format!("{error:#}")),
             },
             corrections: self.books.correcting().await?.into_iter().collect(),
+            reversals: Reversals::of(self.books.taken_back().await?),
             every: if all { 1 } else { (entries / SAMPLE).max(1) },
             seed: seed(&head),
         })
@@ -138,11 +143,18 @@ impl Check<'_> {
         let mut events: Vec<i64> = again.iter().map(|one| one.event).collect();
         events.dedup();
         let payloads = self.books.payloads(&events).await?;
+        let mut taken = BTreeMap::new();
+        for one in &again {
+            taken.extend(shared.reversals.taken_by(self.books, one.entry).await?);
+        }
         let (program, context) = (Arc::clone(program), Arc::clone(&self.call.context));
         let decide = move || {
             let mut evaluator = Evaluator::new(&program, &context)?;
             let payloads: BTreeMap<i64, Vec<u8>> = payloads.into_iter().collect();
-            again.retain(|one| !is_said(&mut evaluator, payloads.get(&one.event), &one.hash));
+            again.retain(|one| {
+                let payload = payloads.get(&one.event);
+                !is_said(&mut evaluator, payload, one, taken.get(&one.entry))
+            });
             anyhow::Ok(again)
         };
         for one in tokio::task::spawn_blocking(decide).await?? {
@@ -163,6 +175,49 @@ struct Again {
     entry: i64,
     mapping: Hash,
     hash: Hash,
+    /// Where it was moved from its day: the accounting date.
+    moved: Option<NaiveDate>,
+}
+
+/// Entries that take others back, by the entry that they take back and by their own number.
+#[derive(Default)]
+struct Reversals {
+    by_entry: BTreeMap<i64, (i64, Part)>,
+    of: BTreeMap<i64, Vec<(i64, Part)>>,
+}
+
+/// What an entry takes back: the number, what was left of it then, and the part.
+type Taken = (i64, Remaining);
+
+impl Reversals {
+    fn of(rows: Vec<ReversalRow>) -> Self {
+        let mut all = Self::default();
+        for row in rows {
+            all.by_entry.insert(row.entry, (row.reverses, row.part));
+            let parts = all.of.entry(row.reverses).or_default();
+            parts.push((row.entry, row.part));
+        }
+        all
+    }
+
+    /// What was left of the entry that this one takes back, if it takes one back.
+    async fn taken_by(&self, books: &Snapshot, entry: i64) -> anyhow::Result<Option<(i64, Taken)>> {
+        let Some((reverses, _)) = self.by_entry.get(&entry) else {
+            return Ok(None);
+        };
+        let stored = books.entry(*reverses).await?;
+        let Some(Ok(whole)) = stored.map(|stored| stored.entry) else {
+            return Ok(None);
+        };
+        let mut left = Remaining::of(whole);
+        let parts = self.of.get(reverses).into_iter().flatten();
+        for (_, part) in parts.take_while(|(by, _)| *by < entry) {
+            if left.take(*part).is_err() {
+                return Ok(None);
+            }
+        }
+        Ok(Some((entry, (*reverses, left))))
+    }
 }
 
 /// A page built anew, and what of it is mapped again.
@@ -184,6 +239,7 @@ fn rebuilt(read: JournalPage, shared: &Shared) -> (Page, Vec<Again>) {
                 entry: stored.id,
                 mapping: entry.header().rule.mapping,
                 hash,
+                moved: entry.header().event_on.map(|_own| entry.header().date),
             });
         }
     }
@@ -205,16 +261,38 @@ impl Shared {
 }
 
 /// Whether the mapping still makes an entry of an event.
-fn is_said(evaluator: &mut Evaluator<'_>, payload: Option<&Vec<u8>>, hash: &Hash) -> bool {
+fn is_said(
+    evaluator: &mut Evaluator<'_>,
+    payload: Option<&Vec<u8>>,
+    one: &Again,
+    taken: Option<&Taken>,
+) -> bool {
     let Some(event) = payload.and_then(|payload| Event::stored(payload).ok()) else {
         return false;
     };
-    match evaluator.decide(&event) {
-        Decision::Posted { postings, .. } => {
-            postings.iter().any(|posting| posting.entry.hash() == *hash)
-        }
-        _ => false,
+    let is_it = |entry: JournalEntry| {
+        let entry = match one.moved {
+            Some(on) => entry.dated(on),
+            None => entry,
+        };
+        entry.hash() == one.hash
+    };
+    let (postings, wanted) = match evaluator.decide(&event) {
+        Decision::Posted { postings, .. } => (postings, Vec::new()),
+        Decision::Asks {
+            postings, wanted, ..
+        } => (postings, wanted),
+        _ => return false,
+    };
+    if let Some((number, left)) = taken {
+        return wanted.iter().any(|wanted| {
+            let mut found = BTreeMap::from([(*number, left.clone())]);
+            let of_it = wanted.is_of(left.entry());
+            let made = of_it.then(|| wanted.answer(&mut found).ok()).flatten();
+            made.into_iter().flatten().any(|made| is_it(made.entry))
+        });
     }
+    postings.into_iter().any(|posting| is_it(posting.entry))
 }
 
 impl Page {

@@ -1,0 +1,1 @@
+SELECT entry_id, reverses, part FROM reversal ORDER BY entry_id

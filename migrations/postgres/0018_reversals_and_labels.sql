@@ -1,0 +1,64 @@
+-- The day to which an entry belongs, where that day's period was closed and it stands on a later one.
+ALTER TABLE entry ADD COLUMN event_on DATE;
+
+-- Entries that an event's rule made to take another back, and how much of it: `rest`, or a share of the whole.
+CREATE TABLE reversal (
+    entry_id BIGINT NOT NULL PRIMARY KEY,
+    reverses BIGINT NOT NULL,
+    part TEXT NOT NULL
+);
+CREATE INDEX reversal_of ON reversal (reverses, entry_id);
+CREATE TRIGGER reversal_append_only BEFORE UPDATE OR DELETE ON reversal
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- What an account is called from a day on. What was called otherwise before keeps that.
+CREATE TABLE account_label (
+    id BIGINT NOT NULL PRIMARY KEY,
+    account_id BIGINT NOT NULL REFERENCES account (id),
+    from_on DATE NOT NULL,
+    name TEXT NOT NULL,
+    code TEXT NOT NULL
+);
+CREATE INDEX account_label_of ON account_label (account_id, from_on);
+CREATE TRIGGER account_label_append_only BEFORE UPDATE OR DELETE ON account_label
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+INSERT INTO account_label (id, account_id, from_on, name, code)
+SELECT id, id, DATE '0001-01-01', name, code FROM account;
+
+DROP VIEW journal_line;
+DROP VIEW trial_balance;
+CREATE VIEW journal_line AS
+SELECT en.code AS entity, p.code AS period, e.accounting_on, e.event_on, e.id AS entry_id, l.line_no,
+    CASE e.kind WHEN 1 THEN 'original' WHEN 2 THEN 'reversal' WHEN 3 THEN 'adjustment'
+        WHEN 4 THEN 'recognition' ELSE 'revaluation' END AS kind,
+    e.reference,
+    COALESCE((SELECT x.code FROM account_label x WHERE x.account_id = a.id AND x.from_on <= e.accounting_on ORDER BY x.from_on DESC, x.id DESC LIMIT 1), a.code) AS account_code,
+    COALESCE((SELECT x.name FROM account_label x WHERE x.account_id = a.id AND x.from_on <= e.accounting_on ORDER BY x.from_on DESC, x.id DESC LIMIT 1), a.name) AS account,
+    CASE l.side WHEN 1 THEN 'debit' ELSE 'credit' END AS side,
+    CASE c.exponent WHEN 0 THEN CAST(l.amount AS TEXT) ELSE
+        CAST(l.amount / c.units AS TEXT) || '.' || lpad(CAST(l.amount % c.units AS TEXT), CAST(c.exponent AS INTEGER), '0') END AS amount, c.code AS currency,
+    CASE f.exponent WHEN 0 THEN CAST(l.functional AS TEXT) ELSE
+        CAST(l.functional / f.units AS TEXT) || '.' || lpad(CAST(l.functional % f.units AS TEXT), CAST(f.exponent AS INTEGER), '0') END AS functional_amount, f.code AS functional_currency,
+    d.content AS dimensions, e.description, r.name AS rule, e.event_id
+FROM line l
+JOIN entry e ON e.id = l.entry_id
+JOIN entity en ON en.id = e.entity_id
+JOIN period p ON p.id = e.period_id
+JOIN account a ON a.id = l.account_id
+JOIN currency c ON c.id = l.currency_id
+JOIN currency f ON f.id = en.functional_id
+JOIN rule r ON r.id = e.rule_id
+LEFT JOIN dimension_set d ON d.id = l.dimension_set_id;
+
+CREATE VIEW trial_balance AS
+SELECT en.code AS entity, p.code AS period,
+    COALESCE((SELECT x.code FROM account_label x WHERE x.account_id = a.id AND x.from_on <= p.end_on ORDER BY x.from_on DESC, x.id DESC LIMIT 1), a.code) AS account_code,
+    COALESCE((SELECT x.name FROM account_label x WHERE x.account_id = a.id AND x.from_on <= p.end_on ORDER BY x.from_on DESC, x.id DESC LIMIT 1), a.name) AS account,
+    a.type, c.code AS currency, CASE c.exponent WHEN 0 THEN CAST(b.debit AS TEXT) ELSE
+        CAST(b.debit / c.units AS TEXT) || '.' || lpad(CAST(b.debit % c.units AS TEXT), CAST(c.exponent AS INTEGER), '0') END AS debit, CASE c.exponent WHEN 0 THEN CAST(b.credit AS TEXT) ELSE
+        CAST(b.credit / c.units AS TEXT) || '.' || lpad(CAST(b.credit % c.units AS TEXT), CAST(c.exponent AS INTEGER), '0') END AS credit
+FROM balance b
+JOIN entity en ON en.id = b.entity_id
+JOIN period p ON p.id = b.period_id
+JOIN account a ON a.id = b.account_id
+JOIN currency c ON c.id = b.currency_id;
