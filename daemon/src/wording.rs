@@ -3,6 +3,7 @@
 use crate::output::TextTable;
 use ledger::{Currency, Money};
 use office::deeds::desk::Decided;
+use office::effect::Effect;
 use store::intake::IntakeSummary;
 use store::reconciliation::BreakRow;
 
@@ -44,6 +45,41 @@ pub(crate) fn breaks_table(breaks: &[BreakRow]) -> TextTable {
         ]);
     }
     table
+}
+
+/// What changes in the trial balance, as a table under a heading; nothing where nothing does.
+pub(crate) fn trial_balance(effect: &[Effect]) -> String {
+    if effect.is_empty() {
+        return String::new();
+    }
+    let mut table = TextTable::new(&[
+        "entity", "period", "account", "debits", "credits", "currency",
+    ]);
+    for row in effect {
+        let amount = |minor: i128| signed(minor, &row.currency);
+        table.row(vec![
+            row.entity.clone(),
+            row.period.clone(),
+            row.account.clone(),
+            amount(row.debit),
+            amount(row.credit),
+            row.currency.clone(),
+        ]);
+    }
+    format!("\n\nwhat it changes in the trial balance\n{table}")
+}
+
+/// Minor units with their sign, as the currency writes them; nothing for zero.
+fn signed(minor: i128, currency: &str) -> String {
+    if minor == 0 {
+        return String::new();
+    }
+    let amount = i64::try_from(minor).ok();
+    let currency = Currency::from_code(currency).ok();
+    amount.zip(currency).map_or_else(
+        || minor.to_string(),
+        |(amount, currency)| Money::minor(amount, currency).to_decimal().to_string(),
+    )
 }
 
 /// Minor units of a stored currency, for people.

@@ -145,7 +145,20 @@ fn read_chart(pack: &Pack, found: &mut Diagnostics) -> (Chart, BTreeSet<String>)
         Ok(read) => match Chart::new(read.accounts) {
             Ok(chart) => (chart, read.dimensions.into_iter().collect()),
             Err(error) => {
-                found.about("chart.yaml", error.to_string());
+                // Where it stands last: what stands twice is wrong the second time.
+                let entry = format!("account: {}", error.account());
+                let says = |line: &str| {
+                    let line = line.trim_end_matches([' ', '}', ',']);
+                    line.contains(&format!("{entry},")) || line.ends_with(&entry)
+                };
+                let lines: Vec<&str> = text.lines().collect();
+                match lines.iter().rposition(|line| says(line)) {
+                    Some(at) => {
+                        let line = u64::try_from(at).unwrap_or(0) + 1;
+                        found.at(&file, (line, 0), error.to_string());
+                    }
+                    None => found.about("chart.yaml", error.to_string()),
+                }
                 (Chart::default(), BTreeSet::new())
             }
         },

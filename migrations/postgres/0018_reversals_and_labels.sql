@@ -62,3 +62,8 @@ JOIN entity en ON en.id = b.entity_id
 JOIN period p ON p.id = b.period_id
 JOIN account a ON a.id = b.account_id
 JOIN currency c ON c.id = b.currency_id;
+
+-- A person's word that the first content stands is a proposal that was carried out.
+CREATE VIEW accepted_conflict AS
+SELECT p.subject, p.proposed_by, p.why FROM proposal p WHERE p.kind = 'conflict-accept'
+    AND (p.eyes = 2 OR EXISTS (SELECT 1 FROM decision d WHERE d.proposal_id = p.id AND d.verdict = 'approved'));

@@ -280,6 +280,17 @@ pub enum ChartError {
     BadName(String),
 }
 
+impl ChartError {
+    /// The account that it is about.
+    pub fn account(&self) -> &str {
+        match self {
+            Self::DuplicateName(account) | Self::BadName(account) => account,
+            Self::DuplicateCode { second, .. } => second,
+            Self::Formerly { account, .. } => account,
+        }
+    }
+}
+
 impl Chart {
     /// Builds a chart.
     ///

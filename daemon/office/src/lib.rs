@@ -11,6 +11,7 @@ mod closed;
 pub mod company;
 pub mod config;
 pub mod deeds;
+pub mod effect;
 pub mod evidence;
 mod expected;
 pub mod jobs;

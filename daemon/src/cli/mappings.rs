@@ -1,10 +1,9 @@
 //! `tieout mappings check | list | test | infer | diff | activate`.
 
 use crate::output::{self, Output, TextTable};
-use crate::wording::decided;
+use crate::wording::{decided, trial_balance};
 use anyhow::Context as _;
 use clap::Subcommand;
-use ledger::{Currency, Money};
 use office::deeds::activate;
 use office::questions::{check, difference};
 use office::{Call, company};
@@ -226,33 +225,7 @@ async fn diff(
             ));
         }
     }
-    let mut table = TextTable::new(&[
-        "entity", "period", "account", "currency", "debits", "credits",
-    ]);
-    for row in &found.effect {
-        let amount = |minor: i128| signed(minor, &row.currency);
-        table.row(vec![
-            row.entity.clone(),
-            row.period.clone(),
-            row.account.clone(),
-            row.currency.clone(),
-            amount(row.debit),
-            amount(row.credit),
-        ]);
-    }
-    if !found.effect.is_empty() {
-        text.push_str(&format!("\nwhat it changes in the trial balance\n{table}"));
-    }
+    text.push_str(&trial_balance(&found.effect));
     output.result(&found, &text)?;
     Ok(true)
-}
-
-/// Minor units with their sign, as the currency writes them.
-fn signed(minor: i128, currency: &str) -> String {
-    let amount = i64::try_from(minor).ok();
-    let currency = Currency::from_code(currency).ok();
-    amount.zip(currency).map_or_else(
-        || minor.to_string(),
-        |(amount, currency)| Money::minor(amount, currency).to_decimal().to_string(),
-    )
 }

@@ -2,9 +2,9 @@
 //! the difference as entries.
 
 use crate::output::{self, Output, TextTable};
+use crate::wording::trial_balance;
 use chrono::NaiveDate;
 use clap::Args;
-use ledger::{Currency, Money};
 use office::Call;
 use office::deeds::reprocess::{self, Reprocessed, Request};
 
@@ -81,24 +81,7 @@ fn text(done: &Reprocessed) -> String {
             text.push_str(&format!("\n… and {} more", done.corrected - told));
         }
     }
-    if !done.effect.is_empty() {
-        let mut table =
-            TextTable::new(&["entity", "period", "account", "debit", "credit", "currency"]);
-        for one in &done.effect {
-            let amount = |minor: i64| decimal(minor, &one.currency);
-            table.row(vec![
-                one.entity.clone(),
-                one.period.clone(),
-                one.account.clone(),
-                amount((one.debit - one.credit).max(0)),
-                amount((one.credit - one.debit).max(0)),
-                one.currency.clone(),
-            ]);
-        }
-        text.push_str(&format!(
-            "\n\nwhat it changes in the trial balance\n{table}"
-        ));
-    }
+    text.push_str(&trial_balance(&done.effect));
     for left in &done.left {
         text.push_str(&format!("\nleft as it stands: {left}"));
     }
@@ -108,12 +91,4 @@ fn text(done: &Reprocessed) -> String {
         "\na dry run: nothing was written; `--post --why \"…\"` posts it"
     });
     text
-}
-
-/// An amount without its currency; nothing for zero.
-fn decimal(minor: i64, currency: &str) -> String {
-    match Currency::from_code(currency) {
-        Ok(currency) if minor != 0 => Money::minor(minor, currency).to_decimal().to_string(),
-        _ => String::new(),
-    }
 }

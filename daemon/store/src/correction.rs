@@ -91,16 +91,6 @@ impl Snapshot {
         )
     }
 
-    /// All entries that reprocessing made.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn correcting(&self) -> Result<Vec<i64>, StoreError> {
-        Ok(
-            on_snapshot!(self, db => sqlx::query_scalar(sql!("correction/all")).fetch_all(db).await?),
-        )
-    }
-
     /// All corrections: the entry, the entry that it takes back, and the substance of one that stands anew.
     ///
     /// # Errors

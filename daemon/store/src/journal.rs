@@ -185,25 +185,6 @@ pub struct EventBytes {
     pub payload: Vec<u8>,
 }
 
-/// A suspended event, for people.
-#[derive(Clone, Debug, FromRow)]
-pub struct SuspendedRow {
-    /// Its number.
-    pub id: i64,
-    /// Its type.
-    pub event_type: String,
-    /// Why it waits.
-    pub reason: Option<String>,
-    /// The source.
-    pub source: String,
-    /// The partition.
-    pub partition_name: String,
-    /// The position.
-    pub position: i64,
-    /// The bytes.
-    pub payload: Vec<u8>,
-}
-
 /// An event that came again.
 #[derive(Clone, Debug, FromRow)]
 pub struct RepetitionRow {
@@ -387,15 +368,6 @@ impl Snapshot {
             on_snapshot!(self, db => sqlx::query_scalar(sql!("journal/entries_by_reference"))
             .bind(reference).fetch_all(db).await)?,
         )
-    }
-
-    /// Everything that waits for a cure.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn suspended(&self) -> Result<Vec<SuspendedRow>, StoreError> {
-        Ok(on_snapshot!(self, db =>
-            sqlx::query_as(sql!("journal/suspended_events")).fetch_all(db).await)?)
     }
 
     /// The events with `after < id <= through`.

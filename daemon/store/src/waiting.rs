@@ -9,8 +9,6 @@ use sqlx_macros::FromRow;
 pub struct SuspendedItem {
     /// Its number.
     pub id: i64,
-    /// Who emitted it, as the event says.
-    pub origin: String,
     /// Its type.
     pub event_type: String,
     /// The configured source.

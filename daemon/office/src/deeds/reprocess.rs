@@ -7,6 +7,7 @@
 
 use crate::call::Call;
 use crate::closed::{Closed, posting};
+use crate::effect::{Effect, Effects};
 use crate::mapper::Deciding;
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -53,7 +54,7 @@ pub struct Reprocessed {
     pub left: Vec<String>,
     /// The first of the corrected events.
     pub differences: Vec<Difference>,
-    /// What it changes in the trial balance, in minor units.
+    /// What it changes in the trial balance.
     pub effect: Vec<Effect>,
 }
 
@@ -68,23 +69,6 @@ pub struct Difference {
     pub back: Vec<i64>,
     /// The accounts of what stands anew.
     pub now: Vec<String>,
-}
-
-/// What changes in a balance.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Effect {
-    /// The entity's code.
-    pub entity: String,
-    /// The period's code.
-    pub period: String,
-    /// The account.
-    pub account: String,
-    /// ISO 4217 code.
-    pub currency: String,
-    /// Minor units.
-    pub debit: i64,
-    /// Minor units.
-    pub credit: i64,
 }
 
 /// An event with everything that is needed to decide it again.
@@ -106,15 +90,13 @@ struct Standing {
     substance: Hash,
 }
 
-type Effects = BTreeMap<(String, String, String, String), (i64, i64)>;
-
 /// Compares, and posts the difference where the request says why.
 pub async fn run(call: &Call, request: &Request) -> anyhow::Result<Reprocessed> {
     let mut done = Reprocessed {
         posted: request.why.is_some(),
         ..Reprocessed::default()
     };
-    let mut effects = Effects::new();
+    let mut effects = Effects::default();
     let books = &call.store.snapshot().await?;
     let closed = Closed::of(&books.periods().await?);
     let back = books.taken_back().await?;
@@ -156,20 +138,7 @@ pub async fn run(call: &Call, request: &Request) -> anyhow::Result<Reprocessed> 
             tx.commit().await?;
         }
     }
-    done.effect = effects
-        .into_iter()
-        .filter(|(_, (debit, credit))| debit != credit)
-        .map(
-            |((entity, period, account, currency), (debit, credit))| Effect {
-                entity,
-                period,
-                account,
-                currency,
-                debit,
-                credit,
-            },
-        )
-        .collect();
+    done.effect = effects.changed();
     Ok(done)
 }
 
@@ -417,19 +386,7 @@ fn note(plan: &[EventCorrections], done: &mut Reprocessed, effects: &mut Effects
                     difference.now.extend(accounts);
                 }
             }
-            for line in entry.lines() {
-                let key = (
-                    entry.header().entity.clone(),
-                    correction.posting.period.to_string(),
-                    line.account.clone(),
-                    line.amount.currency().code().to_owned(),
-                );
-                let (debit, credit) = effects.entry(key).or_default();
-                match line.side {
-                    ledger::Side::Debit => *debit += line.amount.amount(),
-                    ledger::Side::Credit => *credit += line.amount.amount(),
-                }
-            }
+            effects.entry(entry, &correction.posting.period.to_string());
         }
         if done.differences.len() < TOLD {
             done.differences.push(difference);

@@ -7,9 +7,10 @@
 
 use crate::call::{Call, Refusal, RefusalKind};
 use crate::config::Late;
+use crate::effect::{Effect, Effects};
 use crate::mapper::Deciding;
 use futures_util::{StreamExt as _, stream};
-use ledger::{Currency, Decision, JournalEntry, Side};
+use ledger::{Decision, JournalEntry};
 use mappings::{Context, Event, Program};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub struct MappingDifference {
     pub unchanged: i64,
     /// Kinds of change, with how many events of each and the first of them.
     pub changes: Vec<Change>,
-    /// What it changes in the trial balance.
+    /// What it changes in the trial balance: then less now.
     pub effect: Vec<Effect>,
 }
 
@@ -67,33 +68,13 @@ pub struct Changed {
     pub makes: String,
 }
 
-/// What changes in a balance, in minor units: then less now.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Effect {
-    /// The entity's code.
-    pub entity: String,
-    /// The period's code.
-    pub period: String,
-    /// The account.
-    pub account: String,
-    /// ISO 4217 code.
-    pub currency: String,
-    /// Debits.
-    pub debit: i128,
-    /// Credits.
-    pub credit: i128,
-}
-
-/// Entity, period, account and currency, with debits and credits.
-type Sums = BTreeMap<(String, String, String, Currency), [i128; 2]>;
-
 /// What stands: sums, and for each event a number that tells entries of other substance apart.
 struct Standing {
-    sums: Sums,
+    sums: Effects,
     marks: Vec<u64>,
     /// Events whose entries were moved into another period, or take others back, with the sums of those: as long as
     /// the mapping makes the same of them they stay what they are.
-    moved: BTreeMap<i64, Sums>,
+    moved: BTreeMap<i64, Effects>,
     /// Closed periods by entity and code, of entities whose late events wait.
     closed: BTreeSet<(String, String)>,
 }
@@ -101,7 +82,7 @@ struct Standing {
 /// What a page of events would be.
 #[derive(Default)]
 struct Decided {
-    sums: Sums,
+    sums: Effects,
     unchanged: i64,
     changes: BTreeMap<(i64, i64), (i64, Vec<Changed>)>,
 }
@@ -161,45 +142,19 @@ pub async fn difference(call: &Call, to: &Arc<Program>) -> Result<MappingDiffere
             first,
         })
         .collect();
-    found.effect = effect(&standing.sums, &all.sums);
+    found.effect = all.sums.beyond(&standing.sums);
     Ok(found)
 }
 
 impl Decided {
     fn add(&mut self, page: Self) {
-        add_sums(&mut self.sums, page.sums);
+        self.sums.add(page.sums);
         self.unchanged += page.unchanged;
         for (kind, (events, first)) in page.changes {
             let kept = self.changes.entry(kind).or_default();
             kept.0 += events;
             let room = TOLD.saturating_sub(kept.1.len());
             kept.1.extend(first.into_iter().take(room));
-        }
-    }
-}
-
-fn add_sums(kept: &mut Sums, added: Sums) {
-    for (place, [debit, credit]) in added {
-        let sum = kept.entry(place).or_default();
-        sum[0] += debit;
-        sum[1] += credit;
-    }
-}
-
-/// Adds the lines of an entry to the sums of its places.
-fn count(sums: &mut Sums, entry: &JournalEntry, period: &str) {
-    for line in entry.lines() {
-        let place = (
-            entry.header().entity.clone(),
-            period.to_owned(),
-            line.account.clone(),
-            line.amount.currency(),
-        );
-        let sum = sums.entry(place).or_default();
-        let amount = i128::from(line.amount.amount());
-        match line.side {
-            Side::Debit => sum[0] += amount,
-            Side::Credit => sum[1] += amount,
         }
     }
 }
@@ -255,16 +210,16 @@ async fn standing(call: &Call, books: &Snapshot, last: i64) -> anyhow::Result<St
     let waits = |entity: &str| call.config.late(entity) == Late::Suspend;
     let closed = periods.filter(|row| row.state == "closed" && waits(&row.entity));
     let mut standing = Standing {
-        sums: Sums::new(),
+        sums: Effects::default(),
         marks: vec![0; usize::try_from(last)? + 1],
         moved: BTreeMap::new(),
         closed: closed.map(|row| (row.entity, row.code)).collect(),
     };
     while let Some(page) = pages.next().await {
         let (sums, marks, moved) = page?;
-        add_sums(&mut standing.sums, sums);
+        standing.sums.add(sums);
         for (event, sums) in moved {
-            add_sums(standing.moved.entry(event).or_default(), sums);
+            standing.moved.entry(event).or_default().add(sums);
         }
         for (event, mark) in marks {
             let at = usize::try_from(event)?;
@@ -277,14 +232,14 @@ async fn standing(call: &Call, books: &Snapshot, last: i64) -> anyhow::Result<St
 }
 
 /// Sums, marks by event, and the sums of what was moved.
-type RebuiltPage = (Sums, Vec<(i64, u64)>, Vec<(i64, Sums)>);
+type RebuiltPage = (Effects, Vec<(i64, u64)>, Vec<(i64, Effects)>);
 
 fn rebuilt(
     page: JournalPage,
     (names, corrected): &(Dictionary, Corrected),
     context: &Context,
 ) -> anyhow::Result<RebuiltPage> {
-    let (mut sums, mut marks, mut moved) = (Sums::new(), Vec::new(), Vec::new());
+    let (mut sums, mut marks, mut moved) = (Effects::default(), Vec::new(), Vec::new());
     for stored in page.rebuild(names).entries {
         if corrected.gone.contains(&stored.id) {
             continue;
@@ -303,11 +258,11 @@ fn rebuilt(
         };
         marks.push((stored.event_id, substance));
         let period = period_of(context, &entry);
-        count(&mut sums, &entry, &period);
+        sums.entry(&entry, &period);
         let late = entry.header().event_on.is_some();
         if said.is_some() || late || corrected.back.contains(&stored.id) {
-            let mut own = Sums::new();
-            count(&mut own, &entry, &period);
+            let mut own = Effects::default();
+            own.entry(&entry, &period);
             moved.push((stored.event_id, own));
         }
     }
@@ -392,7 +347,7 @@ impl Decided {
             // What was taken back stays so.
             self.unchanged += 1;
             let stays = standing.moved.get(&row.id).cloned();
-            add_sums(&mut self.sums, stays.unwrap_or_default());
+            self.sums.add(stays.unwrap_or_default());
             return;
         };
         let then = match &decision {
@@ -400,20 +355,20 @@ impl Decided {
             Decision::Ignored { .. } | Decision::NoEffect { .. } => 2,
             Decision::Suspended { .. } => 3,
         };
-        let (mut mark_then, mut sums) = (0_u64, Sums::new());
+        let (mut mark_then, mut sums) = (0_u64, Effects::default());
         if let Decision::Posted { postings, .. } = &decision {
             for posting in postings {
-                count(&mut sums, &posting.entry, &posting.period.to_string());
+                sums.entry(&posting.entry, &posting.period.to_string());
                 mark_then = mark_then.wrapping_add(mark(posting.entry.substance().as_bytes()));
             }
         }
         if (row.outcome, stands) == (then, mark_then) {
             self.unchanged += 1;
             let stays = standing.moved.get(&row.id).cloned();
-            add_sums(&mut self.sums, stays.unwrap_or(sums));
+            self.sums.add(stays.unwrap_or(sums));
             return;
         }
-        add_sums(&mut self.sums, sums);
+        self.sums.add(sums);
         let kept = self.changes.entry((row.outcome, then)).or_default();
         kept.0 += 1;
         if kept.1.len() < TOLD {
@@ -424,24 +379,4 @@ impl Decided {
             });
         }
     }
-}
-
-fn effect(now: &Sums, then: &Sums) -> Vec<Effect> {
-    let places: BTreeSet<_> = now.keys().chain(then.keys()).collect();
-    let zero = [0, 0];
-    let differing = places.into_iter().filter_map(|place| {
-        let (now, then) = (
-            now.get(place).unwrap_or(&zero),
-            then.get(place).unwrap_or(&zero),
-        );
-        (now != then).then(|| Effect {
-            entity: place.0.clone(),
-            period: place.1.clone(),
-            account: place.2.clone(),
-            currency: place.3.code().to_owned(),
-            debit: then[0] - now[0],
-            credit: then[1] - now[1],
-        })
-    });
-    differing.collect()
 }

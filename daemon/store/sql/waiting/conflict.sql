@@ -1,7 +1,3 @@
-WITH accepted AS (
-    SELECT p.subject, p.proposed_by, p.why FROM proposal p WHERE p.kind = 'conflict-accept'
-        AND (p.eyes = 2 OR EXISTS (SELECT 1 FROM decision d WHERE d.proposal_id = p.id AND d.verdict = 'approved'))
-)
 SELECT r.id, r.event_id, s.name AS source, p.name AS partition_name, r.position, r.received_at, t.name AS event_type,
     f.name AS first_source, e.position AS first_position, e.received_at AS first_received_at,
     a.proposed_by AS accepted_by, a.why AS accepted_why, e.payload AS first_payload, r.payload
@@ -12,5 +8,5 @@ JOIN event e ON e.id = r.event_id
 JOIN event_type t ON t.id = e.event_type_id
 JOIN source_partition q ON q.id = e.partition_id
 JOIN source f ON f.id = q.source_id
-LEFT JOIN accepted a ON a.subject = CAST(r.id AS TEXT)
+LEFT JOIN accepted_conflict a ON a.subject = CAST(r.id AS TEXT)
 WHERE r.kind = 2 AND r.id = $1

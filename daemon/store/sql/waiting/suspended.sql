@@ -1,8 +1,7 @@
-SELECT e.id, o.name AS origin, t.name AS event_type, s.name AS source, p.name AS partition_name, e.position,
+SELECT e.id, t.name AS event_type, s.name AS source, p.name AS partition_name, e.position,
     e.occurred_at, e.received_at, d.reason, r.name AS rule, e.payload
 FROM outcome d
 JOIN event e ON e.id = d.event_id
-JOIN origin o ON o.id = e.origin_id
 JOIN event_type t ON t.id = e.event_type_id
 JOIN source_partition p ON p.id = e.partition_id
 JOIN source s ON s.id = p.source_id

@@ -112,6 +112,7 @@ impl Check<'_> {
 
     async fn shared(&self, all: bool) -> anyhow::Result<Shared> {
         let entries = u64::try_from(self.last).unwrap_or(0);
+        let corrections = self.books.corrections().await?.into_iter();
         let head = self.links.last().map_or(Hash::ZERO, |stored| stored.hash);
         Ok(Shared {
             names: self.books.dictionary().await?,
@@ -119,7 +120,7 @@ impl Check<'_> {
                 Ok(program) => Ok(Arc::clone(program)),
                 Err(error) => Err(format!("{error:#}")),
             },
-            corrections: self.books.correcting().await?.into_iter().collect(),
+            corrections: corrections.map(|(entry, ..)| entry).collect(),
             reversals: Reversals::of(self.books.taken_back().await?),
             every: if all { 1 } else { (entries / SAMPLE).max(1) },
             seed: seed(&head),

@@ -1,1 +1,0 @@
-SELECT entry_id FROM correction ORDER BY entry_id
