@@ -17,4 +17,13 @@ impl ParseError {
             what: what.into(),
         }
     }
+    /// What became of an input that could not be read on: what it says of itself, or the outage.
+    pub(crate) fn unread(error: std::io::Error) -> Self {
+        let told = error.to_string();
+        let inner = error.into_inner();
+        match inner.and_then(|inner| inner.downcast::<Self>().ok()) {
+            Some(own) => *own,
+            None => Self::new(0, format!("the file cannot be read on: {told}")),
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! Settlement formats: what processors and banks say that they moved. Pure: bytes in, statements
-//! out.
+//! Settlement formats: what processors and banks say that they moved. Pure: a text in, lines and
+//! statements out, one after the other.
 
 pub mod camt053; // 1 of 2
 pub mod stripe; // 1 of 2
@@ -13,9 +13,11 @@ pub const KINDS: &[SettlementKind] = &[
 use crate::OptionsError;
 use crate::read::text::{self, DecodeError};
 use crate::read::{bounds, what};
-use ledger::{MoneyError, Statement};
+use ledger::{MoneyError, SettlementLine, Statement};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::io::BufRead;
 
 /// The names of all formats, for people.
 pub fn known() -> String {
@@ -35,6 +37,15 @@ impl ParseError {
             Some(what) => Self::new(0, format!("this is {what}")),
             None => Self::new(error.line, error.what),
         }
+    }
+
+    /// A refusal of a file's beginning mostly is one of a wrong file: it says what lies there.
+    fn about(self, bytes: &[u8]) -> Self {
+        if self.line != 1 || self.what.contains("it is ") {
+            return self;
+        }
+        let what = what::describe(bytes);
+        Self::new(self.line, format!("{}. This is {what}", self.what))
     }
 
     pub(crate) fn money(line: u64, column: &str, error: &MoneyError) -> Self {
@@ -60,11 +71,57 @@ pub trait SettlementFormat: Debug + Send + Sync + 'static {
     where
         Self: Sized;
 
-    /// Reads a whole file, decoded.
+    /// Reads a decoded text to its end, and hands on what it says piece by piece: nothing grows with
+    /// the file but what is kept for each of its statements.
     ///
     /// # Errors
     /// [`ParseError`]: nothing of the file is taken.
-    fn parse(&self, text: &str) -> Result<Vec<Statement>, ParseError>;
+    fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError>;
+}
+
+/// Where the pieces of a file go.
+pub trait Sink {
+    /// Takes a line of one of the file's statements, which are numbered from 0.
+    ///
+    /// # Errors
+    /// [`ParseError`] for a line that cannot be taken.
+    fn line(&mut self, statement: usize, line: SettlementLine) -> Result<(), ParseError>;
+
+    /// Takes what a statement says of itself, once, after its last line; its own `lines` are empty.
+    ///
+    /// # Errors
+    /// [`ParseError`] for a statement that cannot be taken.
+    fn statement(&mut self, number: usize, statement: Statement) -> Result<(), ParseError>;
+}
+
+/// A sink that keeps everything in memory.
+#[derive(Debug, Default)]
+pub struct Collected {
+    lines: BTreeMap<usize, Vec<SettlementLine>>,
+    statements: BTreeMap<usize, Statement>,
+}
+
+impl Collected {
+    /// The statements with their lines, in their order.
+    pub fn into_statements(mut self) -> Vec<Statement> {
+        let with_lines = |(number, statement)| Statement {
+            lines: self.lines.remove(&number).unwrap_or_default(),
+            ..statement
+        };
+        self.statements.into_iter().map(with_lines).collect()
+    }
+}
+
+impl Sink for Collected {
+    fn line(&mut self, statement: usize, line: SettlementLine) -> Result<(), ParseError> {
+        self.lines.entry(statement).or_default().push(line);
+        Ok(())
+    }
+
+    fn statement(&mut self, number: usize, statement: Statement) -> Result<(), ParseError> {
+        self.statements.insert(number, statement);
+        Ok(())
+    }
 }
 
 /// A format with its options.
@@ -87,7 +144,15 @@ impl<F: SettlementFormat> Parse for F {
         }
         let text = text::decode(bytes).map_err(|error| ParseError::undecoded(bytes, error))?;
         bounds::no_nul(&text)?;
-        let statements = SettlementFormat::parse(self, &text)?;
+        let mut collected = Collected::default();
+        self.read(&mut text.as_bytes(), &mut collected)
+            .map_err(|error| error.about(bytes))?;
+        let statements = collected.into_statements();
+        if statements.is_empty() {
+            let what = what::describe(bytes);
+            let what = format!("the file holds no statement; it is {what}");
+            return Err(ParseError::new(0, what));
+        }
         statements.iter().try_for_each(bounds::check)?;
         Ok(statements)
     }

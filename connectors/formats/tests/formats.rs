@@ -14,7 +14,7 @@ mod common;
 use common::{case, fixtures};
 use formats::erp::{self, Artifact};
 use formats::settlement::{self, Parse, SettlementKind};
-use ledger::Money;
+use ledger::{Basis, Money, SettlementLine, Statement};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -144,33 +144,82 @@ fn told(kind: &SettlementKind, bytes: &[u8]) -> String {
         let balance =
             |money: Option<Money>| money.map_or("-".to_owned(), |money| money.to_string());
         text.push_str(&format!(
-            "{} {} {} from {} to {}\n  opening {}, closing {}: {}\n",
+            "{} {} {} from {} to {}\n",
             statement.origin.name(),
             statement.account,
             statement.identity,
             statement.from,
             statement.to,
+        ));
+        text.push_str(&about(&statement));
+        text.push_str(&format!(
+            "  opening {}, closing {}: {}\n",
             balance(statement.opening),
             balance(statement.closing),
             statement.verdict()
         ));
         for line in &statement.lines {
             text.push_str(&format!(
-                "  {} {} ({}) gross {} fee {} net {} reference `{}` at {} `{}` ({})\n",
+                "  {} {} ({}) gross {} fee {} net {} at {} `{}` ({})\n",
                 line.booked_on,
                 line.movement.name(),
                 line.kind,
                 line.gross,
                 line.fee,
                 line.net,
-                line.reference,
-                line.position,
+                line.place.line,
                 line.description,
                 line.identity
             ));
+            text.push_str(&beside(line));
         }
     }
     text
+}
+
+/// What a statement says of itself, where it says more than most.
+fn about(statement: &Statement) -> String {
+    let mut parts = Vec::new();
+    if statement.basis != Basis::Final {
+        parts.push(statement.basis.name().to_owned());
+    }
+    parts.extend(statement.sequence.map(|number| format!("number {number}")));
+    parts.extend(statement.page.map(|page| {
+        let last = if page.is_last { ", the last" } else { "" };
+        format!("page {}{last}", page.number)
+    }));
+    parts.extend(statement.made_on.map(|day| format!("made on {day}")));
+    listed("  ", &parts)
+}
+
+/// What a line says beside its amounts.
+fn beside(line: &SettlementLine) -> String {
+    let mut parts = Vec::new();
+    for reference in &line.references {
+        parts.push(format!("{} `{}`", reference.kind.name(), reference.text));
+    }
+    if !line.payout.is_empty() {
+        parts.push(format!("payout `{}`", line.payout));
+    }
+    parts.extend(line.paid_on.map(|day| format!("paid on {day}")));
+    parts.extend(line.value_on.map(|day| format!("value {day}")));
+    for fee in &line.fees {
+        parts.push(format!("{} fee {}", fee.kind.name(), fee.amount));
+    }
+    parts.extend(line.exact.map(|exact| format!("exactly {exact}")));
+    parts.extend(line.original.map(|money| format!("customer paid {money}")));
+    parts.extend(line.rate.map(|rate| format!("rate {rate}")));
+    if !line.counterparty.is_empty() {
+        parts.push(format!("from or to `{}`", line.counterparty));
+    }
+    listed("    ", &parts)
+}
+
+fn listed(indent: &str, parts: &[String]) -> String {
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!("{indent}{}\n", parts.join(", "))
 }
 
 /// Whoever reads a refusal learns what the file is, also when a format was named.

@@ -20,7 +20,10 @@ pub mod record;
 pub mod text;
 
 pub use account::{Account, AccountType, Chart, ChartError, Side};
-pub use cash::{ItemKind, ItemRef, Movement, Origin, SettlementLine, Statement};
+pub use cash::{
+    Basis, FeeKind, FeePart, ItemKind, ItemRef, Movement, Origin, Page, Place, Reference,
+    ReferenceKind, SettlementLine, Statement,
+};
 pub use class::Class;
 pub use clock::{Clock, FixedClock, IdGen, SequentialIds};
 pub use entity::{Calendar, CalendarError, Entity, FiscalPeriod};

@@ -43,14 +43,17 @@ pub fn check(statement: &Statement) -> Result<(), ParseError> {
 }
 
 fn line(line: &SettlementLine) -> Result<(), ParseError> {
-    let of = format!("the line at {}", line.position);
+    let of = format!("the line at {}", line.place.line);
     for (field, text, most) in [
         ("identity", &line.identity, NAME),
         ("kind", &line.kind, WORD),
-        ("reference", &line.reference, NAME),
         ("payout", &line.payout, NAME),
+        ("counterparty", &line.counterparty, NAME),
     ] {
         name(&of, field, text, most)?;
+    }
+    for reference in &line.references {
+        name(&of, "reference", &reference.text, NAME)?;
     }
     length(&of, "description", &line.description, PROSE)?;
     let odd = |sign: char| sign.is_control() && !['\t', '\n', '\r'].contains(&sign);

@@ -6,15 +6,19 @@
 //! declaration is refused and depth is bounded, so that no entity can be expanded and no nesting
 //! can exhaust the stack.
 
-use super::{ParseError, SettlementFormat, SettlementKind};
+use super::{ParseError, SettlementFormat, SettlementKind, Sink};
 use crate::read::what;
 use crate::read::xml::{self, Element, MAX_DEPTH, Walk};
 use chrono::NaiveDate;
 use ledger::encode::Encoder;
-use ledger::{Currency, Money, Movement, Origin, SettlementLine, Statement};
+use ledger::{
+    Basis, Currency, Money, Movement, Origin, Place, Reference, ReferenceKind, SettlementLine,
+    Statement,
+};
 use quick_xml::events::Event;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::BufRead;
 
 /// This format's registration.
 pub const KIND: SettlementKind =
@@ -32,7 +36,7 @@ pub struct Camt053;
 impl SettlementFormat for Camt053 {
     type Config = Config;
 
-    const VERSION: i64 = 2;
+    const VERSION: i64 = 3;
 
     fn new(_config: Config) -> Self {
         Self
@@ -42,7 +46,12 @@ impl SettlementFormat for Camt053 {
         head.contains("camt.053.001.")
     }
 
-    fn parse(&self, text: &str) -> Result<Vec<Statement>, ParseError> {
+    fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
+        // A whole document in memory: a statement's entries need its balances, which may follow them.
+        let mut text = String::new();
+        input
+            .read_to_string(&mut text)
+            .map_err(ParseError::unread)?;
         let mut walk = Walk::new(text.as_bytes());
         let mut statements = Vec::new();
         let mut depth = 0usize;
@@ -80,7 +89,13 @@ impl SettlementFormat for Camt053 {
             let what = format!("the document holds no statement (`Stmt`); it is {what}");
             return Err(ParseError::new(0, what));
         }
-        Ok(statements)
+        for (number, mut statement) in statements.into_iter().enumerate() {
+            for line in std::mem::take(&mut statement.lines) {
+                out.line(number, line)?;
+            }
+            out.statement(number, statement)?;
+        }
+        Ok(())
     }
 }
 
@@ -173,6 +188,10 @@ impl Draft {
             closing,
             from,
             to,
+            basis: Basis::Final,
+            sequence: None,
+            page: None,
+            made_on: None,
             lines,
             contradictions,
         })
@@ -284,23 +303,17 @@ impl Entry {
             .text_at(&["AcctSvcrRef"])
             .or_else(|| entry.text_at(&["NtryRef"]));
         let identity = identity(bank_reference, money, booked_on, &description, repeats);
+        let code = self.code(negative);
+        let reference = self.reference().unwrap_or_default();
+        let reference = Reference::of(ReferenceKind::EndToEnd, reference);
+        let place = Place {
+            line: self.line,
+            ..Place::default()
+        };
         Ok(Found::Line(Box::new(SettlementLine {
-            identity,
-            position,
-            movement: self.movement(),
-            kind: self.code(negative),
-            reference: self.reference().unwrap_or_default().to_owned(),
-            payout: String::new(),
-            gross: money,
-            fee: Money::minor(0, currency),
-            net: money,
-            booked_on,
-            paid_on: None,
-            raw: Some(format!(
-                "{} {money} {booked_on} {description}",
-                bank_reference.unwrap_or("-")
-            )),
+            references: reference.into_iter().collect(),
             description,
+            ..SettlementLine::new(identity, place, (self.movement(), &code), money, booked_on)
         })))
     }
 

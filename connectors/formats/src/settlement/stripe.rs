@@ -5,14 +5,15 @@
 //! `automatic_payout_id` into one statement per payout; where the payout's own row is there, its net
 //! must equal the sum of its lines. Lines without a payout are a statement of what is still to come.
 
-use super::{ParseError, SettlementFormat, SettlementKind};
-use crate::read::csv::line as csv_line;
-use crate::read::what;
+use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use crate::read::table::{Row, Table};
 use chrono::NaiveDate;
-use csv::StringRecord;
-use ledger::{Currency, Money, Movement, Origin, SettlementLine, Statement};
+use ledger::{
+    Basis, Currency, Money, Movement, Origin, Reference, ReferenceKind, SettlementLine, Statement,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::BufRead;
 
 /// This format's registration.
 pub const KIND: SettlementKind = SettlementKind::of::<Stripe>(
@@ -44,7 +45,7 @@ pub struct Stripe {
 impl SettlementFormat for Stripe {
     type Config = Config;
 
-    const VERSION: i64 = 2;
+    const VERSION: i64 = 3;
 
     fn new(config: Config) -> Self {
         Self { config }
@@ -61,69 +62,69 @@ impl SettlementFormat for Stripe {
             })
     }
 
-    fn parse(&self, text: &str) -> Result<Vec<Statement>, ParseError> {
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .from_reader(text.as_bytes());
-        let header = reader.headers().map_err(|error| broken(&error))?.clone();
-        let columns = Columns::find(&header).map_err(|missing| {
-            let what = what::describe(text.as_bytes());
-            ParseError::new(
-                1,
-                format!("{missing} missing; add what is missing to the report. This is {what}"),
-            )
-        })?;
+    fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
+        let mut table = Table::open(input, b',')?;
+        let columns = Columns::find(&table)?;
         let mut groups = BTreeMap::<(String, Currency), Group>::new();
-        for record in reader.records() {
-            let record = record.map_err(|error| broken(&error))?;
-            let line_no = csv_line(&record, text);
-            let line = columns.line(&record, line_no)?;
+        while let Some(row) = table.next_row()? {
+            let line = columns.line(&row)?;
             let key = (line.payout.clone(), line.net.currency());
-            let group = groups.entry(key).or_default();
+            let next = groups.len();
+            let group = groups.entry(key).or_insert_with(|| Group::new(next));
+            group.days(&line);
             if line.movement == Movement::Payout {
-                group.payout = Some(line);
-            } else {
-                group.lines.push(line);
+                group.paid = Some(line.net.amount().abs());
+                continue;
             }
+            if line.gross.amount() - line.fee.amount() != line.net.amount() {
+                let told = format!("net of `{}` is not gross less fee", line.identity);
+                group.contradictions.push(told);
+            }
+            group.total = group.total.saturating_add(line.net.amount());
+            out.line(group.number, line)?;
         }
-        Ok(groups
-            .into_iter()
-            .map(|((payout, currency), group)| group.close(&self.config.account, &payout, currency))
-            .collect())
+        for ((payout, currency), group) in groups {
+            let number = group.number;
+            out.statement(number, group.close(&self.config.account, &payout, currency))?;
+        }
+        Ok(())
     }
 }
 
-#[derive(Debug, Default)]
+/// The lines of a payout, summed.
+#[derive(Debug)]
 struct Group {
-    payout: Option<SettlementLine>,
-    lines: Vec<SettlementLine>,
+    number: usize,
+    from: NaiveDate,
+    to: NaiveDate,
+    total: i64,
+    paid: Option<i64>,
+    contradictions: Vec<String>,
 }
 
 impl Group {
-    fn close(self, account: &str, payout: &str, currency: Currency) -> Statement {
-        let days = self
-            .lines
-            .iter()
-            .chain(&self.payout)
-            .flat_map(|line| [Some(line.booked_on), line.paid_on])
-            .flatten();
-        let (from, to) = days.fold((NaiveDate::MAX, NaiveDate::MIN), |(from, to), day| {
-            (from.min(day), to.max(day))
-        });
-        let mut contradictions = Vec::new();
-        for line in &self.lines {
-            if line.gross.amount() - line.fee.amount() != line.net.amount() {
-                contradictions.push(format!("net of `{}` is not gross less fee", line.identity));
-            }
+    const fn new(number: usize) -> Self {
+        Self {
+            number,
+            from: NaiveDate::MAX,
+            to: NaiveDate::MIN,
+            total: 0,
+            paid: None,
+            contradictions: Vec::new(),
         }
-        let zero = Money::minor(0, currency);
+    }
+
+    fn days(&mut self, line: &SettlementLine) {
+        for day in [Some(line.booked_on), line.paid_on].into_iter().flatten() {
+            (self.from, self.to) = (self.from.min(day), self.to.max(day));
+        }
+    }
+
+    fn close(self, account: &str, payout: &str, currency: Currency) -> Statement {
         // The payout empties the balance that its lines built up; its row has either sign.
-        let paid = self.payout.as_ref().map(|line| line.net.amount().abs());
-        let total = self
-            .lines
-            .iter()
-            .fold(0, |sum: i64, line| sum.saturating_add(line.net.amount()));
-        let signed = paid.map(|paid| if total < 0 { -paid } else { paid });
+        let signed = self
+            .paid
+            .map(|paid| if self.total < 0 { -paid } else { paid });
         Statement {
             origin: Origin::Processor,
             account: account.to_owned(),
@@ -133,33 +134,19 @@ impl Group {
                 payout.into()
             },
             currency,
-            opening: signed.map(|_| zero),
+            opening: signed.map(|_| Money::minor(0, currency)),
             closing: signed.map(|paid| Money::minor(paid, currency)),
-            from,
-            to,
-            lines: self.lines,
-            contradictions,
+            from: self.from,
+            to: self.to,
+            basis: Basis::Final,
+            sequence: None,
+            page: None,
+            made_on: None,
+            lines: Vec::new(),
+            contradictions: self.contradictions,
         }
     }
 }
-
-fn broken(error: &csv::Error) -> ParseError {
-    ParseError::new(
-        error.position().map_or(0, csv::Position::line),
-        error.to_string(),
-    )
-}
-
-/// The columns that a report must have, each with what it was called before.
-const NEEDED: &[&[&str]] = &[
-    &["balance_transaction_id"],
-    &["currency"],
-    &["gross"],
-    &["fee"],
-    &["net"],
-    &["reporting_category"],
-    &["created_utc", "created"],
-];
 
 /// Where the columns stand.
 struct Columns {
@@ -177,74 +164,51 @@ struct Columns {
 }
 
 impl Columns {
-    /// Where the columns stand, or which are missing.
-    fn find(header: &StringRecord) -> Result<Self, String> {
-        let at = |name: &str| header.iter().position(|column| column.trim() == name);
-        let missing: Vec<String> = NEEDED
-            .iter()
-            .filter(|names| !names.iter().any(|name| at(name).is_some()))
-            .filter_map(|names| Some(format!("`{}`", names.first()?)))
-            .collect();
-        let told = || match missing.as_slice() {
-            [one] => format!("the column {one} is"),
-            several => format!("the columns {} are", several.join(", ")),
-        };
-        let need = |name: &str| at(name).ok_or_else(told);
-        let created = at("created_utc").or_else(|| at("created"));
+    fn find(table: &Table<'_>) -> Result<Self, ParseError> {
         Ok(Self {
-            id: need("balance_transaction_id")?,
-            currency: need("currency")?,
-            gross: need("gross")?,
-            fee: need("fee")?,
-            net: need("net")?,
-            category: need("reporting_category")?,
-            created: created.map_or_else(|| need("created_utc"), Ok)?,
-            source: at("source_id"),
-            payout: at("automatic_payout_id"),
-            effective: at("automatic_payout_effective_at_utc")
-                .or_else(|| at("automatic_payout_effective_at")),
-            description: at("description"),
+            id: table.need(&["balance_transaction_id"])?,
+            currency: table.need(&["currency"])?,
+            gross: table.need(&["gross"])?,
+            fee: table.need(&["fee"])?,
+            net: table.need(&["net"])?,
+            category: table.need(&["reporting_category"])?,
+            created: table.need(&["created_utc", "created"])?,
+            source: table.column(&["source_id"]),
+            payout: table.column(&["automatic_payout_id"]),
+            effective: table.column(&[
+                "automatic_payout_effective_at_utc",
+                "automatic_payout_effective_at",
+            ]),
+            description: table.column(&["description"]),
         })
     }
 
-    fn line(&self, record: &StringRecord, line: u64) -> Result<SettlementLine, ParseError> {
-        let field = |at: usize| record.get(at).unwrap_or_default().trim();
-        let optional = |at: Option<usize>| at.map(field).unwrap_or_default();
-        let identity = field(self.id);
-        for (name, text) in [
-            ("balance_transaction_id", identity),
-            ("reporting_category", field(self.category)),
-        ] {
-            if text.is_empty() {
-                return Err(ParseError::new(line, format!("{name} is empty")));
-            }
-        }
-        let currency = Currency::from_code(&field(self.currency).to_ascii_uppercase())
-            .map_err(|error| ParseError::money(line, "currency", &error))?;
-        let money = |name: &str, at: usize| {
-            Money::parse(field(at), currency).map_err(|error| ParseError::money(line, name, &error))
+    fn line(&self, row: &Row<'_>) -> Result<SettlementLine, ParseError> {
+        let identity = row.need(self.id)?.to_owned();
+        let currency = row.currency(self.currency)?;
+        let net = row.money(self.net, currency)?;
+        let category = row.need(self.category)?;
+        let created = row.day(self.created)?;
+        let booked_on = created.ok_or_else(|| row.error(self.created, "is empty"))?;
+        let paid_on = match self.effective {
+            Some(at) => row.day(at)?,
+            None => None,
         };
-        let effective = optional(self.effective);
-        let paid_on = if effective.is_empty() {
-            None
-        } else {
-            Some(day(effective, line)?)
-        };
-        let net = money("net", self.net)?;
+        let reference = Reference::of(ReferenceKind::Charge, row.optional(self.source));
         Ok(SettlementLine {
-            identity: identity.to_owned(),
-            position: i64::try_from(line).unwrap_or(0),
-            movement: movement(field(self.category), net),
-            kind: field(self.category).to_owned(),
-            reference: optional(self.source).to_owned(),
-            payout: optional(self.payout).to_owned(),
-            gross: money("gross", self.gross)?,
-            fee: money("fee", self.fee)?,
-            net,
-            booked_on: day(field(self.created), line)?,
+            references: reference.into_iter().collect(),
+            payout: row.optional(self.payout).to_owned(),
+            gross: row.money(self.gross, currency)?,
+            fee: row.money(self.fee, currency)?,
             paid_on,
-            description: optional(self.description).to_owned(),
-            raw: Some(record.iter().collect::<Vec<_>>().join(",")),
+            description: row.optional(self.description).to_owned(),
+            ..SettlementLine::new(
+                identity,
+                row.place,
+                (movement(category, net), category),
+                net,
+                booked_on,
+            )
         })
     }
 }
@@ -292,14 +256,4 @@ fn movement(category: &str, net: Money) -> Movement {
         Movement::Reserve if net.amount() > 0 => Movement::Release,
         movement => movement,
     }
-}
-
-fn day(text: &str, line: u64) -> Result<NaiveDate, ParseError> {
-    let first = text.get(..10).unwrap_or(text);
-    first.parse().map_err(|_bad| {
-        ParseError::new(
-            line,
-            format!("`{text}` is no time; expected 2026-01-31 10:00:00"),
-        )
-    })
 }
