@@ -1,12 +1,17 @@
 //! Settlement formats: what processors and banks say that they moved. Pure: a text in, lines and
 //! statements out, one after the other.
 
+pub mod camt052; // 1 of 2
 pub mod camt053; // 1 of 2
+pub mod camt054; // 1 of 2
+mod iso20022;
 pub mod stripe; // 1 of 2
 
 /// Every settlement format that this build knows.
 pub const KINDS: &[SettlementKind] = &[
+    camt052::KIND, // 2 of 2
     camt053::KIND, // 2 of 2
+    camt054::KIND, // 2 of 2
     stripe::KIND,  // 2 of 2
 ];
 

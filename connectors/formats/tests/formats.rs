@@ -225,10 +225,10 @@ fn listed(indent: &str, parts: &[String]) -> String {
 /// Whoever reads a refusal learns what the file is, also when a format was named.
 #[test]
 fn a_refusal_says_what_the_file_is() {
-    let intraday = "<?xml version='1.0'?><Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.052.001.02'><BkToCstmrAcctRpt><Rpt/></BkToCstmrAcctRpt></Document>";
+    let order = "<?xml version='1.0'?><Document xmlns='urn:iso:std:iso:20022:tech:xsd:pain.001.001.03'><CstmrCdtTrfInitn/></Document>";
     let semicolons = "balance_transaction_id;currency;amount\n";
     for (bytes, wanted) in [
-        (intraday.as_bytes(), "camt.052, an intraday account report"),
+        (order.as_bytes(), "pain.001, a payment order"),
         (semicolons.as_bytes(), "CSV separated by semicolons"),
         (b"%PDF-1.7\n\xff\xfe", "a PDF"),
         (b"PK\x03\x04\xff xl/workbook.xml", "an Excel workbook"),
