@@ -3,7 +3,7 @@
 //! What a bank knows of a day that is not over: a camt.053 of that day makes it superfluous. Some
 //! reports of a day repeat the earlier ones, others go on where those ended, and nothing in them
 //! tells: an interim balance (ITBD) closes a report only where opening + lines = closing holds with
-//! it. How entries, details and balances are read stands in [`super::iso20022`].
+//! it. How entries, details and balances are read stands in `iso20022.rs`, which all three share.
 
 use super::iso20022::{self, REPORT};
 use super::{ParseError, SettlementFormat, SettlementKind, Sink};

@@ -1,7 +1,7 @@
 //! Bank statements by ISO 20022: camt.053 (`BkToCstmrStmt`), one statement per `Stmt`.
 //!
 //! The account's final word on days that are over: opening + lines = closing is checked. How
-//! entries, details and balances are read stands in [`super::iso20022`].
+//! entries, details and balances are read stands in `iso20022.rs`, which all three share.
 
 use super::iso20022::{self, STATEMENT};
 use super::{ParseError, SettlementFormat, SettlementKind, Sink};

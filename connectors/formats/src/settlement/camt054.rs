@@ -2,7 +2,7 @@
 //! `Ntfctn`.
 //!
 //! A notice has no balances, and a statement repeats its entries; banks send it for its details, such
-//! as the single payments of a batch. How those are read stands in [`super::iso20022`].
+//! as the single payments of a batch. How those are read stands in `iso20022.rs`, which all three share.
 
 use super::iso20022::{self, NOTICE};
 use super::{ParseError, SettlementFormat, SettlementKind, Sink};
