@@ -35,12 +35,9 @@ pub const MAX_FILE_BYTES: usize = 256 << 20;
 pub use crate::error::ParseError;
 
 impl ParseError {
-    /// Bytes that are no text: what they are where their beginning says it, or where they end to be.
-    fn undecoded(bytes: &[u8], error: DecodeError) -> Self {
-        match what::binary(bytes) {
-            Some(what) => Self::new(0, format!("this is {what}")),
-            None => Self::new(error.line, error.what),
-        }
+    /// Bytes that are no text of their encoding.
+    fn undecoded(error: DecodeError) -> Self {
+        Self::new(error.line, error.what)
     }
 
     /// A refusal of a file's beginning mostly is one of a wrong file: it says what lies there.
@@ -151,8 +148,11 @@ impl<F: SettlementFormat> Parse for F {
             );
             return Err(ParseError::new(0, what));
         }
-        let text = text::decode_as(bytes, self.encoding())
-            .map_err(|error| ParseError::undecoded(bytes, error))?;
+        // In an encoding of single bytes, anything is a text.
+        if let Some(what) = what::binary(bytes) {
+            return Err(ParseError::new(0, format!("this is {what}")));
+        }
+        let text = text::decode_as(bytes, self.encoding()).map_err(ParseError::undecoded)?;
         bounds::no_nul(&text)?;
         let mut collected = Collected::default();
         self.read(&mut text.as_bytes(), &mut collected)

@@ -13,7 +13,9 @@
 //! refused, or with `rounding: half-even` rounded to the nearest, a tie to the even neighbour, and the
 //! net is kept exactly.
 //! **Identity.** The sender's own columns, joined; one that stands twice in a file is refused. Without
-//! them, or where they are empty, what the line says, and equal lines are counted.
+//! them, or where they are empty, what the line says, and equal lines are counted. Where equal lines
+//! come in files of their own, that takes them for one: day, amount and the balance after it, joined,
+//! are a better name. Identities are all that is kept of each line.
 //! **Statements.** One per account and currency, and per payout or statement where a column names it.
 //! A payout opens at zero and closes with its own row, which is no line (a total leaves it out too);
 //! other statements have the balances that rows or columns say. A column of balances after each row
@@ -263,10 +265,7 @@ struct Finder<'h> {
 impl Finder<'_> {
     fn one(&mut self, column: &Column) -> Result<usize, String> {
         let at = match column {
-            Column::Number(number) => {
-                let at = number.checked_sub(1);
-                at.ok_or_else(|| "columns are counted from 1".to_owned())?
-            }
+            Column::Number(number) => number.saturating_sub(1),
             Column::Name(name) => self.spelled(std::slice::from_ref(name))?,
             Column::Spellings(names) => self.spelled(names)?,
         };
@@ -856,10 +855,6 @@ impl Row<'_> {
     }
 
     /// The fee that is told, or the sum of its kinds; and the kinds.
-    #[allow(
-        clippy::type_complexity,
-        reason = "two values that are made in one go and taken apart at once"
-    )]
     fn fees(
         &self,
         fee: Option<usize>,
@@ -955,7 +950,11 @@ impl Row<'_> {
             payout: self.optional(payout).to_owned(),
             gross,
             fee,
-            fees: self.fee_parts(&values.fees, fee)?,
+            fees: if values.contradicts {
+                Vec::new()
+            } else {
+                self.fee_parts(&values.fees, fee)?
+            },
             exact: (values.net != net.to_decimal()).then_some(values.net),
             original: self.original()?,
             rate: self.rate(currency)?,

@@ -73,7 +73,7 @@ impl SettlementFormat for Ofx {
         let head = head.trim_start().to_ascii_uppercase();
         head.starts_with("OFXHEADER")
             || head.starts_with("<OFX>")
-            || (head.starts_with("<?") && head.contains("<?OFX "))
+            || (head.starts_with("<?") && (head.contains("<?OFX ") || head.contains("<OFX>")))
     }
 
     fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
@@ -85,6 +85,9 @@ impl SettlementFormat for Ofx {
                 Event::Value(name, text) => answer.value(&name, text, &sgml)?,
                 Event::Close(name) => answer.close(&name, &sgml, out)?,
             }
+        }
+        if !answer.is_ofx {
+            return Err(ParseError::new(1, "the file has no element `OFX`"));
         }
         if answer.count == 0 {
             let what = "the file holds no statement of a bank or a card (`STMTRS`, `CCSTMTRS`)";
@@ -151,6 +154,7 @@ struct Answer<'c> {
     made_on: Option<NaiveDate>,
     /// The sender's own message, if it wrote one.
     message: Option<String>,
+    is_ofx: bool,
     /// Whether there is a statement of investments.
     invests: bool,
     status: BTreeMap<String, String>,
@@ -167,6 +171,7 @@ impl<'c> Answer<'c> {
             config,
             made_on: None,
             message: None,
+            is_ofx: false,
             invests: false,
             status: BTreeMap::new(),
             count: 0,
@@ -181,6 +186,7 @@ impl<'c> Answer<'c> {
             ("STMTRS" | "CCSTMTRS", _) => self.current = Some(Draft::new(sgml.place().line)),
             ("STMTTRN", Some(draft)) => draft.transaction = Some(Transaction::at(sgml.place())),
             ("STATUS", _) => self.status.clear(),
+            ("OFX", _) => self.is_ofx = true,
             ("INVSTMTRS", _) => self.invests = true,
             _ => {}
         }

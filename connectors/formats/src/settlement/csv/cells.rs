@@ -5,7 +5,11 @@
 
 use chrono::NaiveDate;
 use ledger::Currency;
+use ledger::money::LARGEST;
 use rust_decimal::Decimal;
+
+/// The most decimals of an amount: with the largest amount, sums stay exact within 28 digits.
+const DECIMALS: usize = 12;
 
 /// How amounts are written.
 #[derive(Clone, Debug)]
@@ -27,19 +31,25 @@ impl Numbers {
         if whole.len() + decimals.len() == 0 || !digits(&whole) || !digits(decimals) {
             return Err(odd());
         }
-        let plain = format!("{whole}.{decimals}");
-        let plain = plain.trim_end_matches('.');
-        let plain = if plain.starts_with('.') {
-            format!("0{plain}")
-        } else {
-            plain.to_owned()
+        // Either may be empty.
+        let plain = match decimals {
+            "" => format!("0{whole}"),
+            decimals => format!("0{whole}.{decimals}"),
         };
+        if decimals.trim_end_matches('0').len() > DECIMALS {
+            return Err(format!("`{text}` has more than {DECIMALS} decimals"));
+        }
         let mut value = ledger::money::parse_decimal(&plain).map_err(|error| error.to_string())?;
         if self.minor {
             if !value.fract().is_zero() {
                 return Err(format!("`{text}` is no whole number of minor units"));
             }
             value *= Decimal::new(1, currency.exponent());
+        }
+        if value > Decimal::from(LARGEST) {
+            return Err(format!(
+                "`{text}` is beyond the largest amount that is taken"
+            ));
         }
         Ok(if negative { -value } else { value })
     }
@@ -184,8 +194,11 @@ impl Days {
     fn read(&self, text: &str) -> Option<NaiveDate> {
         let (mut rest, mut year, mut month, mut day) = (text, 0, 0, 0);
         for (at, part) in self.parts.iter().enumerate() {
-            let next = self.parts.get(at + 1);
-            let fixed = next.is_some_and(|next| !matches!(next, Part::Sign(_)));
+            // Where no sign stands beside it, a number has all its digits.
+            let beside = [at.checked_sub(1), at.checked_add(1)].into_iter().flatten();
+            let fixed = beside
+                .filter_map(|at| self.parts.get(at))
+                .any(|part| !matches!(part, Part::Sign(_)));
             let (number, after) = match part {
                 Part::Sign(sign) => {
                     rest = rest.strip_prefix(*sign)?;
@@ -262,23 +275,23 @@ mod tests {
     fn amounts_are_exact_or_refused() {
         let euro = Currency::from_code("EUR").unwrap();
         let ok = [
-            ('.', None, "1234.50", "1234.50"),
+            ('.', None, "1234.50", "1234.5"),
             ('.', Some(','), "-1,234,567.5", "-1234567.5"),
             ('.', Some(','), "12,34,567.89", "1234567.89"),
-            (',', Some('.'), "1.234,50-", "-1234.50"),
-            (',', Some('.'), "1234,50", "1234.50"),
+            (',', Some('.'), "1.234,50-", "-1234.5"),
+            (',', Some('.'), "1234,50", "1234.5"),
             (',', None, "0009,", "9"),
             (',', None, ",5", "0.5"),
             (',', Some(' '), "1\u{202f}234,5", "1234.5"),
             ('.', Some('\''), "1\u{2019}234.5 EUR", "1234.5"),
-            ('.', None, "$-12.00", "-12.00"),
-            ('.', None, "($12.00)", "-12.00"),
+            ('.', None, "$-12.00", "-12"),
+            ('.', None, "($12.00)", "-12"),
             ('.', None, "\u{2212}12", "-12"),
             ('.', None, "+12", "12"),
         ];
         for (decimal, thousands, text, wanted) in ok {
             let found = numbers(decimal, thousands).read(text, euro);
-            assert_eq!(found.unwrap().to_string(), wanted, "{text}");
+            assert_eq!(found.unwrap().normalize().to_string(), wanted, "{text}");
         }
         for (decimal, thousands, text) in [
             ('.', None, "1,234.50"),
@@ -299,13 +312,18 @@ mod tests {
             let refused = numbers(decimal, thousands).read(text, euro).unwrap_err();
             assert!(refused.contains("is no amount with"), "{text}: {refused}");
         }
+        let plain = numbers('.', None);
+        let nines = "9".repeat(28);
+        assert!(plain.read(&nines, euro).unwrap_err().contains("largest"));
+        let small = format!("0.{}1", "0".repeat(12));
+        assert!(plain.read(&small, euro).unwrap_err().contains("decimals"));
         let minor = Numbers {
             minor: true,
             ..numbers('.', None)
         };
-        assert_eq!(minor.read("-1050", euro).unwrap().to_string(), "-10.50");
+        assert_eq!(minor.read("-1050", euro).unwrap(), Decimal::new(-1050, 2));
         let yen = Currency::from_code("JPY").unwrap();
-        assert_eq!(minor.read("1050", yen).unwrap().to_string(), "1050");
+        assert_eq!(minor.read("1050", yen).unwrap(), Decimal::new(1050, 0));
         assert!(minor.read("10.5", euro).unwrap_err().contains("minor"));
     }
 

@@ -57,7 +57,9 @@ impl Group {
 
     /// A line, and the balance that stands after it.
     pub(super) fn line(&mut self, line: &SettlementLine, balance: Option<Money>) {
-        self.day(line.booked_on);
+        for day in [Some(line.booked_on), line.paid_on].into_iter().flatten() {
+            self.day(day);
+        }
         let balance = balance.map(Money::amount);
         self.running
             .take(line.net.amount(), balance, line.booked_on, line.place.line);

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(
     untagged,
+    deny_unknown_fields,
     expecting = "a column is its name, a list of its spellings, or its number; a name that YAML takes for something else stands in quotes"
 )]
 pub enum Column {
@@ -25,6 +26,7 @@ pub enum Column {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(
     untagged,
+    deny_unknown_fields,
     expecting = "a column is its name, a list of its spellings, or its number; a name that YAML takes for something else stands in quotes"
 )]
 pub enum Joined {
@@ -47,6 +49,7 @@ impl Joined {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(
     untagged,
+    deny_unknown_fields,
     expecting = "an account or a currency is a text, or `column` says which column it stands in"
 )]
 pub enum Told {
@@ -303,9 +306,7 @@ impl TryFrom<Draft> for Config {
         amounts(columns, draft.sign.is_some())?;
         beside(columns, &draft)?;
         rows(&draft.rows, draft.sign.as_ref())?;
-        if draft.header == Header::None {
-            numbered(&draft)?;
-        }
+        named(&draft)?;
         let fixed_currency = match &draft.currency {
             Told::Fixed(code) => {
                 Some(Currency::from_code(code).map_err(|error| format!("currency: {error}"))?)
@@ -462,27 +463,38 @@ fn once(of: &str, lists: &[&Vec<String>]) -> Result<(), String> {
     }
 }
 
-/// Without names, columns are numbers.
-fn numbered(draft: &Draft) -> Result<(), String> {
+/// Columns have names or numbers; where the file has no names, numbers.
+fn named(draft: &Draft) -> Result<(), String> {
+    if matches!(&draft.account, Told::Fixed(account) if account.trim().is_empty()) {
+        return Err("account: it is empty".to_owned());
+    }
     let beside = [draft.account.column(), draft.currency.column()];
     let sign = draft.sign.as_ref().map(|sign| &sign.column);
     let rows = draft.rows.iter().map(|rows| &rows.column);
-    let named = draft
+    let all = draft
         .columns
         .all()
         .chain(beside.into_iter().flatten())
         .chain(sign)
-        .chain(rows)
-        .find(|column| !matches!(column, Column::Number(_)));
-    match named {
-        Some(Column::Name(name)) => Err(unnumbered(name)),
-        Some(Column::Spellings(names)) => Err(unnumbered(&names.join("`, `"))),
-        _ => Ok(()),
+        .chain(rows);
+    for column in all {
+        let names = match column {
+            Column::Number(0) => return Err("columns: they are counted from 1".to_owned()),
+            Column::Number(_) => continue,
+            Column::Name(name) => std::slice::from_ref(name),
+            Column::Spellings(names) => names,
+        };
+        if names.is_empty() || names.iter().any(|name| name.trim().is_empty()) {
+            return Err("columns: one has an empty name; say its number, from 1".to_owned());
+        }
+        if draft.header == Header::None {
+            return Err(format!(
+                "columns: `{}` is a name, and the file has no header; say its number, from 1",
+                names.join("`, `")
+            ));
+        }
     }
-}
-
-fn unnumbered(name: &str) -> String {
-    format!("columns: `{name}` is a name, and the file has no header; say its number, from 1")
+    Ok(())
 }
 
 impl Columns {
