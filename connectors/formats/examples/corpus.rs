@@ -14,7 +14,55 @@ use formats::settlement::SettlementKind;
 use std::path::{Path, PathBuf};
 
 /// Files that are refused, by the end of their path, and what the refusal says.
-const REFUSED: &[(&str, &str)] = &[("camt053.v2.wrong.xml", "no statement")];
+const REFUSED: &[(&str, &str)] = &[
+    ("camt053.v2.wrong.xml", "no statement"),
+    // OFX without any statement: an empty file, sign-ons, a list of accounts.
+    ("ofxparse/tests/fixtures/bank_small.ofx", "no statement"),
+    (
+        "ofxparse/tests/fixtures/account_listing_aggregation.ofx",
+        "no statement",
+    ),
+    ("ofxparse/tests/fixtures/signon_success.ofx", "no statement"),
+    (
+        "ofxparse/tests/fixtures/signon_success_no_message.ofx",
+        "no statement",
+    ),
+    // Answers that are errors.
+    ("ofxtools/tests/data/profrs.ofx", "the error 15500"),
+    ("ofxparse/tests/fixtures/signon_fail.ofx", "the error 15500"),
+    (
+        "ofxparse/tests/fixtures/error_message.ofx",
+        "the error 2000",
+    ),
+    // Investment accounts.
+    ("ofxparse/tests/fixtures/fidelity.ofx", "holds investments"),
+    (
+        "ofxparse/tests/fixtures/fidelity-savings.ofx",
+        "holds investments",
+    ),
+    (
+        "ofxparse/tests/fixtures/investment_401k.ofx",
+        "holds investments",
+    ),
+    (
+        "ofxparse/tests/fixtures/investment_medium.ofx",
+        "holds investments",
+    ),
+    (
+        "ofxparse/tests/fixtures/td_ameritrade.ofx",
+        "holds investments",
+    ),
+    ("ofxparse/tests/fixtures/tiaacref.ofx", "holds investments"),
+    ("ofxparse/tests/fixtures/vanguard.ofx", "holds investments"),
+    (
+        "ofxparse/tests/fixtures/vanguard401k.ofx",
+        "holds investments",
+    ),
+    ("ofxtools/tests/data/invstmtrs.ofx", "holds investments"),
+    // Spoilt on purpose.
+    ("fail_nice/date_missing.ofx", "`DTPOSTED` is missing"),
+    ("fail_nice/decimal_error.ofx", "`$120` is not a decimal"),
+];
 
 fn main() -> std::process::ExitCode {
     let Some(root) = std::env::args().nth(1) else {

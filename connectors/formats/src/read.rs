@@ -1,7 +1,9 @@
-//! Readers that formats share: bytes as text, XML, the bounds of texts, and what a file is.
+//! Readers that formats share: bytes as text, XML, SGML, the bounds of texts, and what a file is.
 
 pub mod bounds;
 pub mod lines;
+pub mod records;
+pub mod sgml;
 pub mod table;
 pub mod text;
 pub mod what;

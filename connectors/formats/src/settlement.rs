@@ -5,6 +5,8 @@ pub mod camt052; // 1 of 2
 pub mod camt053; // 1 of 2
 pub mod camt054; // 1 of 2
 mod iso20022;
+pub mod csv; // 1 of 2
+pub mod ofx; // 1 of 2
 pub mod stripe; // 1 of 2
 
 /// Every settlement format that this build knows.
@@ -12,6 +14,8 @@ pub const KINDS: &[SettlementKind] = &[
     camt052::KIND, // 2 of 2
     camt053::KIND, // 2 of 2
     camt054::KIND, // 2 of 2
+    csv::KIND,     // 2 of 2
+    ofx::KIND,     // 2 of 2
     stripe::KIND,  // 2 of 2
 ];
 
@@ -36,12 +40,9 @@ pub const MAX_FILE_BYTES: usize = 256 << 20;
 pub use crate::error::ParseError;
 
 impl ParseError {
-    /// Bytes that are no text: what they are where their beginning says it, or where they end to be.
-    fn undecoded(bytes: &[u8], error: DecodeError) -> Self {
-        match what::binary(bytes) {
-            Some(what) => Self::new(0, format!("this is {what}")),
-            None => Self::new(error.line, error.what),
-        }
+    /// Bytes that are no text of their encoding.
+    fn undecoded(error: DecodeError) -> Self {
+        Self::new(error.line, error.what)
     }
 
     /// A refusal of a file's beginning mostly is one of a wrong file: it says what lies there.
@@ -70,6 +71,11 @@ pub trait SettlementFormat: Debug + Send + Sync + 'static {
     fn recognises(head: &str) -> bool
     where
         Self: Sized;
+
+    /// The encoding of files that declare none, where the options tell it; UTF-8 otherwise.
+    fn encoding(&self) -> Option<&str> {
+        None
+    }
 
     /// Takes the options.
     fn new(config: Self::Config) -> Self
@@ -147,7 +153,11 @@ impl<F: SettlementFormat> Parse for F {
             );
             return Err(ParseError::new(0, what));
         }
-        let text = text::decode(bytes).map_err(|error| ParseError::undecoded(bytes, error))?;
+        // In an encoding of single bytes, anything is a text.
+        if let Some(what) = what::binary(bytes) {
+            return Err(ParseError::new(0, format!("this is {what}")));
+        }
+        let text = text::decode_as(bytes, self.encoding()).map_err(ParseError::undecoded)?;
         bounds::no_nul(&text)?;
         let mut collected = Collected::default();
         self.read(&mut text.as_bytes(), &mut collected)

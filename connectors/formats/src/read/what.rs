@@ -58,6 +58,9 @@ pub fn describe(bytes: &[u8]) -> String {
     if start.starts_with(['{', '[']) && !start.starts_with("{1:") {
         return "JSON".to_owned();
     }
+    if start.starts_with("OFXHEADER") {
+        return "OFX, a download of bank or card statements".to_owned();
+    }
     if start.starts_with("{1:") || start.starts_with(":20:") {
         return "a SWIFT message (MT940 or its kin); a camt.053 is wanted".to_owned();
     }
