@@ -14,7 +14,16 @@ use formats::settlement::SettlementKind;
 use std::path::{Path, PathBuf};
 
 /// Files that are refused, by the end of their path, and what the refusal says.
-const REFUSED: &[(&str, &str)] = &[("camt053.v2.wrong.xml", "no statement")];
+const REFUSED: &[(&str, &str)] = &[
+    ("camt053.v2.wrong.xml", "no statement"),
+    // A currency that is no more.
+    ("cmxl/mt940.sta", "`DEM`"),
+    ("self-provided/raphaelm.sta", "`DEM`"),
+    // Its `:86:` was made a second `:25:` on purpose.
+    ("betterplace/sepa_snippet_broken.sta", "two accounts"),
+    // Code page 852, which the file does not declare.
+    ("self-provided/raiffeisen-cmi.sta", "is no UTF-8"),
+];
 
 fn main() -> std::process::ExitCode {
     let Some(root) = std::env::args().nth(1) else {

@@ -1,12 +1,16 @@
 //! Settlement formats: what processors and banks say that they moved. Pure: a text in, lines and
 //! statements out, one after the other.
 
+pub mod bai2; // 1 of 2
 pub mod camt053; // 1 of 2
+pub mod mt940; // 1 of 2
 pub mod stripe; // 1 of 2
 
 /// Every settlement format that this build knows.
 pub const KINDS: &[SettlementKind] = &[
+    bai2::KIND,    // 2 of 2
     camt053::KIND, // 2 of 2
+    mt940::KIND,   // 2 of 2
     stripe::KIND,  // 2 of 2
 ];
 
@@ -65,6 +69,11 @@ pub trait SettlementFormat: Debug + Send + Sync + 'static {
     fn recognises(head: &str) -> bool
     where
         Self: Sized;
+
+    /// The encoding of files that declare none, where the options name it; UTF-8 without it.
+    fn encoding(&self) -> Option<&str> {
+        None
+    }
 
     /// Takes the options.
     fn new(config: Self::Config) -> Self
@@ -142,7 +151,8 @@ impl<F: SettlementFormat> Parse for F {
             );
             return Err(ParseError::new(0, what));
         }
-        let text = text::decode(bytes).map_err(|error| ParseError::undecoded(bytes, error))?;
+        let text = text::decode_in(bytes, self.encoding())
+            .map_err(|error| ParseError::undecoded(bytes, error))?;
         bounds::no_nul(&text)?;
         let mut collected = Collected::default();
         self.read(&mut text.as_bytes(), &mut collected)

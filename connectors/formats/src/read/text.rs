@@ -70,8 +70,18 @@ pub fn sniff(head: &[u8]) -> Result<Sniffed, DecodeError> {
     if head.starts_with(b"\0<") {
         return Ok(of(UTF_16BE, 0));
     }
-    let Some(label) = declared(head) else {
-        return Ok(of(UTF_8, 0));
+    match declared(head) {
+        Some(label) => labelled(&label),
+        None => Ok(of(UTF_8, 0)),
+    }
+}
+
+/// The encoding of a label.
+fn labelled(label: &str) -> Result<Sniffed, DecodeError> {
+    let of = |encoding, mark| Sniffed {
+        encoding,
+        latin1: false,
+        mark,
     };
     let upper = label.to_ascii_uppercase();
     if ["ISO-8859-1", "ISO8859-1", "ISO_8859-1", "LATIN1", "L1"].contains(&upper.as_str()) {
@@ -105,7 +115,20 @@ pub fn sniff(head: &[u8]) -> Result<Sniffed, DecodeError> {
 /// # Errors
 /// [`DecodeError`] for bytes that the encoding does not have, with their place.
 pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
-    let sniffed = sniff(bytes)?;
+    decode_in(bytes, None)
+}
+
+/// The same for a file of which somebody else tells the encoding, where it does not itself.
+///
+/// # Errors
+/// [`DecodeError`] as for [`decode`], and for an encoding that is not known.
+pub fn decode_in<'b>(bytes: &'b [u8], told: Option<&str>) -> Result<Cow<'b, str>, DecodeError> {
+    let sniffed = match (sniff(bytes)?, told) {
+        (found, Some(label)) if found.is_utf8() && found.mark == 0 && declared(bytes).is_none() => {
+            labelled(label)?
+        }
+        (found, _) => found,
+    };
     let body = bytes.get(sniffed.mark..).unwrap_or_default();
     if sniffed.is_utf8() {
         return match std::str::from_utf8(body) {
@@ -196,8 +219,13 @@ fn foreign(bytes: &[u8], at: usize) -> DecodeError {
 fn misfit(sniffed: Sniffed, bytes: &[u8], at: usize, more: &str) -> DecodeError {
     let byte = bytes.get(at).copied().unwrap_or_default();
     let what = format!(
-        "the byte 0x{byte:02X} is no letter of {}, which the file declares; ask its sender which encoding it has{more}",
-        sniffed.name()
+        "the byte 0x{byte:02X} is no letter of {}, which {} declares; ask its sender which encoding it has{more}",
+        sniffed.name(),
+        if sniffed.mark > 0 || !sniffed.encoding.is_single_byte() || declared(bytes).is_some() {
+            "the file"
+        } else {
+            "the option"
+        }
     );
     refused(at, line_at(bytes, at), what)
 }
@@ -289,6 +317,14 @@ mod tests {
         assert!(what.contains("single bytes"), "{what}");
         let (_, what) = told("klingon", b"");
         assert!(what.contains("`klingon` is not known"), "{what}");
+        let error = decode_in(b"a\x81", Some("windows-1252")).unwrap_err();
+        assert!(error.what.contains("which the option declares"), "{error}");
+        assert!(decode_in(b"a", Some("klingon")).is_err());
+        assert_eq!(decode_in(b"\xfc", Some("iso-8859-1")).unwrap(), "ü");
+        assert_eq!(
+            decode_in("\u{feff}ü".as_bytes(), Some("iso-8859-1")).unwrap(),
+            "ü"
+        );
         let error = decode(b"a,b\nc,\xfc\n").unwrap_err();
         assert_eq!((error.line, error.offset), (2, 6));
         assert!(error.what.contains("declares no other encoding"));
