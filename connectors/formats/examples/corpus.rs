@@ -62,6 +62,13 @@ const REFUSED: &[(&str, &str)] = &[
     // Spoilt on purpose.
     ("fail_nice/date_missing.ofx", "`DTPOSTED` is missing"),
     ("fail_nice/decimal_error.ofx", "`$120` is not a decimal"),
+    // A currency that is no more.
+    ("cmxl/mt940.sta", "`DEM`"),
+    ("self-provided/raphaelm.sta", "`DEM`"),
+    // Its `:86:` was made a second `:25:` on purpose.
+    ("betterplace/sepa_snippet_broken.sta", "two accounts"),
+    // Code page 852, which the file does not declare.
+    ("self-provided/raiffeisen-cmi.sta", "is no UTF-8"),
 ];
 
 fn main() -> std::process::ExitCode {

@@ -1,9 +1,13 @@
-//! Readers that formats share: bytes as text, XML, SGML, the bounds of texts, and what a file is.
+//! Readers that formats share: bytes as text, XML, SGML, SWIFT's fields and what stands in them, the bounds of
+//! texts, and what a file is.
 
 pub mod bounds;
+pub mod counted;
 pub mod lines;
 pub mod records;
+pub mod remittance;
 pub mod sgml;
+pub mod swift;
 pub mod table;
 pub mod text;
 pub mod what;

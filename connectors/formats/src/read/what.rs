@@ -62,7 +62,10 @@ pub fn describe(bytes: &[u8]) -> String {
         return "OFX, a download of bank or card statements".to_owned();
     }
     if start.starts_with("{1:") || start.starts_with(":20:") {
-        return "a SWIFT message (MT940 or its kin); a camt.053 is wanted".to_owned();
+        return "a SWIFT message, a bank statement (MT940) or its kin".to_owned();
+    }
+    if start.starts_with("01,") && start.contains("\n02,") {
+        return "a bank statement by BAI (BAI2)".to_owned();
     }
     table(start)
 }
@@ -209,11 +212,15 @@ mod tests {
             (b"{\"id\": 1}".to_vec(), "JSON"),
             (
                 b":20:STMT".to_vec(),
-                "a SWIFT message (MT940 or its kin); a camt.053 is wanted",
+                "a SWIFT message, a bank statement (MT940) or its kin",
             ),
             (
                 "\u{feff}Datum;\"Betrag\";Text\r\n".as_bytes().to_vec(),
                 "CSV separated by semicolons with the columns `Datum`, `Betrag`, `Text`",
+            ),
+            (
+                b"01,A,B,260102,0800,1,,,2/\n02,".to_vec(),
+                "a bank statement by BAI (BAI2)",
             ),
             (b"hello\nworld".to_vec(), "text that begins `hello`"),
         ] {
