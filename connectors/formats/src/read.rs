@@ -1,6 +1,7 @@
-//! Readers that formats share: bytes as text, XML, the bounds of texts, and what a file is.
+//! Readers that formats share: bytes as text, tables, XML, JSON, the bounds of texts, and what a file is.
 
 pub mod bounds;
+pub mod json;
 pub mod lines;
 pub mod table;
 pub mod text;

@@ -1,13 +1,22 @@
 //! Settlement formats: what processors and banks say that they moved. Pure: a text in, lines and
 //! statements out, one after the other.
 
+pub mod adyen; // 1 of 2
+pub mod braintree; // 1 of 2
 pub mod camt053; // 1 of 2
+pub mod paypal; // 1 of 2
+pub mod paypal_records;
+pub mod paypal_trr; // 1 of 2
 pub mod stripe; // 1 of 2
 
 /// Every settlement format that this build knows.
 pub const KINDS: &[SettlementKind] = &[
-    camt053::KIND, // 2 of 2
-    stripe::KIND,  // 2 of 2
+    adyen::KIND,      // 2 of 2
+    braintree::KIND,  // 2 of 2
+    camt053::KIND,    // 2 of 2
+    paypal::KIND,     // 2 of 2
+    paypal_trr::KIND, // 2 of 2
+    stripe::KIND,     // 2 of 2
 ];
 
 use crate::OptionsError;
