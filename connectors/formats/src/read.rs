@@ -1,8 +1,9 @@
-//! Readers that formats share: bytes as text, XML, SGML, SWIFT's fields and what stands in them, the bounds of
-//! texts, and what a file is.
+//! Readers that formats share: bytes as text, JSON, XML, SGML, tables, SWIFT's fields and what stands in them, the
+//! bounds of texts, and what a file is.
 
 pub mod bounds;
 pub mod counted;
+pub mod json;
 pub mod lines;
 pub mod records;
 pub mod remittance;

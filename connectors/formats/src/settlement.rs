@@ -1,7 +1,9 @@
 //! Settlement formats: what processors and banks say that they moved. Pure: a text in, lines and
 //! statements out, one after the other.
 
+pub mod adyen; // 1 of 2
 pub mod bai2; // 1 of 2
+pub mod braintree; // 1 of 2
 pub mod camt052; // 1 of 2
 pub mod camt053; // 1 of 2
 pub mod camt054; // 1 of 2
@@ -9,18 +11,25 @@ pub mod csv; // 1 of 2
 mod iso20022;
 pub mod mt940; // 1 of 2
 pub mod ofx; // 1 of 2
+pub mod paypal; // 1 of 2
+pub mod paypal_records;
+pub mod paypal_trr; // 1 of 2
 pub mod stripe; // 1 of 2
 
 /// Every settlement format that this build knows.
 pub const KINDS: &[SettlementKind] = &[
-    bai2::KIND,    // 2 of 2
-    camt052::KIND, // 2 of 2
-    camt053::KIND, // 2 of 2
-    camt054::KIND, // 2 of 2
-    csv::KIND,     // 2 of 2
-    mt940::KIND,   // 2 of 2
-    ofx::KIND,     // 2 of 2
-    stripe::KIND,  // 2 of 2
+    adyen::KIND,      // 2 of 2
+    bai2::KIND,       // 2 of 2
+    braintree::KIND,  // 2 of 2
+    camt052::KIND,    // 2 of 2
+    camt053::KIND,    // 2 of 2
+    camt054::KIND,    // 2 of 2
+    csv::KIND,        // 2 of 2
+    mt940::KIND,      // 2 of 2
+    ofx::KIND,        // 2 of 2
+    paypal::KIND,     // 2 of 2
+    paypal_trr::KIND, // 2 of 2
+    stripe::KIND,     // 2 of 2
 ];
 
 use crate::OptionsError;

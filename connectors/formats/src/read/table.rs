@@ -33,23 +33,59 @@ impl<'i> Table<'i> {
     /// # Errors
     /// [`ParseError`] where there is none.
     pub fn open(input: &'i mut dyn BufRead, delimiter: u8) -> Result<Self, ParseError> {
+        let mut table = Self::started(input, delimiter, true)?;
+        let header = table.reader.headers().map_err(|error| broken(&error))?;
+        table.header = header.iter().map(str::trim).collect();
+        Ok(table)
+    }
+
+    /// Starts in a file whose columns are named by a row further down, if at all.
+    ///
+    /// # Errors
+    /// [`ParseError`] where the input cannot be read.
+    pub fn unnamed(input: &'i mut dyn BufRead, delimiter: u8) -> Result<Self, ParseError> {
+        Self::started(input, delimiter, false)
+    }
+
+    fn started(
+        input: &'i mut dyn BufRead,
+        delimiter: u8,
+        has_headers: bool,
+    ) -> Result<Self, ParseError> {
         let beginning = input.fill_buf().map_err(ParseError::unread)?;
         let lf = beginning.iter().position(|byte| *byte == b'\n');
         let cr = lf.and_then(|at| beginning.get(at.checked_sub(1)?));
         let after_lf = u64::from(cr == Some(&b'\r'));
-        let mut reader = csv::ReaderBuilder::new()
+        let reader = csv::ReaderBuilder::new()
             .flexible(true)
+            .has_headers(has_headers)
             .delimiter(delimiter)
             .from_reader(input);
-        let header = reader.headers().map_err(|error| broken(&error))?;
-        let header = header.iter().map(str::trim).collect();
         Ok(Self {
             reader,
-            header,
+            header: StringRecord::new(),
             record: StringRecord::new(),
             after_lf,
             place: Place::default(),
         })
+    }
+
+    /// Takes the row that was read last for the names of the columns of those that follow. Some
+    /// senders write two blanks within a name: all are one.
+    pub fn name_columns(&mut self) {
+        let words = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ");
+        self.header = self.record.iter().map(words).collect();
+    }
+
+    /// Further columns of the same name as one that is read, each beside the first of its name.
+    pub fn twins(&self, read: &[usize]) -> Vec<(usize, usize)> {
+        let name = |at: usize| self.header.get(at).unwrap_or_default();
+        let same = |at: usize| {
+            (at + 1..self.header.len())
+                .filter(move |twin| name(*twin) == name(at))
+                .map(move |twin| (at, twin))
+        };
+        read.iter().flat_map(|at| same(*at)).collect()
     }
 
     /// The names of the columns.
@@ -88,7 +124,8 @@ impl<'i> Table<'i> {
         }
         let begins = self.record.position();
         let (line, offset) = begins.map_or((0, 0), |at| (at.line(), at.byte()));
-        let (line, offset) = (line + self.after_lf, offset + self.after_lf);
+        let after_lf = if offset == 0 { 0 } else { self.after_lf };
+        let (line, offset) = (line + after_lf, offset + after_lf);
         self.place = Place {
             line,
             offset,
@@ -143,6 +180,24 @@ impl<'t> Row<'t> {
     pub fn error(&self, at: usize, what: &str) -> ParseError {
         let name = self.header.get(at).unwrap_or_default();
         ParseError::new(self.place.line, format!("{name}: {what}"))
+    }
+
+    /// Refuses a row in which two columns of one name say different things.
+    ///
+    /// # Errors
+    /// [`ParseError`].
+    pub fn agree(&self, twins: &[(usize, usize)]) -> Result<(), ParseError> {
+        let Some((at, twin)) = twins
+            .iter()
+            .find(|(at, twin)| self.text(*at) != self.text(*twin))
+        else {
+            return Ok(());
+        };
+        let (one, other) = (self.text(*at), self.text(*twin));
+        let what = format!(
+            "two columns of this name say `{one}` and `{other}`; take one of them out of the report"
+        );
+        Err(self.error(*at, &what))
     }
 
     /// A currency by its code, in whichever case.
@@ -239,5 +294,26 @@ mod tests {
             }
             assert_eq!(found, lines, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_row_further_down_names_the_columns() {
+        let mut input = "h,1\r\nc,  an  amount,b,an amount\r\nr,1,2,1\r\nr,1,2,3\r\n".as_bytes();
+        let mut table = Table::unnamed(&mut input, b',').unwrap();
+        assert_eq!(table.next_row().unwrap().unwrap().place.line, 1);
+        assert_eq!(table.next_row().unwrap().unwrap().place.line, 2);
+        table.name_columns();
+        let at = table.need(&["an amount"]).unwrap();
+        let twins = table.twins(&[0, at]);
+        assert_eq!(twins, [(1, 3)]);
+        let row = table.next_row().unwrap().unwrap();
+        assert_eq!((row.place.line, row.text(at)), (3, "1"));
+        row.agree(&twins).unwrap();
+        let row = table.next_row().unwrap().unwrap();
+        let refused = row.agree(&twins).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("line 4: an amount: two columns"),
+            "{refused}"
+        );
     }
 }
