@@ -3,8 +3,8 @@
 
 pub mod bounds;
 pub mod counted;
-pub mod json;
 pub mod lines;
+pub mod objects;
 pub mod records;
 pub mod remittance;
 pub mod sgml;

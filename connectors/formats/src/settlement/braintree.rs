@@ -17,7 +17,7 @@
 //! Refunds within a transaction are lines where they tell of their own settlement and disbursement.
 
 use super::{ParseError, SettlementFormat, SettlementKind, Sink};
-use crate::read::json::Objects;
+use crate::read::objects::Objects;
 use chrono::NaiveDate;
 use ledger::money::parse_decimal;
 use ledger::{
