@@ -1,6 +1,9 @@
-//! Readers that formats share: bytes as text, XML, the bounds of texts, and what a file is.
+//! Readers that formats share: bytes as text, tables, JSON, XML, the bounds of texts, and what a
+//! file is.
 
 pub mod bounds;
+pub mod head;
+pub mod json;
 pub mod lines;
 pub mod table;
 pub mod text;

@@ -1,13 +1,27 @@
 //! Settlement formats: what processors and banks say that they moved. Pure: a text in, lines and
 //! statements out, one after the other.
 
+mod batch;
 pub mod camt053; // 1 of 2
+pub mod checkout; // 1 of 2
+pub mod dlocal; // 1 of 2
+pub mod gocardless; // 1 of 2
+pub mod mollie; // 1 of 2
+pub mod square; // 1 of 2
 pub mod stripe; // 1 of 2
+pub mod stripe_balance; // 1 of 2
+mod stripe_table;
 
 /// Every settlement format that this build knows.
 pub const KINDS: &[SettlementKind] = &[
-    camt053::KIND, // 2 of 2
-    stripe::KIND,  // 2 of 2
+    camt053::KIND,        // 2 of 2
+    checkout::KIND,       // 2 of 2
+    dlocal::KIND,         // 2 of 2
+    gocardless::KIND,     // 2 of 2
+    mollie::KIND,         // 2 of 2
+    square::KIND,         // 2 of 2
+    stripe::KIND,         // 2 of 2
+    stripe_balance::KIND, // 2 of 2
 ];
 
 use crate::OptionsError;
