@@ -14,7 +14,11 @@ use formats::settlement::SettlementKind;
 use std::path::{Path, PathBuf};
 
 /// Files that are refused, by the end of their path, and what the refusal says.
-const REFUSED: &[(&str, &str)] = &[("camt053.v2.wrong.xml", "no statement")];
+const REFUSED: &[(&str, &str)] = &[
+    ("camt053.v2.wrong.xml", "no statement"),
+    // Items alone: the payout stands in the request that they answer.
+    ("payout_items.json", "of which payout"),
+];
 
 fn main() -> std::process::ExitCode {
     let Some(root) = std::env::args().nth(1) else {

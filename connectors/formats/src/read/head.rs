@@ -1,5 +1,8 @@
 //! What the first characters of a file say of its format.
 
+use crate::error::ParseError;
+use std::io::BufRead;
+
 /// Whether the first line of a table names all these columns.
 pub fn has_columns(head: &str, columns: &[&str]) -> bool {
     let first = head.lines().next().unwrap_or_default();
@@ -10,18 +13,23 @@ pub fn has_columns(head: &str, columns: &[&str]) -> bool {
     })
 }
 
-/// Whether a file begins like JSON.
-pub fn is_json(head: &str) -> bool {
-    let start = head.trim_start();
-    start.starts_with(['{', '[']) && !start.starts_with("{1:")
+/// Whether the first sign of an input is one of JSON's.
+///
+/// # Errors
+/// [`ParseError`] where the input cannot be read.
+pub fn begins_json(input: &mut dyn BufRead) -> Result<bool, ParseError> {
+    let beginning = input.fill_buf().map_err(ParseError::unread)?;
+    let first = beginning.iter().find(|byte| !byte.is_ascii_whitespace());
+    Ok(first.is_some_and(|byte| b"{[".contains(byte)))
 }
 
 /// The beginning of a JSON text without blanks, so that `"a": "b"` is `"a":"b"`; empty for another.
 pub fn compact(head: &str) -> String {
-    if !is_json(head) {
-        return String::new();
+    if head.trim_start().starts_with(['{', '[']) {
+        head.split_whitespace().collect()
+    } else {
+        String::new()
     }
-    head.split_whitespace().collect()
 }
 
 /// The texts that stand under a key in a compact beginning, in their order.

@@ -101,9 +101,7 @@ impl Record {
     /// [`ParseError`].
     pub fn day(&self, field: &str, time: &str) -> Result<NaiveDate, ParseError> {
         let day = time.get(..10).unwrap_or(time).parse();
-        day.map_err(|_bad| {
-            self.error(&format!("{field}: `{time}` is no day; expected 2026-01-31"))
-        })
+        day.map_err(|_bad| self.error(&format!("{field}: `{time}` is no day; expected 2026-01-31")))
     }
 }
 
@@ -241,7 +239,9 @@ impl<'i> Records<'i> {
         }
         self.skip()?;
         let sign = self.some_sign()?;
-        let text = key.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\""));
+        let text = key
+            .strip_prefix(b"\"")
+            .and_then(|key| key.strip_suffix(b"\""));
         let taken = self
             .takes
             .iter()
@@ -268,7 +268,7 @@ impl<'i> Records<'i> {
     /// Copies the value that begins here, whatever is in it.
     fn value(&mut self, held: &mut Vec<u8>) -> Result<(), ParseError> {
         let mut scan = Scan::default();
-        while !scan.is_done {
+        while scan.at != At::End {
             let buffer = self.input.fill_buf().map_err(ParseError::unread)?;
             if buffer.is_empty() {
                 return Err(self.error("the file ends inside a value"));
@@ -336,48 +336,66 @@ impl<'i> Records<'i> {
 /// Where a value ends.
 #[derive(Debug, Default)]
 struct Scan {
+    at: At,
     depth: usize,
-    in_string: bool,
-    is_escaped: bool,
-    has_begun: bool,
-    is_done: bool,
+}
+
+/// Where within a value a scan is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum At {
+    #[default]
+    Begin,
+    /// In a number or a word, or between the texts of an object or a list.
+    Bare,
+    Text,
+    /// After a backslash.
+    Escape,
+    End,
 }
 
 impl Scan {
     /// Whether a byte belongs to the value.
     fn takes(&mut self, byte: u8) -> bool {
-        if self.is_done {
-            return false;
-        }
-        if self.in_string {
-            match byte {
-                _ if self.is_escaped => self.is_escaped = false,
-                b'\\' => self.is_escaped = true,
-                b'"' => {
-                    self.in_string = false;
-                    self.is_done = self.depth == 0;
-                }
-                _ => {}
-            }
-            return true;
-        }
-        match byte {
-            b'"' if self.depth > 0 || !self.has_begun => self.in_string = true,
-            b'{' | b'[' if self.depth > 0 || !self.has_begun => self.depth += 1,
-            b'}' | b']' if self.depth > 0 => {
-                self.depth -= 1;
-                self.is_done = self.depth == 0;
+        self.at = match (self.at, byte) {
+            (At::End, _) => At::End,
+            (At::Escape, _) => At::Text,
+            (At::Text, b'\\') => At::Escape,
+            (At::Text, b'"') if self.depth == 0 => return self.ends(),
+            (At::Text, b'"') => At::Bare,
+            (At::Text, _) => At::Text,
+            (At::Begin, b'"') => At::Text,
+            (At::Begin, b'{' | b'[') => {
+                self.depth = 1;
+                At::Bare
             }
             // What ends a number or a word is not part of it.
-            b',' | b'}' | b']' | b'"' | b'{' | b'[' | b':' | b' ' | b'\t' | b'\r' | b'\n'
-                if self.depth == 0 =>
-            {
-                self.is_done = true;
-                return false;
+            (At::Begin | At::Bare, _) if self.depth == 0 => {
+                if b",:\"{}[] \t\r\n".contains(&byte) {
+                    At::End
+                } else {
+                    At::Bare
+                }
             }
-            _ => {}
-        }
-        self.has_begun = true;
+            (_, b'"') => At::Text,
+            (_, b'{' | b'[') => {
+                self.depth += 1;
+                At::Bare
+            }
+            (_, b'}' | b']') => {
+                self.depth -= 1;
+                if self.depth == 0 {
+                    return self.ends();
+                }
+                At::Bare
+            }
+            _ => At::Bare,
+        };
+        self.at != At::End
+    }
+
+    /// The byte is the last one.
+    fn ends(&mut self) -> bool {
+        self.at = At::End;
         true
     }
 }
@@ -415,7 +433,12 @@ mod tests {
                     let from = usize::try_from(record.place.offset).unwrap();
                     let end = from + usize::try_from(record.place.length).unwrap();
                     assert!(text[from..end].starts_with('{') && text[from..end].ends_with('}'));
-                    (record.name, record.parent, record.place.line, value.to_string())
+                    (
+                        record.name,
+                        record.parent,
+                        record.place.line,
+                        value.to_string(),
+                    )
                 })
                 .collect();
             let wanted = [

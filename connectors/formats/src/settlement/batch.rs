@@ -165,11 +165,13 @@ impl Rounded {
 /// The parts of a fee that are not nothing, with what they do not explain as another part; none
 /// where the sender told none.
 pub(super) fn fee_parts(fee: Money, told: &[(FeeKind, i64)]) -> Vec<FeePart> {
-    let known: i64 = told.iter().map(|(_, amount)| *amount).sum();
+    let known = told
+        .iter()
+        .fold(0, |sum: i64, (_, amount)| sum.saturating_add(*amount));
     if told.iter().all(|(_, amount)| *amount == 0) {
         return Vec::new();
     }
-    let unexplained = (FeeKind::Other, fee.amount() - known);
+    let unexplained = (FeeKind::Other, fee.amount().saturating_sub(known));
     let parts = told.iter().chain([&unexplained]);
     parts
         .filter(|(_, amount)| *amount != 0)
@@ -185,7 +187,11 @@ pub(super) fn closed(line: u64, field: &str, word: &str, known: &[&str]) -> Resu
     if known.contains(&word) {
         return Ok(());
     }
-    let known: Vec<&str> = known.iter().copied().filter(|word| !word.is_empty()).collect();
+    let known: Vec<&str> = known
+        .iter()
+        .copied()
+        .filter(|word| !word.is_empty())
+        .collect();
     let what = format!(
         "{field}: `{word}` is not known, and whether money moved depends on it; known are {}",
         known.join(", ")

@@ -61,7 +61,12 @@ impl SettlementFormat for Checkout {
     }
 
     fn recognises(head: &str) -> bool {
-        let columns = ["Type", "Payment ID", "Holding Currency", "Net In Holding Currency"];
+        let columns = [
+            "Type",
+            "Payment ID",
+            "Holding Currency",
+            "Net In Holding Currency",
+        ];
         has_columns(head, &columns)
     }
 
@@ -85,13 +90,20 @@ impl SettlementFormat for Checkout {
                 let told = format!("net of `{}` is not gross and deduction", line.identity);
                 payout.contradict(told);
             }
-            for line in [Some(line), reserve].into_iter().flatten() {
+            // Where a row does nothing but hold back or give back, there is no payment beside it.
+            let moves = line.gross.amount() != 0 || line.net.amount() != 0;
+            let line = Some(line).filter(|_| moves || reserve.is_none());
+            for line in [line, reserve].into_iter().flatten() {
                 payout.add(&line);
                 out.line(payout.number, line)?;
             }
         }
         for ((id, _), payout) in payouts {
-            let identity = if id.is_empty() { "not paid out yet" } else { &id };
+            let identity = if id.is_empty() {
+                "not paid out yet"
+            } else {
+                &id
+            };
             let number = payout.number;
             out.statement(number, payout.close(&self.config.account, identity, None))?;
         }
@@ -232,9 +244,9 @@ impl Columns {
         let payment = Reference::of(ReferenceKind::Charge, row.text(self.payment));
         let own = Reference::of(ReferenceKind::Merchant, row.optional(self.reference));
         line.references = [payment, own].into_iter().flatten().collect();
-        line.payout = row.optional(self.payout).to_owned();
+        row.optional(self.payout).clone_into(&mut line.payout);
         line.paid_on = self.paid.map_or(Ok(None), |at| row.day(at))?;
-        line.description = row.optional(self.method).to_owned();
+        row.optional(self.method).clone_into(&mut line.description);
         line.fees = self.fees(row, moved.currency, line.fee)?;
         let (Some(code), Some(gross)) = (self.seen_currency, self.seen_gross) else {
             return Ok(());

@@ -75,9 +75,8 @@ impl SettlementFormat for Dlocal {
         let mut transfer: Option<Transfer> = None;
         let mut statements = 0;
         let mut repeats = Repeats::default();
-        loop {
-            let header = Header::find(&table);
-            let Some(row) = table.next_row()? else { break };
+        let mut header = Header::find(&table);
+        while let Some(row) = table.next_row()? {
             if row.is_blank() {
                 continue;
             }
@@ -86,9 +85,10 @@ impl SettlementFormat for Dlocal {
                     table.rename_columns();
                     kind = table.need(&["ROW_TYPE"])?;
                     columns = Columns::find(&table);
+                    header = Header::find(&table);
                 }
                 "HEADER" => {
-                    let header = header.ok_or_else(|| {
+                    let header = header.as_ref().ok_or_else(|| {
                         row.error(kind, "no names of columns stand above this row")
                     })?;
                     let next = header.transfer(&row, statements)?;
@@ -248,7 +248,7 @@ impl Columns {
         line.references = self.references(row, line.movement);
         let told = [self.payment_type, self.description];
         let told = told.map(|at| row.optional(at));
-        line.description = told.join(" ").trim().to_owned();
+        told.join(" ").trim().clone_into(&mut line.description);
         Ok(line)
     }
 
@@ -275,7 +275,7 @@ impl Columns {
         let kind = match movement {
             Movement::Refund => ReferenceKind::Refund,
             Movement::Dispute | Movement::DisputeReversal => ReferenceKind::Dispute,
-            Movement::Fee => ReferenceKind::Batch,
+            Movement::Fee | Movement::Adjustment => ReferenceKind::Batch,
             _ => ReferenceKind::Charge,
         };
         let id = Reference::of(kind, row.text(self.id));

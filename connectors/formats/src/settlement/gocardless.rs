@@ -209,7 +209,7 @@ impl Reading {
 
     fn give(&mut self, id: &str, item: Item, out: &mut dyn Sink) -> Result<(), ParseError> {
         let Some(payout) = self.payouts.get_mut(id) else {
-            return Err(ParseError::new(item.place.line, UNSAID));
+            return Err(unsaid(&item));
         };
         let line = payout.line(item)?;
         payout.batch.add(&line);
@@ -220,7 +220,7 @@ impl Reading {
     fn leave(&mut self, number: u64) -> Result<(), ParseError> {
         let scope = self.scopes.remove(&number).unwrap_or_default();
         match scope.items.first() {
-            Some(item) => Err(ParseError::new(item.place.line, UNSAID)),
+            Some(item) => Err(unsaid(item)),
             None => Ok(()),
         }
     }
@@ -240,8 +240,12 @@ impl Reading {
     }
 }
 
+fn unsaid(item: &Item) -> ParseError {
+    ParseError::new(item.place.line, format!("{ITEMS}: {UNSAID}"))
+}
+
 /// What to do where nothing says whose an item is.
-const UNSAID: &str = "payout_items: nothing says of which payout this is; put one payout into the \
+const UNSAID: &str = "nothing says of which payout an item is; put one payout into the \
      object beside its items, or its id into the items' links as `payout`";
 
 /// A payout as the API tells it.
@@ -360,11 +364,12 @@ impl Payout {
     /// A fee includes its taxes, whose amounts have no sign.
     fn fees(&self, item: &ToldItem, fee: Money) -> Result<Vec<ledger::FeePart>, MoneyError> {
         let currency = fee.currency();
-        let mut taxes = 0;
+        let mut taxes: i64 = 0;
         for tax in &item.taxes {
             if tax.currency.eq_ignore_ascii_case(currency.code()) {
                 let amount = Rounded::of(minor(&tax.amount, currency)?, currency)?;
-                taxes += amount.money.amount().abs() * fee.amount().signum();
+                let amount = amount.money.amount().abs() * fee.amount().signum();
+                taxes = taxes.saturating_add(amount);
             }
         }
         let own = if item.word == "gocardless_fee" || item.word == "surcharge_fee" {
@@ -372,7 +377,10 @@ impl Payout {
         } else {
             FeeKind::Other
         };
-        let told = [(own, fee.amount() - taxes), (FeeKind::Tax, taxes)];
+        let told = [
+            (own, fee.amount().saturating_sub(taxes)),
+            (FeeKind::Tax, taxes),
+        ];
         Ok(batch::fee_parts(fee, &told))
     }
 
@@ -399,7 +407,13 @@ impl Payout {
         } else {
             let left = Money::minor(-self.paid.amount(), self.batch.currency);
             let what = (Movement::Payout, "payout");
-            Some(SettlementLine::new(id.clone(), self.place, what, left, self.made_on))
+            Some(SettlementLine::new(
+                id.clone(),
+                self.place,
+                what,
+                left,
+                self.made_on,
+            ))
         };
         let paid = self.batch.has_lines.then_some(self.paid);
         if let Some(mut line) = own {

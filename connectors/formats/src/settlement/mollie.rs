@@ -22,7 +22,7 @@
 
 use super::batch::{self, Batch, Repeats, Rounded};
 use super::{ParseError, SettlementFormat, SettlementKind, Sink};
-use crate::read::head::{compact, has_columns, is_json, texts};
+use crate::read::head::{begins_json, compact, has_columns, texts};
 use crate::read::json::{Record, Records};
 use crate::read::table::{Row, Table};
 use chrono::NaiveDate;
@@ -84,8 +84,7 @@ impl SettlementFormat for Mollie {
     }
 
     fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
-        let beginning = input.fill_buf().map_err(ParseError::unread)?;
-        if is_json(&String::from_utf8_lossy(beginning)) {
+        if begins_json(input)? {
             self.read_api(input, out)
         } else {
             self.read_export(input, out)
@@ -116,9 +115,16 @@ impl Mollie {
             out.line(settlement.number, line)?;
         }
         for ((id, _), settlement) in settlements {
-            let identity = if id.is_empty() { "not paid out yet" } else { &id };
+            let identity = if id.is_empty() {
+                "not paid out yet"
+            } else {
+                &id
+            };
             let number = settlement.number;
-            out.statement(number, settlement.close(&self.config.account, identity, None))?;
+            out.statement(
+                number,
+                settlement.close(&self.config.account, identity, None),
+            )?;
         }
         Ok(())
     }
@@ -154,7 +160,10 @@ impl Mollie {
         }
         for balance in balances.into_values() {
             let number = balance.number;
-            out.statement(number, balance.close(&self.config.account, "activity", None))?;
+            out.statement(
+                number,
+                balance.close(&self.config.account, "activity", None),
+            )?;
         }
         Ok(())
     }
@@ -206,7 +215,8 @@ impl Columns {
         line.references = Reference::of(reference, id).into_iter().collect();
         settlement.clone_into(&mut line.payout);
         row.optional(self.payer).clone_into(&mut line.counterparty);
-        row.optional(self.description).clone_into(&mut line.description);
+        row.optional(self.description)
+            .clone_into(&mut line.description);
         if !row.text(self.currency).is_empty() && row.currency(self.currency)? != currency {
             line.original = Some(row.money(self.amount, row.currency(self.currency)?)?);
         }
@@ -223,7 +233,11 @@ fn by_prefix(id: &str, net: Money) -> (Movement, &'static str, ReferenceKind) {
         "tr" => (Movement::Charge, "payment", ReferenceKind::Charge),
         "cpt" => (Movement::Charge, "capture", ReferenceKind::Charge),
         "re" => (Movement::Refund, "refund", ReferenceKind::Refund),
-        "chb" if back => (Movement::DisputeReversal, "chargeback", ReferenceKind::Dispute),
+        "chb" if back => (
+            Movement::DisputeReversal,
+            "chargeback",
+            ReferenceKind::Dispute,
+        ),
         "chb" => (Movement::Dispute, "chargeback", ReferenceKind::Dispute),
         _ => (Movement::Other, "other", ReferenceKind::Charge),
     }
@@ -340,7 +354,9 @@ impl Settlement {
         payout: &str,
     ) -> Result<Shared<'s>, ParseError> {
         let settled = self.settled_at.as_deref();
-        let settled = settled.map(|time| record.day("settledAt", time)).transpose()?;
+        let settled = settled
+            .map(|time| record.day("settledAt", time))
+            .transpose()?;
         let made = self.created_at.as_deref();
         let made = made.map(|time| record.day("createdAt", time)).transpose()?;
         let months = self.periods.iter().next_back();
@@ -457,9 +473,14 @@ impl Transaction {
         let net = of("resultAmount", &self.result_amount)?;
         let gross = of("initialAmount", &self.initial_amount)?;
         let deducted = self.deductions.as_ref();
-        let deducted = deducted.map(|amount| of("deductions", amount)).transpose()?;
+        let deducted = deducted
+            .map(|amount| of("deductions", amount))
+            .transpose()?;
         let deducted = deducted.unwrap_or_else(|| Money::minor(0, net.currency()));
-        if [gross, deducted].iter().any(|money| money.currency() != net.currency()) {
+        if [gross, deducted]
+            .iter()
+            .any(|money| money.currency() != net.currency())
+        {
             return Err(record.error("its amounts are of different currencies"));
         }
         let day = record.day("createdAt", &self.created_at)?;

@@ -15,9 +15,7 @@ use super::{ParseError, SettlementFormat, SettlementKind, Sink};
 use crate::read::head::compact;
 use crate::read::json::{Record, Records};
 use chrono::NaiveDate;
-use ledger::{
-    Currency, Money, Movement, Place, Reference, ReferenceKind, SettlementLine,
-};
+use ledger::{Currency, Money, Movement, Place, Reference, ReferenceKind, SettlementLine};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;
@@ -79,7 +77,9 @@ impl SettlementFormat for Square {
                 let (id, line) = entry(&record, &value)?;
                 let next = payouts.len();
                 let key = (id, line.net.currency());
-                let payout = payouts.entry(key).or_insert_with(|| Payout::new(next, &line.net));
+                let payout = payouts
+                    .entry(key)
+                    .or_insert_with(|| Payout::new(next, &line.net));
                 let line = payout.own(line);
                 payout.batch.add(&line);
                 out.line(payout.batch.number, line)?;
@@ -87,7 +87,9 @@ impl SettlementFormat for Square {
                 let told = Told::of(&record)?;
                 let next = payouts.len();
                 let key = (told.id.clone(), told.paid.currency());
-                let payout = payouts.entry(key).or_insert_with(|| Payout::new(next, &told.paid));
+                let payout = payouts
+                    .entry(key)
+                    .or_insert_with(|| Payout::new(next, &told.paid));
                 payout.tell(told);
             }
         }
@@ -113,12 +115,18 @@ impl Payout {
     }
 
     fn tell(&mut self, told: Told) {
-        if self.told.as_ref().is_some_and(|known| known.paid != told.paid) {
+        if self
+            .told
+            .as_ref()
+            .is_some_and(|known| known.paid != told.paid)
+        {
             let what = format!("payout `{}` stands twice with different amounts", told.id);
             return self.batch.contradict(what);
         }
         let days = [Some(told.made_on), told.paid_on];
-        days.into_iter().flatten().for_each(|day| self.batch.day(day));
+        days.into_iter()
+            .flatten()
+            .for_each(|day| self.batch.day(day));
         self.told = Some(told);
     }
 
@@ -135,7 +143,10 @@ impl Payout {
         let number = self.batch.number;
         let paid = self.told.as_ref().map(|told| told.paid);
         let paid = paid.filter(|_| self.batch.has_lines);
-        if let Some(told) = self.told.as_ref().filter(|told| !self.batch.has_lines && !told.failed)
+        if let Some(told) = self
+            .told
+            .as_ref()
+            .filter(|told| !self.batch.has_lines && !told.failed)
         {
             let left = Money::minor(-told.paid.amount(), told.paid.currency());
             let what = (Movement::Payout, "payout");
@@ -227,11 +238,18 @@ struct Entry {
 fn entry(record: &Record, value: &Value) -> Result<(String, SettlementLine), ParseError> {
     let entry: Entry = record.read()?;
     let net = entry.net_amount_money.money(record, "net_amount_money")?;
-    let gross = entry.gross_amount_money.money(record, "gross_amount_money")?;
+    let gross = entry
+        .gross_amount_money
+        .money(record, "gross_amount_money")?;
     let fee = entry.fee_amount_money.as_ref();
-    let fee = fee.map(|fee| fee.money(record, "fee_amount_money")).transpose()?;
+    let fee = fee
+        .map(|fee| fee.money(record, "fee_amount_money"))
+        .transpose()?;
     let fee = fee.unwrap_or_else(|| Money::minor(0, net.currency()));
-    if [gross, fee].iter().any(|money| money.currency() != net.currency()) {
+    if [gross, fee]
+        .iter()
+        .any(|money| money.currency() != net.currency())
+    {
         return Err(record.error("its amounts are of different currencies"));
     }
     let day = record.day("effective_at", &entry.effective_at)?;
@@ -261,7 +279,9 @@ fn references(value: &Value) -> Vec<Reference> {
         ("payout_id", ReferenceKind::Batch),
     ];
     let found = kinds.into_iter().filter_map(|(key, kind)| {
-        let text = details.iter().find_map(|details| details.get(key)?.as_str());
+        let text = details
+            .iter()
+            .find_map(|details| details.get(key)?.as_str());
         Reference::of(kind, text?)
     });
     found.collect()

@@ -15,7 +15,7 @@ use super::stripe_table::{
     Columns, Names, added, api_money, balance_of, movement, paid_by_hand, source_kind, unpaid,
 };
 use super::{ParseError, SettlementFormat, SettlementKind, Sink, batch};
-use crate::read::head::{compact, has_columns, is_json, texts};
+use crate::read::head::{begins_json, compact, has_columns, texts};
 use crate::read::json::{Record, Records};
 use crate::read::table::Table;
 use chrono::DateTime;
@@ -81,8 +81,7 @@ impl SettlementFormat for StripeBalance {
 
     fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
         let mut batches = Batches::new();
-        let beginning = input.fill_buf().map_err(ParseError::unread)?;
-        if is_json(&String::from_utf8_lossy(beginning)) {
+        if begins_json(input)? {
             read_api(input, out, &mut batches)?;
         } else {
             self.read_report(input, out, &mut batches)?;
@@ -182,7 +181,12 @@ struct FeeDetail {
 
 impl Transaction {
     fn line(&self, record: &Record) -> Result<SettlementLine, ParseError> {
-        batch::closed(record.place.line, "status", &self.status, &["available", "pending"])?;
+        batch::closed(
+            record.place.line,
+            "status",
+            &self.status,
+            &["available", "pending"],
+        )?;
         let refused = |error: MoneyError| record.error(&format!("`{}`: {error}", self.id));
         let currency = Currency::from_code(&self.currency.to_ascii_uppercase()).map_err(refused)?;
         let of = |amount| api_money(amount, currency).map_err(refused);
@@ -228,9 +232,19 @@ impl Transaction {
             let value = self.source.get(field).map(text);
             names.add(kind, &value.unwrap_or_default());
         }
-        for key in ["order_id", "order", "order_number", "invoice_id", "invoice", "invoice_number"] {
+        for key in [
+            "order_id",
+            "order",
+            "order_number",
+            "invoice_id",
+            "invoice",
+            "invoice_number",
+        ] {
             let value = self.source.get("metadata").and_then(|data| data.get(key));
-            names.add(ReferenceKind::Merchant, &value.map(text).unwrap_or_default());
+            names.add(
+                ReferenceKind::Merchant,
+                &value.map(text).unwrap_or_default(),
+            );
         }
         names.0
     }
@@ -246,9 +260,14 @@ impl Transaction {
         if seen == currency {
             return Ok(None);
         }
+        let money = api_money(amount, seen)?;
         // A refund's own amount has no sign.
-        let amount = if self.amount < 0 { -amount.abs() } else { amount };
-        api_money(amount, seen).map(Some)
+        let amount = if self.amount < 0 {
+            -money.amount().abs()
+        } else {
+            money.amount()
+        };
+        Ok(Some(Money::minor(amount, seen)))
     }
 }
 

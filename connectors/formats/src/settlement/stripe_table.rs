@@ -97,12 +97,13 @@ impl Columns {
         let what = (movement(category, net), category);
         let mut line = SettlementLine::new(identity, row.place, what, net, booked_on);
         line.references = self.references(row);
-        line.payout = row.optional(self.payout).to_owned();
+        row.optional(self.payout).clone_into(&mut line.payout);
         line.gross = row.money(self.gross, currency)?;
         line.fee = row.money(self.fee, currency)?;
         line.original = self.seen(row, currency)?;
         line.paid_on = paid_on;
-        line.description = row.optional(self.description).to_owned();
+        row.optional(self.description)
+            .clone_into(&mut line.description);
         if line.movement == Movement::Payout && line.payout.is_empty() {
             paid_by_hand(&mut line);
         }
