@@ -3,6 +3,8 @@
 
 pub mod bounds;
 pub mod counted;
+pub mod head;
+pub mod json;
 pub mod lines;
 pub mod objects;
 pub mod records;

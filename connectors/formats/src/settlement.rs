@@ -3,33 +3,47 @@
 
 pub mod adyen; // 1 of 2
 pub mod bai2; // 1 of 2
+mod batch;
 pub mod braintree; // 1 of 2
 pub mod camt052; // 1 of 2
 pub mod camt053; // 1 of 2
 pub mod camt054; // 1 of 2
+pub mod checkout; // 1 of 2
 pub mod csv; // 1 of 2
+pub mod dlocal; // 1 of 2
+pub mod gocardless; // 1 of 2
 mod iso20022;
+pub mod mollie; // 1 of 2
 pub mod mt940; // 1 of 2
 pub mod ofx; // 1 of 2
 pub mod paypal; // 1 of 2
 pub mod paypal_records;
 pub mod paypal_trr; // 1 of 2
+pub mod square; // 1 of 2
 pub mod stripe; // 1 of 2
+pub mod stripe_balance; // 1 of 2
+mod stripe_table;
 
 /// Every settlement format that this build knows.
 pub const KINDS: &[SettlementKind] = &[
-    adyen::KIND,      // 2 of 2
-    bai2::KIND,       // 2 of 2
-    braintree::KIND,  // 2 of 2
-    camt052::KIND,    // 2 of 2
-    camt053::KIND,    // 2 of 2
-    camt054::KIND,    // 2 of 2
-    csv::KIND,        // 2 of 2
-    mt940::KIND,      // 2 of 2
-    ofx::KIND,        // 2 of 2
-    paypal::KIND,     // 2 of 2
-    paypal_trr::KIND, // 2 of 2
-    stripe::KIND,     // 2 of 2
+    adyen::KIND,          // 2 of 2
+    bai2::KIND,           // 2 of 2
+    braintree::KIND,      // 2 of 2
+    camt052::KIND,        // 2 of 2
+    camt053::KIND,        // 2 of 2
+    camt054::KIND,        // 2 of 2
+    checkout::KIND,       // 2 of 2
+    csv::KIND,            // 2 of 2
+    dlocal::KIND,         // 2 of 2
+    gocardless::KIND,     // 2 of 2
+    mollie::KIND,         // 2 of 2
+    mt940::KIND,          // 2 of 2
+    ofx::KIND,            // 2 of 2
+    paypal::KIND,         // 2 of 2
+    paypal_trr::KIND,     // 2 of 2
+    square::KIND,         // 2 of 2
+    stripe::KIND,         // 2 of 2
+    stripe_balance::KIND, // 2 of 2
 ];
 
 use crate::OptionsError;

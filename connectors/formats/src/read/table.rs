@@ -110,6 +110,11 @@ impl<'i> Table<'i> {
         })
     }
 
+    /// Takes the row that was read last for the header of those that follow.
+    pub fn rename_columns(&mut self) {
+        self.header = self.record.iter().map(str::trim).collect();
+    }
+
     /// The next row; none at the end.
     ///
     /// # Errors
