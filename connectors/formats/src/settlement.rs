@@ -9,12 +9,15 @@ pub mod camt052; // 1 of 2
 pub mod camt053; // 1 of 2
 pub mod camt054; // 1 of 2
 pub mod checkout; // 1 of 2
+mod contradictions;
 pub mod csv; // 1 of 2
 pub mod dlocal; // 1 of 2
 pub mod gocardless; // 1 of 2
 mod iso20022;
 pub mod mollie; // 1 of 2
+mod movements;
 pub mod mt940; // 1 of 2
+mod names;
 pub mod ofx; // 1 of 2
 pub mod paypal; // 1 of 2
 pub mod paypal_records;
@@ -250,6 +253,11 @@ impl SettlementKind {
     pub fn recognise(bytes: &[u8]) -> Option<&'static Self> {
         let head = text::head(bytes);
         KINDS.iter().find(|kind| (kind.recognises)(&head))
+    }
+
+    /// Whether this format recognises a file, whichever else does.
+    pub fn recognises(&self, bytes: &[u8]) -> bool {
+        (self.recognises)(&text::head(bytes))
     }
 
     /// The format with its options.

@@ -136,6 +136,26 @@ fn settlement_files_say_what_is_expected() {
     }
 }
 
+/// Whoever is asked first: a file is of one kind, and the order of the list decides nothing.
+#[test]
+fn every_settlement_file_is_recognised_by_its_kind_alone() {
+    for kind in settlement::KINDS {
+        for item in std::fs::read_dir(fixtures("settlements").join(kind.id)).unwrap() {
+            let path = item.unwrap().path();
+            if is_beside(&path) {
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            let found = settlement::KINDS.iter();
+            let found = found.filter(|other| other.recognises(&bytes));
+            let found: Vec<&str> = found.map(|other| other.id).collect();
+            // What options describe is named by them.
+            let named = options(&path).is_some() && found.is_empty();
+            assert!(named || found == [kind.id], "{}: {found:?}", path.display());
+        }
+    }
+}
+
 /// The format with its defaults; one that has none with its example.
 fn opened(kind: &SettlementKind) -> Box<dyn Parse> {
     kind.open(json!({})).unwrap_or_else(|_| {

@@ -1,21 +1,65 @@
 //! Names of lines that have none of their own: what they say, and how often it was said.
 //!
-//! Two equal movements on one day are genuine: the second is `.2`. They are counted through the
-//! statements of a file that follow one another for one account, each beginning with the balance with
-//! which the one before ended: pages, or two statements of a day. One that does not is the same
-//! movements told again, or of another time, and begins anew.
+//! Two equal movements on one day are genuine: the second is `.2`. Of each name sixteen bytes of its
+//! hash are kept with its count, some forty bytes in all: that much grows with the lines of a file.
+//!
+//! A bank's lines are counted through the statements of a file that follow one another for one account,
+//! each beginning with the balance with which the one before ended: pages, or two statements of a day.
+//! One that does not is the same movements told again, or of another time, and begins anew; what was
+//! booked before a statement's first day is forgotten.
 
 use chrono::NaiveDate;
 use ledger::encode::Encoder;
-use ledger::{Money, Reference, ReferenceKind};
+use ledger::{Hash, Money, Reference, ReferenceKind};
 use std::collections::BTreeMap;
 
-/// The names that were given.
+/// What is kept of a name.
+type Key = [u8; 16];
+
+fn key(name: &str) -> Key {
+    let hash = Hash::of(name.as_bytes());
+    hash.as_bytes().first_chunk().copied().unwrap_or_default()
+}
+
+/// A name that was given before, with its number.
+pub fn numbered(name: String, count: u32) -> String {
+    match count {
+        0 | 1 => name,
+        count => format!("{name}.{count}"),
+    }
+}
+
+/// Names that are counted through a whole file, or through a statement.
+#[derive(Debug, Default)]
+pub struct Repeats(BTreeMap<Key, u32>);
+
+impl Repeats {
+    /// The name, or with its number where it was there before.
+    pub fn name(&mut self, name: String) -> String {
+        let count = self.0.entry(key(&name)).or_default();
+        *count = count.saturating_add(1);
+        numbered(name, *count)
+    }
+}
+
+/// Names that may stand only once, with the lines at which they do.
+#[derive(Debug, Default)]
+pub struct Once(BTreeMap<Key, u64>);
+
+impl Once {
+    /// Where the name stood before, if it did.
+    pub fn before(&mut self, name: &str, line: u64) -> Option<u64> {
+        self.0.insert(key(name), line)
+    }
+}
+
+/// The names of a bank's lines.
 #[derive(Debug, Default)]
 pub struct Counted {
     account: String,
     closing: Option<Money>,
-    names: BTreeMap<String, (u32, NaiveDate)>,
+    /// In the order of their days, so that those of days that are over go at once.
+    names: BTreeMap<(NaiveDate, Key), u32>,
 }
 
 impl Counted {
@@ -27,7 +71,11 @@ impl Counted {
             account.clone_into(&mut self.account);
         }
         if let Some(day) = day {
-            self.names.retain(|_, (_, booked_on)| *booked_on >= day);
+            while let Some(first) = self.names.first_entry()
+                && first.key().0 < day
+            {
+                first.remove();
+            }
         }
     }
 
@@ -43,12 +91,9 @@ impl Counted {
 
     /// The name of a line, counted.
     pub fn name(&mut self, base: String, booked_on: NaiveDate) -> String {
-        let (count, _) = self.names.entry(base.clone()).or_insert((0, booked_on));
-        *count += 1;
-        match count {
-            1 => base,
-            count => format!("{base}.{count}"),
-        }
+        let count = self.names.entry((booked_on, key(&base))).or_default();
+        *count = count.saturating_add(1);
+        numbered(base, *count)
     }
 }
 

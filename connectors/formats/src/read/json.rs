@@ -2,9 +2,13 @@
 //!
 //! A record is an object at the root (of a document, of a list, or of a line where every line is a
 //! document), or one that stands under a key that the format names, alone or in a list. What was
-//! taken out of an object is not part of it any more, and comes before it. Depth and size of what is
-//! held are bounded, numbers keep their digits, and a field that is named twice is refused.
+//! taken out of an object is not part of it any more, and comes before it. Where an answer wraps what
+//! it holds under names that are the asker's own, a format names the key to walk through: all objects
+//! below it are records of its name, whatever their keys, up to those that have a name themselves.
+//! Depth and size of what is held are bounded, numbers keep their digits, and a field that is named
+//! twice is refused.
 
+use super::days;
 use crate::error::ParseError;
 use chrono::NaiveDate;
 use ledger::Place;
@@ -21,6 +25,7 @@ const MAX_RECORD: usize = 1 << 20;
 pub struct Records<'i> {
     input: &'i mut dyn BufRead,
     takes: &'static [&'static str],
+    through: Option<&'static str>,
     line: u64,
     offset: u64,
     levels: Vec<Level>,
@@ -100,8 +105,7 @@ impl Record {
     /// # Errors
     /// [`ParseError`].
     pub fn day(&self, field: &str, time: &str) -> Result<NaiveDate, ParseError> {
-        let day = time.get(..10).unwrap_or(time).parse();
-        day.map_err(|_bad| self.error(&format!("{field}: `{time}` is no day; expected 2026-01-31")))
+        days::needed(time).map_err(|what| self.error(&format!("{field}: {what}")))
     }
 }
 
@@ -111,10 +115,23 @@ impl<'i> Records<'i> {
         Self {
             input,
             takes,
+            through: None,
             line: 1,
             offset: 0,
             levels: Vec::new(),
             objects: 0,
+        }
+    }
+
+    /// The same, where everything below one of the keys is walked through.
+    pub fn through(
+        input: &'i mut dyn BufRead,
+        takes: &'static [&'static str],
+        key: &'static str,
+    ) -> Self {
+        Self {
+            through: Some(key),
+            ..Self::new(input, takes)
         }
     }
 
@@ -144,7 +161,9 @@ impl<'i> Records<'i> {
                         }
                         (Some(sign), true) => self.element(sign, name)?,
                         (Some(_), false) => return Err(self.error("`,` or `]` is expected")),
-                        (None, _) => return Err(self.error("the file ends inside a list")),
+                        (None, _) => {
+                            return Err(self.error("the file ends inside a list; it may be cut off"));
+                        }
                     }
                 }
                 Some(Level::Object(open)) => match (sign, std::mem::take(&mut open.is_empty)) {
@@ -160,7 +179,9 @@ impl<'i> Records<'i> {
                     }
                     (Some(_), true) => self.member()?,
                     (Some(_), false) => return Err(self.error("`,` or `}` is expected")),
-                    (None, _) => return Err(self.error("the file ends inside an object")),
+                    (None, _) => {
+                        return Err(self.error("the file ends inside an object; it may be cut off"));
+                    }
                 },
             }
         }
@@ -186,7 +207,7 @@ impl<'i> Records<'i> {
         // An empty place in a list: some senders write `null`.
         let mut word = Vec::new();
         self.value(&mut word)?;
-        if word == b"null" {
+        if word == b"null" || self.through == Some(name) {
             return Ok(());
         }
         Err(self.error("an object is expected in this list"))
@@ -242,16 +263,15 @@ impl<'i> Records<'i> {
         let text = key
             .strip_prefix(b"\"")
             .and_then(|key| key.strip_suffix(b"\""));
-        let taken = self
-            .takes
-            .iter()
-            .find(|name| Some(name.as_bytes()) == text && [b'{', b'['].contains(&sign));
-        if let Some(name) = taken {
-            return self.open(sign, name);
-        }
         let Some(Level::Object(open)) = self.levels.last_mut() else {
             return Err(self.error("a key outside of an object"));
         };
+        let mut names = self.takes.iter().copied();
+        let taken = names.find(|name| Some(name.as_bytes()) == text);
+        let taken = taken.or(self.through.filter(|through| *through == open.name));
+        if let Some(name) = taken.filter(|_| [b'{', b'['].contains(&sign)) {
+            return self.open(sign, name);
+        }
         let mut held = std::mem::take(&mut open.held);
         if held.len() > 1 {
             held.push(b',');
@@ -271,7 +291,7 @@ impl<'i> Records<'i> {
         while scan.at != At::End {
             let buffer = self.input.fill_buf().map_err(ParseError::unread)?;
             if buffer.is_empty() {
-                return Err(self.error("the file ends inside a value"));
+                return Err(self.error("the file ends inside a value; it may be cut off"));
             }
             let used = buffer
                 .iter()
@@ -312,7 +332,7 @@ impl<'i> Records<'i> {
 
     fn some_sign(&mut self) -> Result<u8, ParseError> {
         self.sign()?
-            .ok_or_else(|| self.error("the file ends too early"))
+            .ok_or_else(|| self.error("the file ends too early; it may be cut off"))
     }
 
     /// Goes beyond a sign that was seen.
@@ -449,6 +469,33 @@ mod tests {
             ];
             let wanted = wanted.map(|(name, parent, line, text)| (name, parent, line, text.into()));
             assert_eq!(told, wanted);
+        }
+    }
+
+    #[test]
+    fn what_wraps_records_is_walked_through() {
+        let text = "{\"data\":{\"own\":{\"n\":-1,\"words\":[\"a\",[1,null]],\"edges\":[{\"cursor\":\"{\",\"node\":{\"a\":1}},\n\
+                    {\"node\":{\"b\":[{}]}}]}},\"errors\":[]}\n{\"c\":{\"node\":{}}}";
+        for capacity in 1..12 {
+            let mut input = BufReader::with_capacity(capacity, text.as_bytes());
+            let mut records = Records::through(&mut input, &["data", "errors", "node"], "data");
+            let mut found = Vec::new();
+            while let Some(record) = records.next_record().unwrap() {
+                let value: Value = record.read().unwrap();
+                found.push((record.name, record.place.line, value.to_string()));
+            }
+            let wanted = [
+                ("node", 1, "{\"a\":1}"),
+                ("data", 1, "{\"cursor\":\"{\"}"),
+                ("node", 2, "{\"b\":[{}]}"),
+                ("data", 2, "{}"),
+                ("data", 1, "{\"n\":-1}"),
+                ("data", 1, "{}"),
+                ("", 1, "{}"),
+                ("", 3, "{\"c\":{\"node\":{}}}"),
+            ];
+            let wanted = wanted.map(|(name, line, text)| (name, line, text.to_owned()));
+            assert_eq!(found, wanted);
         }
     }
 

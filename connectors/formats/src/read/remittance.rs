@@ -7,6 +7,7 @@
 //! Lines are broken without regard to words: one of 64 characters or more runs on into the next. So
 //! does a subfield of 27.
 
+use super::plain::{joined, squeezed};
 use ledger::{Reference, ReferenceKind};
 use serde::Deserialize;
 
@@ -227,11 +228,7 @@ impl Told {
             }
             (account, _) => account.to_owned(),
         };
-        let parts: Vec<&str> = [self.name.as_str(), account.as_str()]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect();
-        parts.join(", ").chars().take(PARTY).collect()
+        party(&self.name, &account)
     }
 
     fn take(&mut self, part: Part, text: &str, is_behind: bool) {
@@ -278,6 +275,11 @@ impl Told {
         self.references.extend(reference(kind, name));
         add(&mut self.purpose, more);
     }
+}
+
+/// Name and account of somebody, cut where they are too long.
+pub fn party(name: &str, account: &str) -> String {
+    joined(&[name, account], ", ").chars().take(PARTY).collect()
 }
 
 /// A reference; none where the text says that there is none.
@@ -350,12 +352,6 @@ pub fn read(lines: &[String], dialect: Option<Dialect>) -> Told {
         told.take(part.map_or(Part::Purpose, |(_, part)| *part), &text, false);
     }
     told
-}
-
-/// Runs of blanks as one.
-pub fn squeezed(text: &str) -> String {
-    let parts: Vec<&str> = text.split_whitespace().collect();
-    parts.join(" ")
 }
 
 fn add(text: &mut String, more: &str) {

@@ -148,7 +148,8 @@ impl<'i> Pieces<'i> {
             return Ok(());
         };
         if !text.trim().is_empty() || field.is_free_text() {
-            self.bytes += text.len();
+            // With the break after it: lines without any sign have a size too.
+            self.bytes += text.len() + 1;
             if self.bytes > MAX_FIELD {
                 return Err(field.error(format!("it is longer than {MAX_FIELD} bytes")));
             }
@@ -363,10 +364,12 @@ mod tests {
 
     #[test]
     fn a_field_without_an_end_is_refused() {
-        let text = format!(":86:A\n{}", "x".repeat(60).repeat(2_000));
-        let mut input = text.as_bytes();
-        let refused = Pieces::new(&mut input).next_piece().unwrap_err();
-        assert!(refused.what.contains("100000 bytes"), "{refused}");
+        for endless in ["x".repeat(60), "\n".to_owned()] {
+            let text = format!(":86:A\n{}", endless.repeat(MAX_FIELD + 1));
+            let mut input = text.as_bytes();
+            let refused = Pieces::new(&mut input).next_piece().unwrap_err();
+            assert!(refused.what.contains(" bytes"), "{refused}");
+        }
     }
 
     #[test]

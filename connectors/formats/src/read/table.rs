@@ -1,96 +1,64 @@
-//! Tables as text: columns by name, rows with their places, one held at a time.
+//! Tables of processors as text: columns by name, rows with their places, one held at a time.
+//!
+//! How fields stand in a line is for [`super::records`]: a quote that does not close is refused, and so
+//! is a row that has fewer or more cells than there are names, which was cut off or is shifted.
 
+use super::amounts;
+use super::days;
+use super::plain::squeezed;
+use super::records::{Record, Records};
 use crate::error::ParseError;
 use chrono::NaiveDate;
-use csv::StringRecord;
 use ledger::{Currency, Money, Place};
 use rust_decimal::Decimal;
 use std::io::BufRead;
 
 /// A table whose first row names its columns.
+#[derive(Debug)]
 pub struct Table<'i> {
-    reader: csv::Reader<&'i mut dyn BufRead>,
-    header: StringRecord,
-    record: StringRecord,
-    /// The reader counts a row from the end of the one before it, which in a file of CR and LF is the
-    /// LF of the line before.
-    after_lf: u64,
-    place: Place,
-}
-
-impl std::fmt::Debug for Table<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Table")
-            .field("header", &self.header)
-            .field("place", &self.place)
-            .finish_non_exhaustive()
-    }
+    records: Records<'i>,
+    delimiter: char,
+    header: Vec<String>,
+    record: Record,
 }
 
 impl<'i> Table<'i> {
     /// Reads the header.
     ///
     /// # Errors
-    /// [`ParseError`] where there is none.
-    pub fn open(input: &'i mut dyn BufRead, delimiter: u8) -> Result<Self, ParseError> {
-        let mut table = Self::started(input, delimiter, true)?;
-        let header = table.reader.headers().map_err(|error| broken(&error))?;
-        table.header = header.iter().map(str::trim).collect();
+    /// [`ParseError`] where the input cannot be read.
+    pub fn open(input: &'i mut dyn BufRead, delimiter: char) -> Result<Self, ParseError> {
+        let mut table = Self::unnamed(input, delimiter);
+        table.records.read(&mut table.record)?;
+        table.name_columns();
         Ok(table)
     }
 
     /// Starts in a file whose columns are named by a row further down, if at all.
-    ///
-    /// # Errors
-    /// [`ParseError`] where the input cannot be read.
-    pub fn unnamed(input: &'i mut dyn BufRead, delimiter: u8) -> Result<Self, ParseError> {
-        Self::started(input, delimiter, false)
-    }
-
-    fn started(
-        input: &'i mut dyn BufRead,
-        delimiter: u8,
-        has_headers: bool,
-    ) -> Result<Self, ParseError> {
-        let beginning = input.fill_buf().map_err(ParseError::unread)?;
-        let lf = beginning.iter().position(|byte| *byte == b'\n');
-        let cr = lf.and_then(|at| beginning.get(at.checked_sub(1)?));
-        let after_lf = u64::from(cr == Some(&b'\r'));
-        let reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .has_headers(has_headers)
-            .delimiter(delimiter)
-            .from_reader(input);
-        Ok(Self {
-            reader,
-            header: StringRecord::new(),
-            record: StringRecord::new(),
-            after_lf,
-            place: Place::default(),
-        })
+    pub fn unnamed(input: &'i mut dyn BufRead, delimiter: char) -> Self {
+        Self {
+            records: Records::new(input, delimiter, Some('"')),
+            delimiter,
+            header: Vec::new(),
+            record: Record::default(),
+        }
     }
 
     /// Takes the row that was read last for the names of the columns of those that follow. Some
     /// senders write two blanks within a name: all are one.
     pub fn name_columns(&mut self) {
-        let words = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ");
-        self.header = self.record.iter().map(words).collect();
+        self.header = self.record.fields().map(squeezed).collect();
     }
 
     /// Further columns of the same name as one that is read, each beside the first of its name.
     pub fn twins(&self, read: &[usize]) -> Vec<(usize, usize)> {
-        let name = |at: usize| self.header.get(at).unwrap_or_default();
+        let name = |at: usize| self.header.get(at).map_or("", String::as_str);
         let same = |at: usize| {
             (at + 1..self.header.len())
                 .filter(move |twin| name(*twin) == name(at))
                 .map(move |twin| (at, twin))
         };
         read.iter().flat_map(|at| same(*at)).collect()
-    }
-
-    /// The names of the columns.
-    pub fn header(&self) -> impl Iterator<Item = &str> {
-        self.header.iter()
     }
 
     /// Where the first column of one of these names stands.
@@ -110,45 +78,45 @@ impl<'i> Table<'i> {
         })
     }
 
-    /// Takes the row that was read last for the header of those that follow.
-    pub fn rename_columns(&mut self) {
-        self.header = self.record.iter().map(str::trim).collect();
-    }
-
     /// The next row; none at the end.
     ///
     /// # Errors
     /// [`ParseError`] for what is no row.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, ParseError> {
-        if !self
-            .reader
-            .read_record(&mut self.record)
-            .map_err(|error| broken(&error))?
-        {
-            return Ok(None);
+        Ok(self.records.read(&mut self.record)?.then(|| self.row()))
+    }
+
+    /// The next row that is not blank, with a cell for each name; none at the end.
+    ///
+    /// # Errors
+    /// [`ParseError`] for what is no row, and as for [`Row::whole`].
+    pub fn next_whole(&mut self) -> Result<Option<Row<'_>>, ParseError> {
+        while self.records.read(&mut self.record)? {
+            if self.record.width() > 0 {
+                let row = self.row();
+                row.whole()?;
+                return Ok(Some(row));
+            }
         }
-        let begins = self.record.position();
-        let (line, offset) = begins.map_or((0, 0), |at| (at.line(), at.byte()));
-        let after_lf = if offset == 0 { 0 } else { self.after_lf };
-        let (line, offset) = (line + after_lf, offset + after_lf);
-        self.place = Place {
-            line,
-            offset,
-            length: self.reader.position().byte().saturating_sub(offset),
-        };
-        Ok(Some(Row {
+        Ok(None)
+    }
+
+    fn row(&self) -> Row<'_> {
+        Row {
             header: &self.header,
             record: &self.record,
-            place: self.place,
-        }))
+            delimiter: self.delimiter,
+            place: self.record.place,
+        }
     }
 }
 
 /// A row of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'t> {
-    header: &'t StringRecord,
-    record: &'t StringRecord,
+    header: &'t [String],
+    record: &'t Record,
+    delimiter: char,
     /// Where it stands.
     pub place: Place,
 }
@@ -156,7 +124,7 @@ pub struct Row<'t> {
 impl<'t> Row<'t> {
     /// A field without the blanks around it; empty where the row is shorter.
     pub fn text(&self, at: usize) -> &'t str {
-        self.record.get(at).unwrap_or_default().trim()
+        self.record.text(at)
     }
 
     /// The field of a column that need not be there.
@@ -166,7 +134,19 @@ impl<'t> Row<'t> {
 
     /// Whether all fields are empty.
     pub fn is_blank(&self) -> bool {
-        self.record.iter().all(|field| field.trim().is_empty())
+        self.record.width() == 0
+    }
+
+    /// Refuses a row that was cut off, or is shifted against the names of its columns.
+    ///
+    /// # Errors
+    /// [`ParseError`].
+    pub fn whole(&self) -> Result<(), ParseError> {
+        let last = self.header.iter().rposition(|name| !name.is_empty());
+        let fits = self
+            .record
+            .fits(last.map_or(0, |last| last + 1), self.delimiter);
+        fits.map_err(|what| ParseError::new(self.place.line, what))
     }
 
     /// A field that may not be empty.
@@ -183,7 +163,7 @@ impl<'t> Row<'t> {
 
     /// An error at a field.
     pub fn error(&self, at: usize, what: &str) -> ParseError {
-        let name = self.header.get(at).unwrap_or_default();
+        let name = self.header.get(at).map_or("", String::as_str);
         ParseError::new(self.place.line, format!("{name}: {what}"))
     }
 
@@ -210,8 +190,7 @@ impl<'t> Row<'t> {
     /// # Errors
     /// [`ParseError`].
     pub fn currency(&self, at: usize) -> Result<Currency, ParseError> {
-        let code = self.need(at)?.to_ascii_uppercase();
-        Currency::from_code(&code).map_err(|error| self.error(at, &error.to_string()))
+        amounts::currency(self.need(at)?).map_err(|error| self.error(at, &error.to_string()))
     }
 
     /// A decimal with a point; none where the field is empty.
@@ -237,19 +216,6 @@ impl<'t> Row<'t> {
         Money::exact(value, currency).map_err(|error| self.error(at, &error.to_string()))
     }
 
-    /// A count of minor units; zero where the field is empty.
-    ///
-    /// # Errors
-    /// [`ParseError`].
-    pub fn minor(&self, at: usize, currency: Currency) -> Result<Money, ParseError> {
-        let value = self.decimal(at)?.unwrap_or_default();
-        let unit = Decimal::new(1, currency.exponent());
-        if !value.fract().is_zero() {
-            return Err(self.error(at, "is no whole number of minor units"));
-        }
-        Money::exact(value * unit, currency).map_err(|error| self.error(at, &error.to_string()))
-    }
-
     /// The day with which a field begins, `2026-01-31`; none where the field is empty.
     ///
     /// # Errors
@@ -259,15 +225,9 @@ impl<'t> Row<'t> {
         if text.is_empty() {
             return Ok(None);
         }
-        let day = text.get(..10).unwrap_or(text).parse().ok();
-        day.map(Some)
-            .ok_or_else(|| self.error(at, &format!("`{text}` is no day; expected 2026-01-31")))
+        let day = days::needed(text);
+        day.map(Some).map_err(|what| self.error(at, &what))
     }
-}
-
-fn broken(error: &csv::Error) -> ParseError {
-    let line = error.position().map_or(0, csv::Position::line);
-    ParseError::new(line, error.to_string())
 }
 
 #[cfg(test)]
@@ -287,7 +247,7 @@ mod tests {
             ("a,b\r\n\"1\r\n1\",2\r\n3,4", [2, 4]),
         ] {
             let mut input = text.as_bytes();
-            let mut table = Table::open(&mut input, b',').unwrap();
+            let mut table = Table::open(&mut input, ',').unwrap();
             let mut found = Vec::new();
             while let Some(row) = table.next_row().unwrap() {
                 let from = usize::try_from(row.place.offset).unwrap();
@@ -304,7 +264,7 @@ mod tests {
     #[test]
     fn a_row_further_down_names_the_columns() {
         let mut input = "h,1\r\nc,  an  amount,b,an amount\r\nr,1,2,1\r\nr,1,2,3\r\n".as_bytes();
-        let mut table = Table::unnamed(&mut input, b',').unwrap();
+        let mut table = Table::unnamed(&mut input, ',');
         assert_eq!(table.next_row().unwrap().unwrap().place.line, 1);
         assert_eq!(table.next_row().unwrap().unwrap().place.line, 2);
         table.name_columns();
@@ -320,5 +280,30 @@ mod tests {
             refused.starts_with("line 4: an amount: two columns"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn rows_that_are_cut_shifted_or_swallowed_are_refused() {
+        for (text, wanted) in [
+            ("a,b,\n\n,,\n1,2\n1\n", "line 5: the row has 1 cells of 2"),
+            (
+                "a,b\n1,2,\n1,2,3\n",
+                "line 3: the row has 3 cells, the header 2",
+            ),
+            (
+                "a,b\n1,\"2\n3,4\n5,6\n",
+                "line 2: a quote is opened and not",
+            ),
+        ] {
+            let mut input = text.as_bytes();
+            let mut table = Table::open(&mut input, ',').unwrap();
+            let refused = loop {
+                match table.next_whole() {
+                    Ok(row) => assert!(row.is_some(), "{text}"),
+                    Err(error) => break error.to_string(),
+                }
+            };
+            assert!(refused.starts_with(wanted), "{refused}");
+        }
     }
 }

@@ -19,13 +19,15 @@
 //! A column that is named twice must say the same twice; amounts, currencies and days that cannot be
 //! read refuse the file.
 
-use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use super::batch::{self, UNPAID};
+use super::names::Names;
+use super::{ParseError, SettlementFormat, SettlementKind, Sink, movements};
+use crate::read::head::has_columns;
 use crate::read::table::{Row, Table};
 use chrono::NaiveDate;
 use ledger::money::Rounding;
 use ledger::{
-    Basis, Currency, FeeKind, FeePart, Money, Movement, Origin, Reference, ReferenceKind,
-    SettlementLine, Statement,
+    Currency, FeeKind, FeePart, Money, Movement, Reference, ReferenceKind, SettlementLine,
 };
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -38,9 +40,6 @@ pub const KIND: SettlementKind = SettlementKind::of::<Adyen>(
     "Adyen settlement details report (CSV)",
     "account: adyen\n",
 );
-
-/// As many contradictions of a statement are told.
-const TOLD: usize = 20;
 
 /// The options.
 #[derive(Clone, Debug, Deserialize)]
@@ -71,54 +70,53 @@ impl SettlementFormat for Adyen {
     }
 
     fn recognises(head: &str) -> bool {
-        let first = head.lines().next().unwrap_or_default();
-        let named = |column: &str| {
-            first
-                .split(',')
-                .any(|found| found.trim().trim_matches('"').trim() == column)
-        };
-        [
+        let columns = [
             "Merchant Account",
             "Psp Reference",
             "Gross Debit (GC)",
             "Net Debit (NC)",
             "Batch Number",
-        ]
-        .into_iter()
-        .all(named)
+        ];
+        has_columns(head, &columns)
     }
 
     fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
-        let mut table = Table::open(input, b',')?;
+        let mut table = Table::open(input, ',')?;
         let columns = Columns::find(&table)?;
         let mut groups = BTreeMap::<(String, String, Currency), Group>::new();
-        while let Some(row) = table.next_row()? {
-            if row.is_blank() {
-                continue;
-            }
+        while let Some(row) = table.next_whole()? {
             row.agree(&columns.twins)?;
             let batch = Batch::of(&columns, &row)?;
             let next = groups.len();
             let key = (batch.merchant.clone(), batch.number.clone(), batch.currency);
-            let group = groups.entry(key).or_insert_with(|| Group::new(next));
+            let group = groups.entry(key).or_insert_with(|| Group {
+                rows: 0,
+                paid: None,
+                batch: batch::Batch::new(next, batch.currency),
+            });
             group.rows += 1;
             let line = columns.line(&row, &batch, group)?;
-            group.from = group.from.min(line.booked_on);
-            group.to = group.to.max(line.booked_on);
             if line.movement == Movement::Payout {
+                group.batch.days(&line);
                 let paid = group.paid.unwrap_or_default();
                 group.paid = Some(paid.saturating_sub(line.net.amount()));
                 continue;
             }
-            out.line(group.number, line)?;
+            group.batch.add(&line);
+            out.line(group.batch.number, line)?;
         }
         for ((merchant, number, currency), group) in groups {
-            let batch = Batch {
+            let of = Batch {
                 merchant,
                 number,
                 currency,
             };
-            out.statement(group.number, group.close(&self.config.account, &batch))?;
+            let paid = group.paid.map(|paid| Money::minor(paid, currency));
+            let number = group.batch.number;
+            let statement = group
+                .batch
+                .close(&self.config.account, &of.identity(), paid);
+            out.statement(number, statement)?;
         }
         Ok(())
     }
@@ -147,60 +145,21 @@ impl Batch {
         }
         format!("batch {}, {}", self.number, self.merchant)
     }
+
+    /// What its statement is called.
+    fn identity(&self) -> String {
+        match self.payout() {
+            payout if payout.is_empty() => format!("{UNPAID}, {}", self.merchant),
+            payout => payout,
+        }
+    }
 }
 
 /// The rows of a batch, summed.
 struct Group {
-    number: usize,
     rows: u64,
-    from: NaiveDate,
-    to: NaiveDate,
     paid: Option<i64>,
-    contradictions: Vec<String>,
-}
-
-impl Group {
-    const fn new(number: usize) -> Self {
-        Self {
-            number,
-            rows: 0,
-            from: NaiveDate::MAX,
-            to: NaiveDate::MIN,
-            paid: None,
-            contradictions: Vec::new(),
-        }
-    }
-
-    fn contradicted(&mut self, what: String) {
-        if self.contradictions.len() < TOLD {
-            self.contradictions.push(what);
-        }
-    }
-
-    fn close(self, account: &str, batch: &Batch) -> Statement {
-        let payout = batch.payout();
-        let currency = batch.currency;
-        Statement {
-            origin: Origin::Processor,
-            account: account.to_owned(),
-            identity: if payout.is_empty() {
-                format!("not paid out yet, {}", batch.merchant)
-            } else {
-                payout
-            },
-            currency,
-            opening: self.paid.map(|_| Money::minor(0, currency)),
-            closing: self.paid.map(|paid| Money::minor(paid, currency)),
-            from: self.from,
-            to: self.to,
-            basis: Basis::Final,
-            sequence: None,
-            page: None,
-            made_on: None,
-            lines: Vec::new(),
-            contradictions: self.contradictions,
-        }
-    }
+    batch: batch::Batch,
 }
 
 /// The columns of fees, and what each is for.
@@ -315,7 +274,9 @@ impl Columns {
             let proof = Proof { net: exact, taken };
             match proof.contradiction(paid, batch.currency) {
                 Some(what) => {
-                    group.contradicted(format!("the row at line {}: {what}", row.place.line));
+                    group
+                        .batch
+                        .contradict(format!("the row at line {}: {what}", row.place.line));
                 }
                 None if paid.amount.currency() == batch.currency => {
                     level(&mut fees, paid.amount.amount() - net.amount());
@@ -409,14 +370,9 @@ impl Columns {
     }
 
     fn references(&self, row: &Row<'_>, movement: Movement) -> Vec<Reference> {
-        let mut found = Vec::<Reference>::new();
-        let mut add = |kind, text: &str| {
-            let reference = Reference::of(kind, text);
-            let new = reference.filter(|reference| !found.contains(reference));
-            found.extend(new);
-        };
-        add(ReferenceKind::Charge, row.text(self.psp));
-        add(
+        let mut names = Names::default();
+        names.add(ReferenceKind::Charge, row.text(self.psp));
+        names.add(
             ReferenceKind::Merchant,
             row.optional(self.merchant_reference),
         );
@@ -427,17 +383,17 @@ impl Columns {
             _ => None,
         };
         if let Some(kind) = modified {
-            add(kind, row.text(self.modification));
+            names.add(kind, row.text(self.modification));
         }
-        add(ReferenceKind::Dispute, row.optional(self.dispute));
+        names.add(ReferenceKind::Dispute, row.optional(self.dispute));
         let merchant = row.optional(self.modification_merchant);
-        add(ReferenceKind::Merchant, merchant);
-        add(ReferenceKind::Merchant, row.optional(self.order));
+        names.add(ReferenceKind::Merchant, merchant);
+        names.add(ReferenceKind::Merchant, row.optional(self.order));
         let arn = row.optional(self.arn);
         let told =
             arn.bytes().all(|sign| sign.is_ascii_digit()) && arn.bytes().any(|sign| sign != b'0');
-        add(ReferenceKind::Bank, if told { arn } else { "" });
-        found
+        names.add(ReferenceKind::Bank, if told { arn } else { "" });
+        names.into_list()
     }
 }
 
@@ -564,10 +520,6 @@ fn is_external(kind: &str) -> bool {
 fn movement(kind: &str, net: Money) -> Movement {
     let word = kind.to_ascii_lowercase();
     let word = word.split(EXTERNALLY).next().unwrap_or_default();
-    let found = MOVEMENTS.iter().find(|(name, _)| *name == word);
-    match found.map_or(Movement::Other, |(_, movement)| *movement) {
-        // One type stands for both ways: what is held back is taken, what is free comes back.
-        Movement::Reserve if net.amount() > 0 => Movement::Release,
-        movement => movement,
-    }
+    // One type stands for both ways: what is held back is taken, what is free comes back.
+    movements::either_way(MOVEMENTS, word, net)
 }

@@ -17,19 +17,21 @@
 //! begun, and so does a line that is no record. A text may hold strokes and commas.
 //!
 //! A line has no name of its own: it is called by the bank's reference and a hash of its day, amount,
-//! type, references and text, and equal lines are counted (see `read::counted`).
+//! type, references and text, and equal lines are counted (see `read::counted`). What statements say of
+//! themselves is kept to the end of the file, whose totals may contradict the last of them.
 
-use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use super::contradictions::Contradictions;
+use super::{ParseError, SettlementFormat, SettlementKind, Sink, movements};
 use crate::read::counted::{self, Counted};
 use crate::read::lines::Lines;
-use crate::read::remittance::{reference, squeezed};
-use crate::read::swift;
+use crate::read::plain::squeezed;
+use crate::read::remittance::{party, reference};
+use crate::read::{amounts, closed, swift};
 use chrono::NaiveDate;
 use ledger::{
     Basis, Currency, Money, Movement, Origin, Place, Reference, ReferenceKind, SettlementLine,
     Statement,
 };
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::io::BufRead;
@@ -171,7 +173,8 @@ impl<'i> Records<'i> {
             None => text,
         };
         let body = body.strip_suffix('/').unwrap_or(body).trim_end().to_owned();
-        self.bytes += body.len();
+        // With the break after it: records without any sign have a size too.
+        self.bytes += body.len() + 1;
         let (Some(code), true) = (code, code != Some("88")) else {
             if text.is_empty() {
                 return Ok(());
@@ -189,7 +192,7 @@ impl<'i> Records<'i> {
             record.parts.push(body);
             return Ok(());
         };
-        self.bytes = body.len();
+        self.bytes = body.len() + 1;
         self.ready.extend(self.record.take());
         self.record = Some(Record {
             place,
@@ -307,12 +310,22 @@ struct Reading<'o> {
     file: Option<File>,
     group: Option<Group>,
     account: Option<Account>,
-    statements: Vec<Statement>,
+    /// Those that are read: what sums up all of them comes at the end.
+    statements: Vec<(Statement, Contradictions)>,
     is_closed: bool,
     /// Records so far, with those that continue others.
     records: u64,
     counted: Counted,
 }
+
+/// What a group's modifier says of how final it is.
+const MODIFIERS: &[(&str, Basis)] = &[
+    ("", Basis::Final),
+    ("1", Basis::Interim),
+    ("2", Basis::Final),
+    ("3", Basis::Interim),
+    ("4", Basis::Final),
+];
 
 struct File {
     made_on: Option<NaiveDate>,
@@ -420,14 +433,8 @@ impl Reading<'_> {
         let day = swift::day(told).filter(|day| !day.is_odd);
         let day = day.ok_or_else(|| record.error(format!("`{told}` is no day (YYMMDD)")))?;
         let (_time, currency, modifier) = (fields.text(), fields.text(), fields.text());
-        let basis = match modifier {
-            "" | "2" | "4" => Basis::Final,
-            "1" | "3" => Basis::Interim,
-            other => {
-                let what = format!("its modifier is `{other}`; it is empty or one of 1, 2, 3, 4");
-                return Err(record.error(what));
-            }
-        };
+        let basis = closed::one_of("modifier", modifier, MODIFIERS);
+        let basis = basis.map_err(|what| record.error(what))?;
         if is_correction || basis == Basis::Interim {
             // It may repeat what was told before.
             self.counted.restart();
@@ -522,13 +529,13 @@ impl Reading<'_> {
                     found,
                 );
             }
-            None => contradictions.push("the account has no record 49".to_owned()),
+            None => contradictions.add("the account has no record 49".to_owned()),
         }
         self.counted.end(account.closing);
         group.total = group.total.saturating_add(total);
         let file = self.file.as_ref();
         let name = file.map_or("", |file| file.name.as_str());
-        self.statements.push(Statement {
+        let statement = Statement {
             origin: Origin::Bank,
             identity: format!("{name}/{}", account.number + 1),
             account: account.name,
@@ -542,8 +549,9 @@ impl Reading<'_> {
             page: None,
             made_on: file.and_then(|file| file.made_on),
             lines: Vec::new(),
-            contradictions,
-        });
+            contradictions: Vec::new(),
+        };
+        self.statements.push((statement, contradictions));
         Ok(())
     }
 
@@ -555,7 +563,7 @@ impl Reading<'_> {
                 None => Ok(()),
             };
         };
-        let mut contradictions = Vec::new();
+        let mut contradictions = Contradictions::new();
         let mut total = group.total;
         match trailer {
             Some(record) => {
@@ -579,10 +587,11 @@ impl Reading<'_> {
                     found,
                 );
             }
-            None => contradictions.push("the group has no record 98".to_owned()),
+            None => contradictions.add("the group has no record 98".to_owned()),
         }
         file.total = file.total.saturating_add(total);
         contradictions
+            .into_list()
             .into_iter()
             .for_each(|told| self.contradict(told));
         Ok(())
@@ -594,7 +603,7 @@ impl Reading<'_> {
             return Err(record.error("it stands in no file (01)"));
         };
         self.is_closed = true;
-        let mut contradictions = Vec::new();
+        let mut contradictions = Contradictions::new();
         let mut fields = record.fields();
         let told = number(record, fields.text())?;
         compare(&mut contradictions, "99: the total", told, file.total);
@@ -613,14 +622,15 @@ impl Reading<'_> {
             self.records,
         );
         contradictions
+            .into_list()
             .into_iter()
             .for_each(|told| self.contradict(told));
         Ok(())
     }
 
     fn contradict(&mut self, told: String) {
-        if let Some(last) = self.statements.last_mut() {
-            last.contradictions.push(told);
+        if let Some((_, last)) = self.statements.last_mut() {
+            last.add(told);
         }
     }
 
@@ -629,8 +639,15 @@ impl Reading<'_> {
         if self.file.is_some() && !self.is_closed {
             self.contradict("the file has no record 99; it may be cut off".to_owned());
         }
-        for (number, statement) in self.statements.into_iter().enumerate() {
-            self.out.statement(number, statement)?;
+        for (number, (statement, told)) in self.statements.into_iter().enumerate() {
+            let contradictions = told.into_list();
+            self.out.statement(
+                number,
+                Statement {
+                    contradictions,
+                    ..statement
+                },
+            )?;
         }
         Ok(())
     }
@@ -672,8 +689,8 @@ impl Account {
     }
 
     /// What the account's own totals say against its details, where it has any.
-    fn contradictions(&self) -> Vec<String> {
-        let mut found = Vec::new();
+    fn contradictions(&self) -> Contradictions {
+        let mut found = Contradictions::new();
         if self.found.0.count + self.found.1.count == 0 {
             return found;
         }
@@ -785,15 +802,14 @@ impl Detail {
         } else {
             [labelled("DBNM"), labelled("DACT")]
         };
-        let ends: Vec<&str> = ends.into_iter().filter(|part| !part.is_empty()).collect();
-        let counterparty: String = ends.join(", ").chars().take(PARTY).collect();
+        let [name, account] = ends;
+        let counterparty = party(name, account);
         let end_to_end = reference(ReferenceKind::EndToEnd, labelled("EREF"));
         let references = end_to_end
             .into_iter()
             .chain(self.references.iter().cloned())
             .collect();
-        let found = MOVEMENTS.iter().find(|(code, _)| *code == self.code);
-        let movement = found.map_or(Movement::Other, |(_, movement)| *movement);
+        let movement = movements::of(MOVEMENTS, &self.code);
         SettlementLine {
             references,
             counterparty,
@@ -803,9 +819,6 @@ impl Detail {
         }
     }
 }
-
-/// The most characters of a name with its account.
-const PARTY: usize = 250;
 
 /// What each type is. One that is not here is `Other`.
 const MOVEMENTS: &[(&str, Movement)] = &[
@@ -871,17 +884,16 @@ fn count(record: &Record, text: &str) -> Result<Option<u64>, ParseError> {
 }
 
 fn money(record: &Record, minor: i64, currency: Currency) -> Result<Money, ParseError> {
-    let value = Decimal::new(minor, currency.exponent());
-    Money::exact(value, currency).map_err(|error| record.error(error))
+    amounts::minor(minor, currency).map_err(|error| record.error(error))
 }
 
 fn compare<T: PartialEq + std::fmt::Display>(
-    contradictions: &mut Vec<String>,
+    contradictions: &mut Contradictions,
     what: &str,
     told: Option<T>,
     found: T,
 ) {
     if let Some(told) = told.filter(|told| *told != found) {
-        contradictions.push(format!("{what} is told as {told} and comes to {found}"));
+        contradictions.add(format!("{what} is told as {told} and comes to {found}"));
     }
 }

@@ -3,18 +3,17 @@
 //! A statement of a payout opens with nothing and closes with what was paid, so that its lines prove
 //! the payout. Senders with more digits than the currency round once, over the sum; here each line
 //! is rounded half-even, and what the roundings leave is a line of its own, named `rounding`.
+//!
+//! Some two hundred bytes and its name are kept of each payout of a file, and nothing of its lines.
 
-use super::ParseError;
+use super::contradictions::Contradictions;
 use chrono::NaiveDate;
 use ledger::{
-    Basis, Currency, FeeKind, FeePart, Hash, Money, MoneyError, Movement, Origin, Place, Rounding,
+    Basis, Currency, FeeKind, FeePart, Money, MoneyError, Movement, Origin, Place, Rounding,
     SettlementLine, Statement,
 };
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
-
-/// As many contradictions of a statement are told.
-const MOST_TOLD: usize = 20;
 
 /// The lines of a payout in one currency, summed.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ pub(super) struct Batch {
     total: i64,
     /// The same before any rounding; none beyond 28 digits.
     exact: Option<Decimal>,
-    contradictions: Vec<String>,
+    contradictions: Contradictions,
 }
 
 impl Batch {
@@ -44,7 +43,7 @@ impl Batch {
             to: NaiveDate::MIN,
             total: 0,
             exact: Some(Decimal::ZERO),
-            contradictions: Vec::new(),
+            contradictions: Contradictions::new(),
         }
     }
 
@@ -80,9 +79,7 @@ impl Batch {
 
     /// Keeps what contradicts itself.
     pub(super) fn contradict(&mut self, told: String) {
-        if self.contradictions.len() < MOST_TOLD {
-            self.contradictions.push(told);
-        }
+        self.contradictions.add(told);
     }
 
     /// The line that the roundings of the others leave, where what was paid is their exact sum but
@@ -120,28 +117,52 @@ impl Batch {
             page: None,
             made_on: None,
             lines: Vec::new(),
-            contradictions: self.contradictions,
+            contradictions: self.contradictions.into_list(),
         }
     }
 }
 
-/// Identities that were composed, counted: the second of two equal ones is `….2`. Sixteen bytes are
-/// kept for each.
-#[derive(Debug, Default)]
-pub(super) struct Repeats(BTreeMap<[u8; 16], u32>);
+/// The batches of a file, each by its key, numbered as they are met.
+#[derive(Debug)]
+pub(super) struct Batches<K>(BTreeMap<K, Batch>);
 
-impl Repeats {
-    /// The identity, or with its number where it was there before.
-    pub(super) fn name(&mut self, identity: String) -> String {
-        let hash = Hash::of(identity.as_bytes());
-        let key = hash.as_bytes().first_chunk().copied().unwrap_or_default();
-        let count = self.0.entry(key).or_default();
-        *count = count.saturating_add(1);
-        if *count == 1 {
-            return identity;
-        }
-        format!("{identity}.{count}")
+impl<K> Default for Batches<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
     }
+}
+
+impl<K: Ord> Batches<K> {
+    /// The batch of a key.
+    pub(super) fn of(&mut self, key: K, currency: Currency) -> &mut Batch {
+        let next = self.0.len();
+        let new = || Batch::new(next, currency);
+        self.0.entry(key).or_insert_with(new)
+    }
+
+    /// Adds a line to the batch of a key; that batch's number.
+    pub(super) fn add(&mut self, key: K, line: &SettlementLine) -> usize {
+        let batch = self.of(key, line.net.currency());
+        batch.add(line);
+        batch.number
+    }
+}
+
+impl<K> IntoIterator for Batches<K> {
+    type Item = (K, Batch);
+    type IntoIter = std::collections::btree_map::IntoIter<K, Batch>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// What a statement of lines that are not paid out yet is called.
+pub(super) const UNPAID: &str = "not paid out yet";
+
+/// What the statement of a payout is called; of lines without one, that they are not paid out.
+pub(super) fn named(payout: &str) -> &str {
+    if payout.is_empty() { UNPAID } else { payout }
 }
 
 /// An amount that may have more digits than its currency.
@@ -180,21 +201,4 @@ pub(super) fn fee_parts(fee: Money, told: &[(FeeKind, i64)]) -> Vec<FeePart> {
             amount: Money::minor(*amount, fee.currency()),
         })
         .collect()
-}
-
-/// Refuses a word of which it depends whether money moved, and that nobody knows.
-pub(super) fn closed(line: u64, field: &str, word: &str, known: &[&str]) -> Result<(), ParseError> {
-    if known.contains(&word) {
-        return Ok(());
-    }
-    let known: Vec<&str> = known
-        .iter()
-        .copied()
-        .filter(|word| !word.is_empty())
-        .collect();
-    let what = format!(
-        "{field}: `{word}` is not known, and whether money moved depends on it; known are {}",
-        known.join(", ")
-    );
-    Err(ParseError::new(line, what))
 }

@@ -16,19 +16,18 @@
 //! `statusHistory` that names the settlement batch: the latest, the list has no order and may hold `[]`.
 //! Refunds within a transaction are lines where they tell of their own settlement and disbursement.
 
+use super::batch::{Batches, UNPAID};
 use super::{ParseError, SettlementFormat, SettlementKind, Sink};
-use crate::read::objects::Objects;
+use crate::read::json::Records;
+use crate::read::plain::shown;
+use crate::read::{amounts, closed, days};
 use chrono::NaiveDate;
 use ledger::money::parse_decimal;
-use ledger::{
-    Basis, Currency, Money, Movement, Origin, Place, Reference, ReferenceKind, SettlementLine,
-    Statement,
-};
+use ledger::{Currency, Money, Movement, Place, Reference, ReferenceKind, SettlementLine};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::io::BufRead;
 
 /// This format's registration.
@@ -38,27 +37,29 @@ pub const KIND: SettlementKind = SettlementKind::of::<Braintree>(
     "account: braintree\n",
 );
 
-/// As many contradictions of a statement are told.
-const TOLD: usize = 20;
+/// Statuses: of what moved, and the others that are documented, where nothing moved, or not yet.
+const STATUSES: &[(&str, bool)] = &[
+    (SETTLED, true),
+    ("AUTHORIZATION_EXPIRED", false),
+    ("AUTHORIZED", false),
+    ("AUTHORIZING", false),
+    ("FAILED", false),
+    ("GATEWAY_REJECTED", false),
+    ("PROCESSOR_DECLINED", false),
+    ("SETTLEMENT_CONFIRMED", false),
+    ("SETTLEMENT_DECLINED", false),
+    ("SETTLEMENT_PENDING", false),
+    ("SETTLING", false),
+    ("SUBMITTED_FOR_SETTLEMENT", false),
+    ("VOIDED", false),
+];
 
 /// The status of what moved.
 const SETTLED: &str = "SETTLED";
 
-/// The other ones that are documented: nothing moved, or not yet.
-const UNSETTLED: [&str; 12] = [
-    "AUTHORIZATION_EXPIRED",
-    "AUTHORIZED",
-    "AUTHORIZING",
-    "FAILED",
-    "GATEWAY_REJECTED",
-    "PROCESSOR_DECLINED",
-    "SETTLEMENT_CONFIRMED",
-    "SETTLEMENT_DECLINED",
-    "SETTLEMENT_PENDING",
-    "SETTLING",
-    "SUBMITTED_FOR_SETTLEMENT",
-    "VOIDED",
-];
+/// What an answer holds that is read, and where the answer begins.
+const TAKES: &[&str] = &["node", "errors", ANSWER];
+const ANSWER: &str = "data";
 
 /// How the global ids begin: Base64 of `transaction_` and `refund_`, as far as it is the same for all.
 const TRANSACTION_ID: &str = "dHJhbnNhY3Rpb25f";
@@ -103,77 +104,54 @@ impl SettlementFormat for Braintree {
     }
 
     fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
-        let mut objects = Objects::new(input);
-        let mut groups = BTreeMap::<(String, Currency), Group>::new();
-        while let Some((place, text)) = objects.next_object()? {
-            let payment = serde_json::from_str::<Payment>(text).map_err(|error| {
-                let within = u64::try_from(error.line()).unwrap_or(1).max(1) - 1;
-                ParseError::new(place.line + within, format!("no transaction: {error}"))
-            })?;
-            for payment in payment.with_refunds(place)? {
-                let Some(line) = payment.line(place)? else {
-                    continue;
-                };
-                let next = groups.len();
-                let statement = match line.payout.as_str() {
-                    "" => format!("not paid out yet, {}", payment.merchant(place)?),
-                    payout => payout.to_owned(),
-                };
-                let key = (statement, line.net.currency());
-                let group = groups.entry(key).or_insert_with(|| Group::new(next));
-                group.take(&line);
-                if group.contradictions.len() < TOLD {
-                    group.contradictions.extend(payment.contradiction(&line));
+        let mut records = Records::through(input, TAKES, ANSWER);
+        let mut batches = Batches::<(String, Currency)>::default();
+        let mut answer = 0;
+        while let Some(record) = records.next_record()? {
+            match record.name {
+                "errors" => {
+                    let what = "the answer holds errors: what is missing does not show; ask again";
+                    return Err(ParseError::new(record.place.line, what));
                 }
-                out.line(group.number, line)?;
+                ANSWER => answer = record.parent,
+                // What is left of the answer itself.
+                "" if record.number == answer => {}
+                _ => take(record.read()?, record.place, &mut batches, out)?,
             }
         }
-        for ((identity, currency), group) in groups {
-            let statement = Statement {
-                origin: Origin::Processor,
-                account: self.config.account.clone(),
-                identity,
-                currency,
-                opening: None,
-                closing: None,
-                from: group.from,
-                to: group.to,
-                basis: Basis::Final,
-                sequence: None,
-                page: None,
-                made_on: None,
-                lines: Vec::new(),
-                contradictions: group.contradictions,
-            };
-            out.statement(group.number, statement)?;
+        for ((identity, _), batch) in batches {
+            let number = batch.number;
+            let statement = batch.close(&self.config.account, &identity, None);
+            out.statement(number, statement)?;
         }
         Ok(())
     }
 }
 
-/// What was disbursed to a merchant account on a day.
-struct Group {
-    number: usize,
-    from: NaiveDate,
-    to: NaiveDate,
-    contradictions: Vec<String>,
-}
-
-impl Group {
-    const fn new(number: usize) -> Self {
-        Self {
-            number,
-            from: NaiveDate::MAX,
-            to: NaiveDate::MIN,
-            contradictions: Vec::new(),
+/// Hands on what a transaction and its refunds moved.
+fn take(
+    payment: Payment,
+    place: Place,
+    batches: &mut Batches<(String, Currency)>,
+    out: &mut dyn Sink,
+) -> Result<(), ParseError> {
+    for payment in payment.with_refunds(place)? {
+        let Some(line) = payment.line(place)? else {
+            continue;
+        };
+        let statement = match line.payout.as_str() {
+            "" => format!("{UNPAID}, {}", payment.merchant(place)?),
+            payout => payout.to_owned(),
+        };
+        let currency = line.net.currency();
+        let batch = batches.of((statement, currency), currency);
+        batch.add(&line);
+        if let Some(told) = payment.contradiction(&line) {
+            batch.contradict(told);
         }
+        out.line(batch.number, line)?;
     }
-
-    fn take(&mut self, line: &SettlementLine) {
-        for day in [Some(line.booked_on), line.paid_on].into_iter().flatten() {
-            (self.from, self.to) = (self.from.min(day), self.to.max(day));
-        }
-    }
+    Ok(())
 }
 
 /// A transaction or a refund. What may be an empty list instead of an object is read later.
@@ -270,15 +248,8 @@ impl Payment {
     fn line(&self, place: Place) -> Result<Option<SettlementLine>, ParseError> {
         let id = needed(self.id.as_deref(), place, "id")?;
         let status = needed(self.status.as_deref(), place, "status")?;
-        if UNSETTLED.contains(&status) {
+        if !closed::one_of_at(place.line, "status", status, STATUSES)? {
             return Ok(None);
-        }
-        if status != SETTLED {
-            let known = UNSETTLED.join(", ");
-            let status = short(status);
-            let what =
-                format!("status: `{status}` is unknown; {SETTLED} or one of {known} is wanted");
-            return Err(ParseError::new(place.line, what));
         }
         let moved = self.moved(place)?;
         let (booked_on, batch) = self.settled(place)?;
@@ -413,7 +384,7 @@ impl Payment {
         let is_refund = line.movement == Movement::Refund;
         let of = if says { "a refund" } else { "a transaction" };
         (says != is_refund).then(|| {
-            let (id, net) = (short(&line.identity), line.net);
+            let (id, net) = (shown(&line.identity), line.net);
             format!("`{id}` is {of}, and {net} were disbursed for it")
         })
     }
@@ -450,8 +421,8 @@ fn money(value: &Value, place: Place, name: &str) -> Result<Option<Money>, Parse
         return Ok(None);
     };
     let code = amount.currency_code.or(amount.currency_iso_code);
-    let code = needed(code.as_deref(), place, "currencyCode")?.to_ascii_uppercase();
-    let money = Currency::from_code(&code).and_then(|currency| Money::exact(value, currency));
+    let code = needed(code.as_deref(), place, "currencyCode")?;
+    let money = amounts::currency(code).and_then(|currency| Money::exact(value, currency));
     let money = money.map_err(|error| ParseError::money(place.line, name, &error))?;
     Ok(Some(money))
 }
@@ -469,22 +440,10 @@ fn decimal(value: &Value, place: Place, name: &str) -> Result<Option<Decimal>, P
 }
 
 fn day(text: &str, place: Place, name: &str) -> Result<NaiveDate, ParseError> {
-    let day = text.get(..10).unwrap_or(text).parse();
-    day.map_err(|_error| {
-        let what = format!("{name}: `{}` is no day; expected 2026-01-31", short(text));
-        ParseError::new(place.line, what)
-    })
+    days::needed(text).map_err(|what| ParseError::new(place.line, format!("{name}: {what}")))
 }
 
 fn needed<'t>(text: Option<&'t str>, place: Place, name: &str) -> Result<&'t str, ParseError> {
     text.filter(|text| !text.trim().is_empty())
         .ok_or_else(|| ParseError::new(place.line, format!("{name}: is missing or empty")))
-}
-
-/// A text of the sender's, for people.
-fn short(text: &str) -> String {
-    text.chars()
-        .take(40)
-        .filter(|sign| !sign.is_control())
-        .collect()
 }

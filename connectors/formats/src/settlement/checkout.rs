@@ -12,8 +12,9 @@
 //! own that is always there: it is called by its payment (or its payout), its type and its time, and
 //! equal ones are counted. An unknown type passes as it is.
 
-use super::batch::{self, Batch, Repeats, Rounded};
-use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use super::batch::{self, Batches, Rounded};
+use super::{ParseError, SettlementFormat, SettlementKind, Sink, movements};
+use crate::read::counted::Repeats;
 use crate::read::head::has_columns;
 use crate::read::table::{Row, Table};
 use chrono::NaiveDate;
@@ -22,7 +23,6 @@ use ledger::{
 };
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::io::BufRead;
 
 /// This format's registration.
@@ -71,20 +71,14 @@ impl SettlementFormat for Checkout {
     }
 
     fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
-        let mut table = Table::open(input, b',')?;
+        let mut table = Table::open(input, ',')?;
         let columns = Columns::find(&table)?;
-        let mut payouts = BTreeMap::<(String, Currency), Batch>::new();
+        let mut payouts = Batches::<(String, Currency)>::default();
         let mut repeats = Repeats::default();
-        while let Some(row) = table.next_row()? {
-            if row.is_blank() {
-                continue;
-            }
+        while let Some(row) = table.next_whole()? {
             let moved = columns.moved(&row)?;
             let key = (row.optional(columns.payout).to_owned(), moved.currency);
-            let next = payouts.len();
-            let payout = payouts
-                .entry(key)
-                .or_insert_with(|| Batch::new(next, moved.currency));
+            let payout = payouts.of(key, moved.currency);
             let (line, reserve) = columns.lines(&row, &moved, &mut repeats)?;
             if !moved.ties {
                 let told = format!("net of `{}` is not gross and deduction", line.identity);
@@ -99,13 +93,9 @@ impl SettlementFormat for Checkout {
             }
         }
         for ((id, _), payout) in payouts {
-            let identity = if id.is_empty() {
-                "not paid out yet"
-            } else {
-                &id
-            };
             let number = payout.number;
-            out.statement(number, payout.close(&self.config.account, identity, None))?;
+            let statement = payout.close(&self.config.account, batch::named(&id), None);
+            out.statement(number, statement)?;
         }
         Ok(())
     }
@@ -311,11 +301,12 @@ const MOVEMENTS: &[(&str, Movement)] = &[
     ("Clearing Failed", Movement::Charge),
     ("Refund", Movement::Refund),
     ("Partial Refund", Movement::Refund),
+    ("Invoice Settlement", Movement::Fee),
+    ("Chargeback", Movement::Dispute),
     ("Security Deposit Reservation", Movement::Reserve),
     ("Security Deposit Release", Movement::Release),
     ("Adjustment", Movement::Adjustment),
     ("Cover Negative Position", Movement::Adjustment),
-    ("Invoice Settlement", Movement::Adjustment),
     ("Tiered Pricing Adjustment", Movement::Adjustment),
     ("Transaction Amount Discrepancy", Movement::Adjustment),
     ("Operational Funding Reservation", Movement::Transfer),
@@ -327,14 +318,10 @@ fn movement(kind: &str, gross: Money, net: Money) -> Movement {
     if gross.amount() == 0 && net.amount() != 0 {
         return Movement::Fee;
     }
-    // `Chargeback (ADJM)`, `Chargeback (RPDW)` and others: their sign says which way.
-    if kind.starts_with("Chargeback") {
-        return if gross.amount() > 0 {
-            Movement::DisputeReversal
-        } else {
-            Movement::Dispute
-        };
-    }
-    let found = MOVEMENTS.iter().find(|(name, _)| *name == kind);
-    found.map_or(Movement::Other, |(_, movement)| *movement)
+    // `Chargeback (ADJM)`, `Chargeback (RPDW)` and others.
+    let word = match kind.split_once(" (") {
+        Some(("Chargeback", _)) => "Chargeback",
+        _ => kind,
+    };
+    movements::either_way(MOVEMENTS, word, gross)
 }

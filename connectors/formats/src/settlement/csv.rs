@@ -15,7 +15,7 @@
 //! **Identity.** The sender's own columns, joined; one that stands twice in a file is refused. Without
 //! them, or where they are empty, what the line says, and equal lines are counted. Where equal lines
 //! come in files of their own, that takes them for one: day, amount and the balance after it, joined,
-//! are a better name. Identities are all that is kept of each line.
+//! are a better name. Of each line the hash of its name is kept (see `read::counted`), and nothing else.
 //! **Statements.** One per account and currency, and per payout or statement where a column names it.
 //! A payout opens at zero and closes with its own row, which is no line (a total leaves it out too);
 //! other statements have the balances that rows or columns say. A column of balances after each row
@@ -27,7 +27,9 @@ mod group;
 pub mod options;
 
 use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use crate::read::counted::{Once, Repeats};
 use crate::read::records::{Record, Records};
+use crate::read::{amounts, plain};
 use chrono::NaiveDate;
 use group::{Group, Key};
 use ledger::encode::Encoder;
@@ -190,7 +192,8 @@ impl Places {
             }
             searched += 1;
             let (line, width) = (record.place.line, record.width());
-            match Self::within(record.fields, config) {
+            let header = record.fields().map(str::to_owned).collect();
+            match Self::within(header, config) {
                 Ok(found) => return Ok(found),
                 Err(what) if best.as_ref().is_none_or(|(most, _)| width > *most) => {
                     best = Some((width, ParseError::new(line, what)));
@@ -382,7 +385,8 @@ struct Reading<'p> {
     places: &'p Places,
     config: &'p Config,
     groups: BTreeMap<Key, Group>,
-    identities: BTreeMap<String, u64>,
+    identities: Once,
+    repeats: Repeats,
     special: Vec<Special>,
 }
 
@@ -392,7 +396,8 @@ impl<'p> Reading<'p> {
             places,
             config,
             groups: BTreeMap::new(),
-            identities: BTreeMap::new(),
+            identities: Once::default(),
+            repeats: Repeats::default(),
             special: Vec::new(),
         }
     }
@@ -458,10 +463,8 @@ impl<'p> Reading<'p> {
         let own = row.joined(&self.places.identity, "/");
         let at = row.record.place.line;
         if !own.is_empty() {
-            let known = self
-                .identities
-                .insert(format!("{}\n{own}", key.account), at);
-            return match known {
+            let name = format!("{}\n{own}", key.account);
+            return match self.identities.before(&name, at) {
                 None => Ok(own),
                 Some(before) => {
                     let what = format!(
@@ -481,16 +484,11 @@ impl<'p> Reading<'p> {
         }
         encoder.text(&line.counterparty);
         encoder.text(&line.description);
+        // An account's lines are counted apart from another's.
         let base = encoder.finish().short();
-        let count = self
-            .identities
-            .entry(format!("{}\n\n{base}", key.account))
-            .or_default();
-        *count += 1;
-        Ok(match *count {
-            1 => base,
-            count => format!("{base}.{count}"),
-        })
+        let name = self.repeats.name(format!("{}\n{base}", key.account));
+        let counted = name.rsplit_once('\n').map(|(_, name)| name.to_owned());
+        Ok(counted.unwrap_or(name))
     }
 
     fn special(&mut self, role: Role, row: &Row<'_>) -> Result<(), ParseError> {
@@ -625,27 +623,19 @@ impl Row<'_> {
     }
 
     fn joined(&self, all: &[usize], by: &str) -> String {
-        let parts = all.iter().map(|at| self.record.text(*at));
-        let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-        parts.join(by)
+        let parts: Vec<&str> = all.iter().map(|at| self.record.text(*at)).collect();
+        plain::joined(&parts, by)
     }
 
     /// Refuses a row whose cells are not those of the header.
     fn whole(&self) -> Result<(), ParseError> {
-        let (cells, wanted) = (self.record.fields.len(), self.places.width);
-        if cells < wanted {
-            let what = format!("the row has {cells} cells of {wanted}; the file may be cut off");
-            return Err(self.error(None, what));
-        }
-        let width = self.record.width();
-        if !self.places.header.is_empty() && width > wanted {
-            let what = format!(
-                "the row has {width} cells, the header {wanted}; a `{}` may stand in a text without quotes",
-                self.config.delimiter
-            );
-            return Err(self.error(None, what));
-        }
-        Ok(())
+        let named = if self.places.header.is_empty() {
+            self.places.width.max(self.record.width())
+        } else {
+            self.places.width
+        };
+        let fits = self.record.fits(named, self.config.delimiter);
+        fits.map_err(|what| self.error(None, what))
     }
 
     fn role(&self) -> Result<Role, ParseError> {
@@ -677,9 +667,9 @@ impl Row<'_> {
     }
 
     fn code(&self, at: usize) -> Result<Option<Currency>, ParseError> {
-        match self.record.text(at).to_ascii_uppercase().as_str() {
+        match self.record.text(at) {
             "" => Ok(None),
-            code => Currency::from_code(code)
+            code => amounts::currency(code)
                 .map(Some)
                 .map_err(|error| self.error(Some(at), error)),
         }

@@ -13,8 +13,10 @@
 //! payer's mail address and document are not read. Refused is a status that nobody knows; an unknown
 //! row type passes as it is.
 
-use super::batch::{self, Batch, Repeats, Rounded};
-use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use super::batch::{Batch, Rounded};
+use super::{ParseError, SettlementFormat, SettlementKind, Sink, movements};
+use crate::read::closed;
+use crate::read::counted::Repeats;
 use crate::read::head::has_columns;
 use crate::read::table::{Row, Table};
 use chrono::NaiveDate;
@@ -51,7 +53,7 @@ pub struct Dlocal {
 
 /// Statuses of what moved: of payments, of refunds, of chargebacks. Rows without any are the report's
 /// own.
-const MOVED: &[&str] = &["", "PAID", "SUCCESS", "COMPLETED"];
+const MOVED: &[(&str, ())] = &[("", ()), ("PAID", ()), ("SUCCESS", ()), ("COMPLETED", ())];
 
 impl SettlementFormat for Dlocal {
     type Config = Config;
@@ -68,7 +70,7 @@ impl SettlementFormat for Dlocal {
     }
 
     fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
-        let mut table = Table::open(input, b',')?;
+        let mut table = Table::open(input, ',')?;
         let mut kind = table.need(&["ROW_TYPE"])?;
         table.need(&["TRANSFER_ID"])?;
         let mut columns: Option<Columns> = None;
@@ -82,7 +84,7 @@ impl SettlementFormat for Dlocal {
             }
             match row.need(kind)? {
                 "ROW_TYPE" => {
-                    table.rename_columns();
+                    table.name_columns();
                     kind = table.need(&["ROW_TYPE"])?;
                     columns = Columns::find(&table);
                     header = Header::find(&table);
@@ -102,6 +104,7 @@ impl SettlementFormat for Dlocal {
                         let what = format!("`{word}` stands above the header of a transfer");
                         return Err(row.error(kind, &what));
                     };
+                    row.whole()?;
                     let line = columns.line(&row, word, transfer, &mut repeats)?;
                     transfer.batch.add(&line);
                     out.line(transfer.batch.number, line)?;
@@ -218,7 +221,7 @@ impl Columns {
         transfer: &mut Transfer,
         repeats: &mut Repeats,
     ) -> Result<SettlementLine, ParseError> {
-        batch::closed(row.place.line, "STATUS", row.optional(self.status), MOVED)?;
+        closed::one_of_at(row.place.line, "STATUS", row.optional(self.status), MOVED)?;
         let currency = transfer.batch.currency;
         let (gross, fee) = (self.amount(row, self.gross)?, self.amount(row, self.fee)?);
         row.need(self.net)?;
@@ -236,7 +239,8 @@ impl Columns {
         let day = [self.approved, self.created].into_iter().flatten();
         let day = day.map(|at| row.day(at)).find_map(Result::transpose);
         let day = day.transpose()?.unwrap_or(transfer.paid_on);
-        let what = (movement(word, rounded_net.money), word);
+        let movement = movements::either_way(MOVEMENTS, word, rounded_net.money);
+        let what = (movement, word);
         let mut line = SettlementLine::new(identity, row.place, what, rounded_net.money, day);
         line.gross = rounded_gross.money;
         let fee = rounded_gross.money.amount() - rounded_net.money.amount();
@@ -284,7 +288,8 @@ impl Columns {
     }
 }
 
-/// What each row type is. One that is not here is `Other`.
+/// What each row type is. One that is not here is `Other`; a chargeback that brings money is one that
+/// was won.
 const MOVEMENTS: &[(&str, Movement)] = &[
     ("PAYMENT", Movement::Charge),
     ("CAPTURE", Movement::Charge),
@@ -294,12 +299,3 @@ const MOVEMENTS: &[(&str, Movement)] = &[
     ("ADJUSTMENT", Movement::Adjustment),
     ("SETTLEMENT_FEE", Movement::Fee),
 ];
-
-fn movement(word: &str, net: Money) -> Movement {
-    let found = MOVEMENTS.iter().find(|(name, _)| *name == word);
-    match found.map_or(Movement::Other, |(_, movement)| *movement) {
-        // A chargeback that brings money is one that was won.
-        Movement::Dispute if net.amount() > 0 => Movement::DisputeReversal,
-        movement => movement,
-    }
-}

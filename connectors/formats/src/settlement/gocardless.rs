@@ -9,14 +9,16 @@
 //! answer: an item belongs to the payout that `links.payout` names, to the one that it stands inside
 //! of, or to the only one that stands beside it; an item of which nothing says whose it is, is refused.
 //! Items have no names: they are called by their payout, type and payment or refund, counted where
-//! equal. Days are those of the payout's `created_at`, in UTC. A payout without items (after six months
+//! equal (see `read::counted` for what is kept of each). Days are those of the payout's `created_at`, in UTC. A payout without items (after six months
 //! the API has none) is one line that leaves the balance. What arrived in another currency (`fx`) is
 //! not told. Refused is a status other than `pending`, `paid` and `bounced`; an unknown type passes.
 
-use super::batch::{self, Batch, Repeats, Rounded};
-use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use super::batch::{self, Batch, Rounded};
+use super::{ParseError, SettlementFormat, SettlementKind, Sink, movements};
+use crate::read::counted::Repeats;
 use crate::read::head::compact;
 use crate::read::json::{Record, Records};
+use crate::read::{amounts, closed};
 use chrono::NaiveDate;
 use ledger::{
     Currency, FeeKind, Money, MoneyError, Movement, Place, Reference, ReferenceKind,
@@ -59,8 +61,8 @@ const TAKES: &[&str] = &[PAYOUTS, ITEMS, "list", "get", "update", "body"];
 const PAYOUTS: &str = "payouts";
 const ITEMS: &str = "payout_items";
 
-/// As many items are held that stand before their payout.
-const MOST_HELD: usize = 100_000;
+/// As many bytes of items are held that stand before their payout: some two hundred thousand items.
+const MOST_HELD: u64 = 32 << 20;
 
 impl SettlementFormat for GoCardless {
     type Config = Config;
@@ -89,7 +91,7 @@ impl SettlementFormat for GoCardless {
                     let value: Value = record.read()?;
                     if value.get("deducted_fees").is_some() {
                         reading.payout(&record, out)?;
-                    } else if value.get("type").is_some() && value.get("links").is_some() {
+                    } else if value.get("type").is_some() && value.get("amount").is_some() {
                         reading.item(&record, out)?;
                     }
                 }
@@ -109,7 +111,7 @@ struct Reading {
     scopes: BTreeMap<u64, Scope>,
     /// Items that name a payout which was not met yet.
     waiting: BTreeMap<String, Vec<Item>>,
-    held: usize,
+    held: u64,
 }
 
 /// What stands side by side in one object.
@@ -145,7 +147,7 @@ impl Reading {
             }
         }
         for item in inside.items.into_iter().chain(beside).chain(waiting) {
-            self.held = self.held.saturating_sub(1);
+            self.held = self.held.saturating_sub(item.place.length);
             self.give(&id, item, out)?;
         }
         Ok(())
@@ -198,10 +200,11 @@ impl Reading {
     }
 
     fn hold(&mut self, record: &Record) -> Result<(), ParseError> {
-        self.held += 1;
+        self.held += record.place.length;
         if self.held > MOST_HELD {
-            let what =
-                format!("more than {MOST_HELD} items stand before their payout; put it first");
+            let what = format!(
+                "more than {MOST_HELD} bytes of items stand before their payout; put it first"
+            );
             return Err(record.error(&what));
         }
         Ok(())
@@ -308,12 +311,11 @@ struct Payout {
 
 impl Payout {
     fn new(told: Told, number: usize, record: &Record) -> Result<Self, ParseError> {
-        let known = ["pending", "paid", "bounced"];
-        batch::closed(record.place.line, "status", &told.status, &known)?;
+        let statuses = ["pending", "paid", "bounced"].map(|status| (status, ()));
+        closed::one_of_at(record.place.line, "status", &told.status, &statuses)?;
         let refused = |error: MoneyError| record.error(&format!("`{}`: {error}", told.id));
-        let currency = Currency::from_code(&told.currency.to_ascii_uppercase()).map_err(refused)?;
-        let paid = Decimal::new(told.amount, currency.exponent());
-        let paid = Money::exact(paid, currency).map_err(refused)?;
+        let currency = amounts::currency(&told.currency).map_err(refused)?;
+        let paid = amounts::minor(told.amount, currency).map_err(refused)?;
         let made_on = record.day("created_at", &told.created_at)?;
         let arrives = told.arrival_date.as_deref();
         let arrives = arrives.map(|day| record.day("arrival_date", day));
@@ -340,7 +342,7 @@ impl Payout {
         let currency = self.batch.currency;
         let amount = minor(&told.amount, currency).map_err(refused)?;
         let net = Rounded::of(amount, currency).map_err(refused)?;
-        let movement = movement(&told.word);
+        let movement = movements::either_way(MOVEMENTS, &told.word, net.money);
         let links = &told.links;
         let about = [&links.refund, &links.payment, &links.mandate];
         let about = about.into_iter().flatten().next();
@@ -448,8 +450,3 @@ const MOVEMENTS: &[(&str, Movement)] = &[
     ("surcharge_fee", Movement::Fee),
     ("revenue_share", Movement::Other),
 ];
-
-fn movement(word: &str) -> Movement {
-    let found = MOVEMENTS.iter().find(|(name, _)| *name == word);
-    found.map_or(Movement::Other, |(_, movement)| *movement)
-}

@@ -2,8 +2,8 @@
 //! and newer, with or without prefixes and a namespace. The element under `Document` says which
 //! message it is.
 //!
-//! A document is read entry by entry and an entry detail by detail: nothing grows with it but some
-//! twenty bytes for each entry of a statement, by which equal ones are counted.
+//! A document is read entry by entry and an entry detail by detail: nothing grows with it but what is
+//! kept of each entry of a statement to count equal ones (see `read::counted`).
 //!
 //! **Entries.** One line per booked `Ntry`; its details explain it and their sum need not be it.
 //! `Amt` has no sign, `CdtDbtInd` signs it; an entry that takes one back (`RvslInd`) already shows the
@@ -58,6 +58,7 @@ mod exchange;
 mod parties;
 
 use super::{ParseError, Sink};
+use crate::read::plain::squeezed;
 use crate::read::xml::{self, Element, Step, Walk};
 use chrono::NaiveDate;
 use draft::Draft;
@@ -149,7 +150,7 @@ struct Header {
 impl Header {
     fn of(element: &Element) -> Self {
         Self {
-            identity: codes::plain(element.text_at(&["MsgId"]).unwrap_or_default()),
+            identity: squeezed(element.text_at(&["MsgId"]).unwrap_or_default()),
             made_on: element.text_at(&["CreDtTm"]).and_then(codes::day_of),
             page: element.child("MsgPgntn").and_then(codes::page),
         }

@@ -20,11 +20,13 @@
 //! where a deduction is negative; transfers to the bank are lines that leave the balance. An unknown
 //! type passes as it is.
 
-use super::batch::{self, Batch, Repeats, Rounded};
-use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use super::batch::{self, Batch, Batches, Rounded};
+use super::{ParseError, SettlementFormat, SettlementKind, Sink, movements};
+use crate::read::counted::Repeats;
 use crate::read::head::{begins_json, compact, has_columns, texts};
 use crate::read::json::{Record, Records};
 use crate::read::table::{Row, Table};
+use crate::read::{amounts, closed};
 use chrono::NaiveDate;
 use ledger::{
     Basis, Currency, FeeKind, Money, MoneyError, Movement, Reference, ReferenceKind,
@@ -95,36 +97,24 @@ impl SettlementFormat for Mollie {
 const SETTLEMENT: &str = "settlement";
 const TRANSACTION: &[&str] = &["balance_transaction", "balance-transaction"];
 
+/// What is told of balance transactions whose last page names another one.
+const GOES_ON: &str = "the list goes on (`_links.next`); put its next page behind it";
+
 impl Mollie {
     fn read_export(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
-        let mut table = Table::open(input, b',')?;
+        let mut table = Table::open(input, ',')?;
         let columns = Columns::find(&table)?;
-        let mut settlements = BTreeMap::<(String, Currency), Batch>::new();
+        let mut settlements = Batches::<(String, Currency)>::default();
         let mut repeats = Repeats::default();
-        while let Some(row) = table.next_row()? {
-            if row.is_blank() {
-                continue;
-            }
+        while let Some(row) = table.next_whole()? {
             let line = columns.line(&row, &mut repeats)?;
-            let next = settlements.len();
-            let currency = line.net.currency();
-            let settlement = settlements
-                .entry((line.payout.clone(), currency))
-                .or_insert_with(|| Batch::new(next, currency));
-            settlement.add(&line);
-            out.line(settlement.number, line)?;
+            let key = (line.payout.clone(), line.net.currency());
+            out.line(settlements.add(key, &line), line)?;
         }
         for ((id, _), settlement) in settlements {
-            let identity = if id.is_empty() {
-                "not paid out yet"
-            } else {
-                &id
-            };
             let number = settlement.number;
-            out.statement(
-                number,
-                settlement.close(&self.config.account, identity, None),
-            )?;
+            let statement = settlement.close(&self.config.account, batch::named(&id), None);
+            out.statement(number, statement)?;
         }
         Ok(())
     }
@@ -134,9 +124,12 @@ impl Mollie {
         let mut records = Records::new(input, takes);
         let mut statements = 0;
         let mut balances = BTreeMap::<Currency, Batch>::new();
+        let mut goes_on = false;
         while let Some(record) = records.next_record()? {
             let value: Value = record.read()?;
             let Some(resource) = value.get("resource").and_then(Value::as_str) else {
+                let next = value.get("_links").and_then(|links| links.get("next"));
+                goes_on = next.map_or(goes_on, |next| !next.is_null());
                 continue;
             };
             if resource == SETTLEMENT {
@@ -158,7 +151,10 @@ impl Mollie {
                 return Err(record.error(&what));
             }
         }
-        for balance in balances.into_values() {
+        for mut balance in balances.into_values() {
+            if goes_on {
+                balance.contradict(GOES_ON.to_owned());
+            }
             let number = balance.number;
             out.statement(
                 number,
@@ -252,12 +248,12 @@ struct Amount {
 
 impl Amount {
     fn rounded(&self) -> Result<Rounded, MoneyError> {
-        let currency = Currency::from_code(&self.currency)?;
+        let currency = amounts::currency(&self.currency)?;
         Rounded::of(money::parse_decimal(&self.value)?, currency)
     }
 
     fn money(&self) -> Result<Money, MoneyError> {
-        Money::parse(&self.value, Currency::from_code(&self.currency)?)
+        Money::parse(&self.value, amounts::currency(&self.currency)?)
     }
 }
 
@@ -312,8 +308,8 @@ impl Settlement {
         number: usize,
         out: &mut dyn Sink,
     ) -> Result<(), ParseError> {
-        let known = ["open", "pending", "paidout", "failed"];
-        batch::closed(record.place.line, "status", &self.status, &known)?;
+        let statuses = ["open", "pending", "paidout", "failed"].map(|status| (status, ()));
+        closed::one_of_at(record.place.line, "status", &self.status, &statuses)?;
         let refused = |error: MoneyError| record.error(&format!("amount: {error}"));
         let paid = self.amount.money().map_err(refused)?;
         let name = self.reference.as_deref().unwrap_or(&self.id);
@@ -484,7 +480,8 @@ impl Transaction {
             return Err(record.error("its amounts are of different currencies"));
         }
         let day = record.day("createdAt", &self.created_at)?;
-        let what = (movement(&self.word), self.word.as_str());
+        let movement = movements::either_way(MOVEMENTS, &self.word, net);
+        let what = (movement, self.word.as_str());
         let mut line = SettlementLine::new(self.id.clone(), record.place, what, net, day);
         line.gross = gross;
         line.fee = Money::minor(-deducted.amount(), net.currency());
@@ -542,8 +539,3 @@ const MOVEMENTS: &[(&str, Movement)] = &[
     ("api-payment-rolling-reserve-release", Movement::Release),
     ("split-payment", Movement::Transfer),
 ];
-
-fn movement(word: &str) -> Movement {
-    let found = MOVEMENTS.iter().find(|(name, _)| *name == word);
-    found.map_or(Movement::Other, |(_, movement)| *movement)
-}

@@ -23,9 +23,11 @@
 //! of its booking day, amount, references and text, and equal lines are counted (see
 //! `read::counted`).
 
-use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use super::contradictions::Contradictions;
+use super::{ParseError, SettlementFormat, SettlementKind, Sink, movements};
 use crate::read::counted::{self, Counted};
-use crate::read::remittance::{self, Dialect, Told, reference, squeezed};
+use crate::read::plain::squeezed;
+use crate::read::remittance::{self, Dialect, Told, reference};
 use crate::read::swift::{self, Day, Field, Piece, Pieces};
 use chrono::NaiveDate;
 use ledger::{
@@ -138,7 +140,7 @@ struct Draft {
     booked: Option<(NaiveDate, NaiveDate)>,
     debits: Sum,
     credits: Sum,
-    contradictions: Vec<String>,
+    contradictions: Contradictions,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,6 +155,9 @@ struct Balance {
     on: NaiveDate,
     is_page: bool,
 }
+
+/// The most bytes of an entry with its texts.
+const MAX_ENTRY: u64 = 200_000;
 
 /// A movement while its texts come in.
 #[derive(Debug)]
@@ -218,8 +223,8 @@ impl Reading<'_> {
             };
         };
         match field.tag.as_str() {
-            "86" => draft.text(field, |entry| &mut entry.text),
-            tag if tag.starts_with("NS") => draft.text(field, |entry| &mut entry.own),
+            "86" => draft.text(field, |entry| &mut entry.text)?,
+            tag if tag.starts_with("NS") => draft.text(field, |entry| &mut entry.own)?,
             "61" => {
                 self.entry()?;
                 self.begin(&field)?;
@@ -293,12 +298,21 @@ impl Reading<'_> {
 
 impl Draft {
     /// Adds a text to the entry that it follows; without one it is the statement's own.
-    fn text(&mut self, field: Field, of: impl FnOnce(&mut Entry) -> &mut Vec<String>) {
+    fn text(
+        &mut self,
+        field: Field,
+        of: impl FnOnce(&mut Entry) -> &mut Vec<String>,
+    ) -> Result<(), ParseError> {
         if let Some(entry) = self.entry.as_mut() {
             let (begins, last) = (entry.place.offset, field.place);
             entry.place.length = (last.offset + last.length).saturating_sub(begins);
+            if entry.place.length > MAX_ENTRY {
+                let what = format!("an entry of more than {MAX_ENTRY} bytes with its texts");
+                return Err(field.error(what));
+            }
             of(entry).extend(field.lines);
         }
+        Ok(())
     }
 
     /// Begins to count the lines. Interim reports of one day may repeat one another.
@@ -384,7 +398,7 @@ impl Draft {
         if on.is_odd {
             let told = text.get(1..7).unwrap_or_default();
             let told = format!("`:{}:` has the day {told}, which does not exist", field.tag);
-            self.contradictions.push(told);
+            self.contradictions.add(told);
         }
         let (code, amount) = currency(text.get(7..).unwrap_or_default());
         let own = match (code, self.currency) {
@@ -394,7 +408,7 @@ impl Draft {
         };
         if let Some(code) = code.filter(|code| *code != own.code()) {
             let told = format!("`:{}:` is in {code}, the statement in {own}", field.tag);
-            self.contradictions.push(told);
+            self.contradictions.add(told);
             return Ok(None);
         }
         Ok(Some(Balance {
@@ -434,7 +448,7 @@ impl Draft {
                 Money::minor(told.amount, own),
                 Money::minor(found.amount, own),
             );
-            self.contradictions.push(format!(
+            self.contradictions.add(format!(
                 "`:{}:` tells {} {side} of {all}, and there are {} of {sum}",
                 field.tag, told.count, found.count
             ));
@@ -455,7 +469,7 @@ impl Draft {
         if self.opening.is_some() && self.closing.is_none() {
             let told =
                 "there is an opening balance and no closing one (`:62F:`); it may be cut off";
-            self.contradictions.push(told.to_owned());
+            self.contradictions.add(told.to_owned());
         }
         let page = self.page(&account, before);
         let number = self
@@ -483,7 +497,7 @@ impl Draft {
             page,
             made_on: self.made_on,
             lines: Vec::new(),
-            contradictions: self.contradictions,
+            contradictions: self.contradictions.into_list(),
         })
     }
 
@@ -509,7 +523,7 @@ impl Draft {
         if opening > to {
             let told =
                 format!("the closing balance of {to} is older than the opening of {opening}");
-            self.contradictions.push(told);
+            self.contradictions.add(told);
         }
         let from = if first.is_some_and(|first| first <= opening) {
             opening
@@ -784,12 +798,9 @@ const CODES: &[(&str, Movement, Movement)] = &[
 
 fn movement(kind: &str, code: &str, money: Money) -> Movement {
     let letters = kind.strip_prefix(['N', 'F', 'S']).unwrap_or_default();
-    let known = |table: &[(&str, Movement, Movement)], word: &str| {
-        let found = table.iter().find(|(known, _, _)| *known == word);
-        found.map(|(_, came, went)| if money.amount() < 0 { *went } else { *came })
-    };
-    known(CODES, code)
-        .or_else(|| known(TYPES, letters))
+    let came = money.amount() >= 0;
+    movements::by_way(CODES, |known| known == code, came)
+        .or_else(|| movements::by_way(TYPES, |known| known == letters, came))
         .unwrap_or(Movement::Other)
 }
 

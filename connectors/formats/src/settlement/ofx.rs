@@ -10,7 +10,8 @@
 //! transactions (`BANKTRANLISTP`, and `HOLD`) moved no money yet and are left out.
 //!
 //! A `FITID` is unique within an account in theory only: the identity of a line is its `FITID` with
-//! the day and the amount, and what still is equal is counted. Without a `FITID` its texts stand in.
+//! the day and the amount, and what still is equal is counted (see `read::counted` for what is kept of
+//! each). Without a `FITID` its texts stand in.
 //!
 //! Days are those that stand there, in the zone that the sender wrote. `LEDGERBAL` is the closing
 //! balance; it is that of `DTASOF`, and a statement reaches no further than that day. OFX has no
@@ -19,8 +20,12 @@
 //! Refused: an answer that is an error, a correction of a transaction that came before
 //! (`CORRECTACTION`), an amount without a currency. Investment statements are not read.
 
-use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use super::contradictions::Contradictions;
+use super::{ParseError, SettlementFormat, SettlementKind, Sink, movements};
+use crate::read::counted::{Repeats, numbered};
+use crate::read::plain::joined;
 use crate::read::sgml::{Event, Sgml, Shape};
+use crate::read::{amounts, closed};
 use chrono::NaiveDate;
 use ledger::encode::Encoder;
 use ledger::{
@@ -81,7 +86,7 @@ impl SettlementFormat for Ofx {
         let mut answer = Answer::new(&self.config);
         while let Some(event) = sgml.event()? {
             match event {
-                Event::Open(name) => answer.open(&name, &sgml),
+                Event::Open(name) => answer.open(&name, &sgml)?,
                 Event::Value(name, text) => answer.value(&name, text, &sgml)?,
                 Event::Close(name) => answer.close(&name, &sgml, out)?,
             }
@@ -181,22 +186,26 @@ impl<'c> Answer<'c> {
         }
     }
 
-    fn open(&mut self, name: &str, sgml: &Sgml<'_>) {
+    fn open(&mut self, name: &str, sgml: &Sgml<'_>) -> Result<(), ParseError> {
         match (name, self.current.as_mut()) {
-            ("STMTRS" | "CCSTMTRS", _) => self.current = Some(Draft::new(sgml.place().line)),
+            ("STMTRS" | "CCSTMTRS", Some(_)) => {
+                return Err(sgml.error("a statement inside a statement"));
+            }
+            ("STMTRS" | "CCSTMTRS", None) => self.current = Some(Draft::new(sgml.place().line)),
             ("STMTTRN", Some(draft)) => draft.transaction = Some(Transaction::at(sgml.place())),
             ("STATUS", _) => self.status.clear(),
             ("OFX", _) => self.is_ofx = true,
             ("INVSTMTRS", _) => self.invests = true,
             _ => {}
         }
+        Ok(())
     }
 
     fn value(&mut self, name: &str, text: String, sgml: &Sgml<'_>) -> Result<(), ParseError> {
         let within = sgml.path().next_back().unwrap_or_default();
         match (within, name) {
             ("SONRS", "DTSERVER") => self.made_on = day(name, &text, sgml)?,
-            ("STATUS", _) => {
+            ("STATUS", "CODE" | "SEVERITY" | "MESSAGE") => {
                 self.status.insert(name.to_owned(), text);
             }
             _ => {
@@ -237,19 +246,14 @@ impl<'c> Answer<'c> {
         let at = |name: &str| self.status.get(name).map_or("", String::as_str);
         let message = Some(at("MESSAGE")).filter(|message| !message.is_empty());
         let told = message.map_or(String::new(), |message| format!(" (`{message}`)"));
-        match at("SEVERITY") {
-            "INFO" | "WARN" => {}
-            "ERROR" => {
-                let what = format!(
-                    "the sender's answer is the error {}{told}; ask for the file again",
-                    at("CODE")
-                );
-                return Err(sgml.error(what));
-            }
-            other => {
-                let what = format!("`SEVERITY` is `{other}`; it is one of INFO, WARN, ERROR");
-                return Err(sgml.error(what));
-            }
+        let list = [("INFO", false), ("WARN", false), ("ERROR", true)];
+        let erred = closed::one_of("SEVERITY", at("SEVERITY"), &list);
+        if erred.map_err(|what| sgml.error(what))? {
+            let what = format!(
+                "the sender's answer is the error {}{told}; ask for the file again",
+                at("CODE")
+            );
+            return Err(sgml.error(what));
         }
         self.message = message.map(str::to_owned).or(self.message.take());
         Ok(())
@@ -281,7 +285,7 @@ impl<'c> Answer<'c> {
         Ok(Statement {
             origin: Origin::Bank,
             account,
-            identity: counted(base, *count),
+            identity: numbered(base, *count),
             currency,
             opening: None,
             closing,
@@ -292,7 +296,7 @@ impl<'c> Answer<'c> {
             page: None,
             made_on: self.made_on,
             lines: Vec::new(),
-            contradictions: draft.contradictions,
+            contradictions: draft.contradictions.into_list(),
         })
     }
 
@@ -304,9 +308,7 @@ impl<'c> Answer<'c> {
         }
         let with_type = self.config.account_with_type;
         let own_type = if with_type { at("ACCTTYPE") } else { "" };
-        let parts = [at("BANKID"), at("ACCTID"), own_type];
-        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        let account = parts.join("/");
+        let account = joined(&[at("BANKID"), at("ACCTID"), own_type], "/");
         let before = self
             .types
             .entry(account.clone())
@@ -322,9 +324,6 @@ impl<'c> Answer<'c> {
     }
 }
 
-/// As many contradictions of a statement are told.
-const CONTRADICTIONS: usize = 20;
-
 /// A statement while it comes in.
 #[derive(Debug, Default)]
 struct Draft {
@@ -337,9 +336,9 @@ struct Draft {
     balance_on: Option<NaiveDate>,
     /// The days of the first and the last line.
     booked: Option<(NaiveDate, NaiveDate)>,
-    repeats: BTreeMap<String, u32>,
+    repeats: Repeats,
     transaction: Option<Transaction>,
-    contradictions: Vec<String>,
+    contradictions: Contradictions,
 }
 
 impl Draft {
@@ -359,7 +358,7 @@ impl Draft {
     ) -> Result<(), ParseError> {
         match (within, name) {
             (_, "CURDEF") if !text.is_empty() => self.currency = Some(currency(&text, sgml)?),
-            ("BANKACCTFROM" | "CCACCTFROM", _) => {
+            ("BANKACCTFROM" | "CCACCTFROM", "BANKID" | "ACCTID" | "ACCTTYPE") => {
                 self.account.entry(name.to_owned()).or_insert(text);
             }
             ("BANKTRANLIST", "DTSTART") => {
@@ -415,7 +414,7 @@ impl Draft {
         self.currency = Some(currency);
         let line = transaction.place.line;
         if !own.is_empty() && !own.eq_ignore_ascii_case(currency.code()) {
-            self.contradict(format!(
+            self.contradictions.add(format!(
                 "the transaction at line {line} is in {own}, the account in {currency}"
             ));
             return Ok(None);
@@ -427,7 +426,7 @@ impl Draft {
         let found = transaction.line(currency, &kind, &mut self.repeats)?;
         let amount = found.net.amount();
         if (kind == "DEBIT" && amount > 0) || (kind == "CREDIT" && amount < 0) {
-            self.contradict(format!(
+            self.contradictions.add(format!(
                 "the transaction at line {line} is a {kind} of {}",
                 found.net
             ));
@@ -435,12 +434,6 @@ impl Draft {
         let (first, last) = self.booked.unwrap_or((found.booked_on, found.booked_on));
         self.booked = Some((first.min(found.booked_on), last.max(found.booked_on)));
         Ok(Some(found))
-    }
-
-    fn contradict(&mut self, what: String) {
-        if self.contradictions.len() < CONTRADICTIONS {
-            self.contradictions.push(what);
-        }
     }
 
     /// The first day, and the last that the statement surely knows: it ends where its list or its
@@ -517,7 +510,7 @@ impl Transaction {
         &self,
         currency: Currency,
         kind: &str,
-        repeats: &mut BTreeMap<String, u32>,
+        repeats: &mut Repeats,
     ) -> Result<SettlementLine, ParseError> {
         if !self.at_name("CORRECTFITID").is_empty() {
             let what = "it corrects one that came before (`CORRECTFITID`), which is not taken: ask for a statement that holds what is right";
@@ -532,11 +525,8 @@ impl Transaction {
         let booked_on = self
             .day("DTPOSTED")?
             .ok_or_else(|| self.error("`DTPOSTED` is missing"))?;
-        let base = self.identity(amount, booked_on);
-        let count = repeats.entry(base.clone()).or_default();
-        *count += 1;
-        let movement = MOVEMENTS.iter().find(|(name, _)| *name == kind);
-        let movement = movement.map_or(Movement::Other, |(_, movement)| *movement);
+        let identity = repeats.name(self.identity(amount, booked_on));
+        let movement = movements::of(MOVEMENTS, kind);
         let word = match (kind, amount.amount() < 0) {
             ("", true) => "debit",
             ("", false) => "credit",
@@ -559,15 +549,9 @@ impl Transaction {
             references: references.collect(),
             rate,
             value_on: self.day("DTAVAIL")?,
-            counterparty: joined(&other),
+            counterparty: joined(&other, " "),
             description: self.description(),
-            ..SettlementLine::new(
-                counted(base, *count),
-                self.place,
-                (movement, word),
-                amount,
-                booked_on,
-            )
+            ..SettlementLine::new(identity, self.place, (movement, word), amount, booked_on)
         })
     }
 
@@ -594,30 +578,12 @@ impl Transaction {
         if name.starts_with(memo) {
             return name.to_owned();
         }
-        joined(&[name, memo])
-    }
-}
-
-fn joined(parts: &[&str]) -> String {
-    let parts: Vec<&str> = parts
-        .iter()
-        .copied()
-        .filter(|part| !part.is_empty())
-        .collect();
-    parts.join(" ")
-}
-
-fn counted(base: String, count: u32) -> String {
-    if count == 1 {
-        base
-    } else {
-        format!("{base}.{count}")
+        joined(&[name, memo], " ")
     }
 }
 
 fn currency(code: &str, sgml: &Sgml<'_>) -> Result<Currency, ParseError> {
-    let code = code.to_ascii_uppercase();
-    Currency::from_code(&code).map_err(|error| sgml.error(error.to_string()))
+    amounts::currency(code).map_err(|error| sgml.error(error.to_string()))
 }
 
 /// An amount with a point or a comma before its decimals.

@@ -16,14 +16,18 @@
 //! for what moved, says PayPal, and a few codes are told apart here beyond that. An unknown one is
 //! `Other`. Days are those of the completion, in the zone that is written beside them.
 
-use super::{ParseError, Sink};
+use super::contradictions::Contradictions;
+use super::names::Names;
+use super::{ParseError, Sink, movements};
+use crate::read::counted::numbered;
+use crate::read::plain::{shown, squeezed};
 use crate::read::table::{Row, Table};
+use crate::read::{amounts, closed};
 use chrono::NaiveDate;
 use ledger::{
     Basis, Currency, FeeKind, FeePart, Money, Movement, Origin, Page, Reference, ReferenceKind,
     SettlementLine, Statement,
 };
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -63,6 +67,10 @@ const RECORDS: [&str; 10] = ["RH", "FH", "SH", "CH", "SB", "SF", "SC", "RF", "RC
 /// The column that tells a transaction detail report from a settlement report.
 const STATUS: &str = "Transactional Status";
 
+/// The columns of signs.
+const SIGN: &str = "Transaction Debit or Credit";
+const FEE_SIGN: &str = "Fee Debit or Credit";
+
 /// Currencies of which PayPal counts other units than ISO 4217.
 const UNCERTAIN: [&str; 2] = ["HUF", "TWD"];
 
@@ -76,9 +84,9 @@ const COLUMNS: usize = 200;
 pub fn report(head: &str) -> Option<Report> {
     let delimiter = delimiter(head.as_bytes());
     let fields = |line: &str| -> Vec<String> {
-        line.split(char::from(delimiter))
+        line.split(delimiter)
             .take(COLUMNS)
-            .map(|field| one_blank(field.trim().trim_matches('"')))
+            .map(|field| squeezed(field.trim().trim_matches('"')))
             .collect()
     };
     let mut lines = head.lines().filter(|line| !line.trim().is_empty());
@@ -102,14 +110,10 @@ pub fn report(head: &str) -> Option<Report> {
     })
 }
 
-fn one_blank(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// What stands after the first field.
-fn delimiter(beginning: &[u8]) -> u8 {
+fn delimiter(beginning: &[u8]) -> char {
     let found = beginning.iter().find(|byte| b",\t\n\r".contains(byte));
-    found.copied().filter(|byte| *byte == b'\t').unwrap_or(b',')
+    if found == Some(&b'\t') { '\t' } else { ',' }
 }
 
 /// Reads a report.
@@ -123,7 +127,7 @@ pub fn read(
     out: &mut dyn Sink,
 ) -> Result<(), ParseError> {
     let delimiter = delimiter(input.fill_buf().map_err(ParseError::unread)?);
-    let mut table = Table::unnamed(input, delimiter)?;
+    let mut table = Table::unnamed(input, delimiter);
     let mut reading = Reading::new(config, report);
     let mut columns = None;
     while let Some(row) = table.next_row()? {
@@ -137,6 +141,7 @@ pub fn read(
                     let what = "a transaction (SB) before the names of its columns (CH)";
                     ParseError::new(row.place.line, what)
                 })?;
+                row.whole()?;
                 reading.transaction(&row, columns, out)?;
             }
             "" if row.is_blank() => {}
@@ -285,7 +290,7 @@ impl<'c> Reading<'c> {
             "FF" => self.has_end = true,
             _ => {
                 let known = RECORDS.join(", ");
-                let what = format!("`{}` is no record; one of {known} is wanted", short(record));
+                let what = format!("`{}` is no record; one of {known} is wanted", shown(record));
                 return Err(ParseError::new(row.place.line, what));
             }
         }
@@ -311,8 +316,8 @@ impl<'c> Reading<'c> {
             let what = format!(
                 "a section of the PayPal account `{}` after one of `{}`; set `by_account: true`, so \
                  that each is an account of its own",
-                short(&id),
-                short(&other.id)
+                shown(&id),
+                shown(&other.id)
             );
             return Err(ParseError::new(row.place.line, what));
         }
@@ -345,7 +350,7 @@ impl<'c> Reading<'c> {
             if row.text(at).is_empty() && row.text(at + 1).is_empty() {
                 return Ok(None);
             }
-            let is_credit = sign(row.text(at)).map_err(|what| refused(&what))?;
+            let is_credit = sign(row.place.line, record, row.text(at))?;
             let amount = amount(at + 1)?;
             Ok(Some(if is_credit { amount } else { -amount }))
         };
@@ -402,13 +407,11 @@ impl<'c> Reading<'c> {
             .then(|| text.parse::<i64>().ok())
             .flatten()
             .ok_or_else(|| {
-                let text = short(text);
+                let text = shown(text);
                 format!("`{text}` is no unsigned count of the smallest units of {code}")
             })?;
-        let value = Decimal::try_from_i128_with_scale(count.into(), decimals);
-        let value = value.map_err(|error| error.to_string())?;
-        let money = Money::exact(value, currency).map_err(|error| error.to_string())?;
-        Ok(money.amount())
+        let money = amounts::minor_of(count, decimals, currency);
+        Ok(money.map_err(|error| error.to_string())?.amount())
     }
 
     fn transaction(
@@ -429,8 +432,8 @@ impl<'c> Reading<'c> {
         }
         let mut line = columns.line(row, |text, currency| self.amount(text, currency))?;
         if line.identity == self.before.0 {
-            self.before.1 += 1;
-            line.identity = format!("{}.{}", self.before.0, self.before.1);
+            self.before.1 = self.before.1.saturating_add(1);
+            line.identity = numbered(line.identity, self.before.1);
         } else {
             self.before = (line.identity.clone(), 1);
         }
@@ -489,7 +492,7 @@ impl<'c> Reading<'c> {
 
     fn contradictions(&self, key: (usize, Currency), group: &Group, report: &Sums) -> Vec<String> {
         let (section, currency) = key;
-        let mut told = Vec::new();
+        let mut told = Contradictions::new();
         if let Some(footer) = &group.footer {
             footer.prove(&group.totals, currency, &mut told);
         }
@@ -507,10 +510,10 @@ impl<'c> Reading<'c> {
             .chain([("report (RC)", self.count, self.rows)])
         {
             if let Some(count) = count.filter(|count| *count != rows) {
-                told.push(format!("the {of} counts {count} rows, there are {rows}"));
+                told.add(format!("the {of} counts {count} rows, there are {rows}"));
             }
         }
-        told
+        told.into_list()
     }
 
     fn statement(
@@ -568,7 +571,7 @@ impl<'c> Reading<'c> {
 
 impl Footer {
     /// Tells what the rows say otherwise. Whichever of the fee totals is which.
-    fn prove(&self, rows: &Totals, currency: Currency, told: &mut Vec<String>) {
+    fn prove(&self, rows: &Totals, currency: Currency, told: &mut Contradictions) {
         let money = |amount: i64| Money::minor(amount, currency);
         let line = self.line;
         for (of, said, found) in [
@@ -576,7 +579,7 @@ impl Footer {
             ("gross debits", self.debits, rows.debits),
         ] {
             if said != found {
-                told.push(format!(
+                told.add(format!(
                     "the footer at line {line} says {of} of {}, the rows {}",
                     money(said),
                     money(found)
@@ -586,7 +589,7 @@ impl Footer {
         let [one, other] = self.fees;
         let fees = [rows.fee_credits, rows.fee_debits];
         if fees != [one, other] && fees != [other, one] {
-            told.push(format!(
+            told.add(format!(
                 "the footer at line {line} says fees of {} and {}, the rows {} given back and {} taken",
                 money(one),
                 money(other),
@@ -632,10 +635,10 @@ impl Columns {
             code: table.need(&["Transaction Event Code"])?,
             initiated: table.column(&["Transaction Initiation Date"]),
             completed: table.need(&["Transaction Completion Date"])?,
-            sign: table.need(&["Transaction Debit or Credit"])?,
+            sign: table.need(&[SIGN])?,
             gross: table.need(&["Gross Transaction Amount"])?,
             currency: table.need(&["Gross Transaction Currency"])?,
-            fee_sign: table.need(&["Fee Debit or Credit"])?,
+            fee_sign: table.need(&[FEE_SIGN])?,
             fee: table.need(&["Fee Amount"])?,
             fee_currency: table.column(&["Fee Currency"]),
             status: match report {
@@ -672,16 +675,10 @@ impl Columns {
             return Ok(true);
         };
         let code = row.text(self.code);
-        let shown = ["T13", "T98"].iter().any(|group| code.starts_with(group));
-        match row.text(status) {
-            "S" | "V" => Ok(!shown),
-            "P" | "D" => Ok(false),
-            other => {
-                let other = short(other);
-                let what = format!("`{other}` is unknown; one of S, V, P, D is wanted");
-                Err(row.error(status, &what))
-            }
-        }
+        let is_shown = ["T13", "T98"].iter().any(|group| code.starts_with(group));
+        let list = [("S", true), ("V", true), ("P", false), ("D", false)];
+        let moved = closed::one_of_at(row.place.line, STATUS, row.text(status), &list)?;
+        Ok(moved && !is_shown)
     }
 
     fn line(
@@ -697,7 +694,7 @@ impl Columns {
             amount.map_err(|what| row.error(at, &what))
         };
         row.need(self.gross)?;
-        let is_credit = sign(row.text(self.sign)).map_err(|what| row.error(self.sign, &what))?;
+        let is_credit = sign(row.place.line, SIGN, row.text(self.sign))?;
         let gross = amount(self.gross)?;
         let gross = if is_credit { gross } else { -gross };
         let fee = self.fee(row, currency, amount(self.fee)?)?;
@@ -735,7 +732,7 @@ impl Columns {
     fn fee(&self, row: &Row<'_>, currency: Currency, amount: i64) -> Result<i64, ParseError> {
         let is_credit = match row.text(self.fee_sign) {
             "" if amount == 0 => false,
-            text => sign(text).map_err(|what| row.error(self.fee_sign, &what))?,
+            text => sign(row.place.line, FEE_SIGN, text)?,
         };
         if let Some(at) = self.fee_currency.filter(|_| amount != 0) {
             let own = row.currency(at)?;
@@ -778,7 +775,7 @@ impl Columns {
             (_, ReferenceKind::Charge) => (of, own),
             _ => (own, of),
         };
-        let mut found = Vec::<Reference>::new();
+        let mut names = Names::default();
         for (kind, text) in [
             first,
             second,
@@ -787,21 +784,15 @@ impl Columns {
             (ReferenceKind::Payment, row.optional(self.tracking)),
             (ReferenceKind::Bank, row.optional(self.bank)),
         ] {
-            let reference = Reference::of(kind, text);
-            let new = reference.filter(|reference| !found.contains(reference));
-            found.extend(new);
+            names.add(kind, text);
         }
-        found
+        names.into_list()
     }
 }
 
 /// Whether a sign is a credit.
-fn sign(text: &str) -> Result<bool, String> {
-    match text {
-        "CR" => Ok(true),
-        "DR" => Ok(false),
-        other => Err(format!("`{}` is no sign; CR or DR is wanted", short(other))),
-    }
+fn sign(line: u64, name: &str, text: &str) -> Result<bool, ParseError> {
+    closed::one_of_at(line, name, text, &[("CR", true), ("DR", false)])
 }
 
 /// The day with which a field begins, `2026/01/31`; none where the field is empty.
@@ -812,7 +803,7 @@ fn day(row: &Row<'_>, at: usize, name: &str) -> Result<Option<NaiveDate>, ParseE
     }
     let day = text.get(..10).unwrap_or(text);
     let day = NaiveDate::parse_from_str(day, "%Y/%m/%d").map_err(|_error| {
-        let what = format!("{name}: `{}` is no day; expected 2026/01/31", short(text));
+        let what = format!("{name}: `{}` is no day; expected 2026/01/31", shown(text));
         ParseError::new(row.place.line, what)
     })?;
     Ok(Some(day))
@@ -821,17 +812,9 @@ fn day(row: &Row<'_>, at: usize, name: &str) -> Result<Option<NaiveDate>, ParseE
 fn counted(row: &Row<'_>, name: &str) -> Result<u64, ParseError> {
     let text = row.text(1);
     text.parse().map_err(|_error| {
-        let what = format!("{name}: `{}` is no number", short(text));
+        let what = format!("{name}: `{}` is no number", shown(text));
         ParseError::new(row.place.line, what)
     })
-}
-
-/// A text of the sender's, for people.
-fn short(text: &str) -> String {
-    text.chars()
-        .take(40)
-        .filter(|sign| !sign.is_control())
-        .collect()
 }
 
 /// What codes are that are not what their group is: on a credit, and on a debit.
@@ -882,13 +865,10 @@ const GROUPS: &[(&str, Movement, Movement)] = &[
 ];
 
 fn movement(code: &str, is_credit: bool) -> Movement {
-    let known = CODES.iter().find(|(known, ..)| *known == code);
-    let group = || GROUPS.iter().find(|(group, ..)| code.starts_with(group));
-    match known.or_else(group) {
-        Some((_, credit, _)) if is_credit => *credit,
-        Some((_, _, debit)) => *debit,
-        None => Movement::Other,
-    }
+    let group = || movements::by_way(GROUPS, |group| code.starts_with(group), is_credit);
+    movements::by_way(CODES, |known| known == code, is_credit)
+        .or_else(group)
+        .unwrap_or(Movement::Other)
 }
 
 #[cfg(test)]

@@ -8,15 +8,15 @@
 //! balance, unless it failed. The day of arrival stands in the payout alone: only entries that follow
 //! their payout have it.
 //!
-//! Refused is a payout's status other than `SENT`, `PAID` and `FAILED`; an unknown type passes.
+//! Refused is an answer with errors, and a payout's status other than `SENT`, `PAID` and `FAILED`; an unknown type passes.
 
-use super::batch::{self, Batch};
-use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use super::batch::Batch;
+use super::{ParseError, SettlementFormat, SettlementKind, Sink, movements};
 use crate::read::head::compact;
 use crate::read::json::{Record, Records};
+use crate::read::{amounts, closed};
 use chrono::NaiveDate;
 use ledger::{Currency, Money, Movement, Place, Reference, ReferenceKind, SettlementLine};
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -50,6 +50,9 @@ pub struct Square {
 
 const ENTRIES: &str = "payout_entries";
 
+/// What to do with an answer that is an error.
+const ERRED: &str = "the answer holds errors: what is missing does not show; ask again";
+
 impl SettlementFormat for Square {
     type Config = Config;
 
@@ -70,8 +73,16 @@ impl SettlementFormat for Square {
     fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
         let mut records = Records::new(input, &[ENTRIES, "payouts", "payout"]);
         let mut payouts = BTreeMap::<(String, Currency), Payout>::new();
+        let mut goes_on = false;
         while let Some(record) = records.next_record()? {
             let value: Value = record.read()?;
+            let errors = value.get("errors").and_then(Value::as_array);
+            if errors.is_some_and(|errors| !errors.is_empty()) {
+                return Err(record.error(ERRED));
+            }
+            if record.parent == 0 && value.get("payout_id").is_none() {
+                goes_on = value.get("cursor").is_some_and(|cursor| !cursor.is_null());
+            }
             let is_entry = record.name == ENTRIES || value.get("payout_id").is_some();
             if is_entry {
                 let (id, line) = entry(&record, &value)?;
@@ -93,12 +104,18 @@ impl SettlementFormat for Square {
                 payout.tell(told);
             }
         }
-        for ((id, _), payout) in payouts {
+        for ((id, _), mut payout) in payouts {
+            if goes_on {
+                payout.batch.contradict(GOES_ON.to_owned());
+            }
             payout.close(&self.config.account, &id, out)?;
         }
         Ok(())
     }
 }
+
+/// What is told of the answer's last page, where it names another one.
+const GOES_ON: &str = "the list goes on (`cursor`); put its next page behind it";
 
 /// The entries of a payout, and what it says itself.
 struct Payout {
@@ -192,10 +209,8 @@ struct Amount {
 
 impl Amount {
     fn money(&self, record: &Record, field: &str) -> Result<Money, ParseError> {
-        let currency = Currency::from_code(&self.currency.to_ascii_uppercase());
-        let money = currency.and_then(|currency| {
-            Money::exact(Decimal::new(self.amount, currency.exponent()), currency)
-        });
+        let money = amounts::currency(&self.currency)
+            .and_then(|currency| amounts::minor(self.amount, currency));
         money.map_err(|error| record.error(&format!("{field}: {error}")))
     }
 }
@@ -203,9 +218,8 @@ impl Amount {
 impl Told {
     fn of(record: &Record) -> Result<Self, ParseError> {
         let fields: Fields = record.read()?;
-        let known = ["SENT", "PAID", "FAILED"];
-        batch::closed(record.place.line, "status", &fields.status, &known)?;
-        let failed = fields.status == "FAILED";
+        let statuses = [("SENT", false), ("PAID", false), ("FAILED", true)];
+        let failed = closed::one_of_at(record.place.line, "status", &fields.status, &statuses)?;
         let arrives = fields.arrival_date.as_deref();
         let arrives = arrives.map(|day| record.day("arrival_date", day));
         let reference = fields.end_to_end_id.as_deref();
@@ -253,7 +267,8 @@ fn entry(record: &Record, value: &Value) -> Result<(String, SettlementLine), Par
         return Err(record.error("its amounts are of different currencies"));
     }
     let day = record.day("effective_at", &entry.effective_at)?;
-    let what = (movement(&entry.word, net), entry.word.as_str());
+    let movement = movements::either_way(MOVEMENTS, &entry.word, net);
+    let what = (movement, entry.word.as_str());
     let line = SettlementLine::new(entry.id, record.place, what, net, day);
     let line = SettlementLine {
         gross,
@@ -327,12 +342,3 @@ const MOVEMENTS: &[(&str, Movement)] = &[
     ("OTHER_ADJUSTMENT", Movement::Adjustment),
     ("INITIAL_BALANCE_CHANGE", Movement::Adjustment),
 ];
-
-fn movement(word: &str, net: Money) -> Movement {
-    let found = MOVEMENTS.iter().find(|(name, _)| *name == word);
-    match found.map_or(Movement::Other, |(_, movement)| *movement) {
-        // One word stands for both ways.
-        Movement::Dispute if net.amount() > 0 => Movement::DisputeReversal,
-        movement => movement,
-    }
-}

@@ -12,7 +12,7 @@
 //! `automatic_payout_id`, and is a line itself that leaves the balance. A category that nobody knows
 //! passes as it is. Refused are a currency that nobody knows, and more digits than it has.
 
-use super::batch::Batch;
+use super::batch::{Batch, UNPAID};
 use super::stripe_table::{Columns, unpaid};
 use super::{ParseError, SettlementFormat, SettlementKind, Sink};
 use crate::read::head::has_columns;
@@ -67,13 +67,10 @@ impl SettlementFormat for Stripe {
     }
 
     fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
-        let mut table = Table::open(input, b',')?;
+        let mut table = Table::open(input, ',')?;
         let columns = Columns::find(&table, &self.config.own_names)?;
         let mut payouts = BTreeMap::<Key, Payout>::new();
-        while let Some(row) = table.next_row()? {
-            if row.is_blank() {
-                continue;
-            }
+        while let Some(row) = table.next_whole()? {
             let line = columns.line(&row)?;
             let currency = line.net.currency();
             let by_hand = line.movement == Movement::Payout && !columns.has_payout(&row);
@@ -97,7 +94,7 @@ impl SettlementFormat for Stripe {
         }
         for ((id, balance, _), payout) in payouts {
             let identity = if id.is_empty() {
-                unpaid("not paid out yet", &balance)
+                unpaid(UNPAID, &balance)
             } else {
                 id
             };

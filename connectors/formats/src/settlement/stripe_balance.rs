@@ -9,22 +9,24 @@
 //!
 //! There is a statement per currency, and per `balance_type` where that is not `payments`. Neither says
 //! in which payout a transaction was paid, and has no balances: payouts are lines that leave the
-//! balance. Refused is a status other than `available` and `pending`; an unknown category passes.
+//! balance. A list whose last page says that there are more says so as a contradiction. Refused is a status other than `available` and `pending`; an unknown category passes.
 
+use super::batch::{self, Batches};
+use super::names::Names;
 use super::stripe_table::{
-    Columns, Names, added, api_money, balance_of, movement, paid_by_hand, source_kind, unpaid,
+    Columns, api_money, balance_of, movement, paid_by_hand, source_kind, unpaid,
 };
-use super::{ParseError, SettlementFormat, SettlementKind, Sink, batch};
+use super::{ParseError, SettlementFormat, SettlementKind, Sink};
 use crate::read::head::{begins_json, compact, has_columns, texts};
 use crate::read::json::{Record, Records};
 use crate::read::table::Table;
+use crate::read::{amounts, closed};
 use chrono::DateTime;
 use ledger::{
     Currency, FeeKind, Money, MoneyError, Movement, ReferenceKind, SettlementLine, money,
 };
 use serde::Deserialize;
 use serde_json::{Number, Value};
-use std::collections::BTreeMap;
 use std::io::BufRead;
 
 /// This format's registration.
@@ -57,7 +59,8 @@ pub struct StripeBalance {
     config: Config,
 }
 
-type Batches = BTreeMap<(Currency, String), batch::Batch>;
+/// By currency, and by balance where that is not the one of payments.
+type Balances = Batches<(Currency, String)>;
 
 impl SettlementFormat for StripeBalance {
     type Config = Config;
@@ -80,13 +83,17 @@ impl SettlementFormat for StripeBalance {
     }
 
     fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
-        let mut batches = Batches::new();
-        if begins_json(input)? {
-            read_api(input, out, &mut batches)?;
+        let mut batches = Balances::default();
+        let goes_on = if begins_json(input)? {
+            read_api(input, out, &mut batches)?
         } else {
             self.read_report(input, out, &mut batches)?;
-        }
-        for ((_, balance), batch) in batches {
+            false
+        };
+        for ((_, balance), mut batch) in batches {
+            if goes_on {
+                batch.contradict(GOES_ON.to_owned());
+            }
             let identity = unpaid("activity", &balance);
             let number = batch.number;
             let statement = batch.close(&self.config.account, &identity, None);
@@ -101,33 +108,39 @@ impl StripeBalance {
         &self,
         input: &mut dyn BufRead,
         out: &mut dyn Sink,
-        batches: &mut Batches,
+        batches: &mut Balances,
     ) -> Result<(), ParseError> {
-        let mut table = Table::open(input, b',')?;
+        let mut table = Table::open(input, ',')?;
         let columns = Columns::find(&table, &self.config.own_names)?;
-        while let Some(row) = table.next_row()? {
-            if row.is_blank() {
-                continue;
-            }
+        while let Some(row) = table.next_whole()? {
             let line = columns.line(&row)?;
-            let number = added(batches, columns.balance(&row), &line);
+            let key = (line.net.currency(), columns.balance(&row).to_owned());
+            let number = batches.add(key, &line);
             out.line(number, line)?;
         }
         Ok(())
     }
 }
 
+/// What is told of an answer's last page, where it says that there are more.
+const GOES_ON: &str = "the list goes on (`has_more`); put its next page behind it";
+
+/// Reads the answers of the API; whether the last of them says that there are more.
 fn read_api(
     input: &mut dyn BufRead,
     out: &mut dyn Sink,
-    batches: &mut Batches,
-) -> Result<(), ParseError> {
+    batches: &mut Balances,
+) -> Result<bool, ParseError> {
     let mut records = Records::new(input, &["data"]);
+    let mut goes_on = false;
     while let Some(record) = records.next_record()? {
         let kind: Kind = record.read()?;
         match kind.object.as_deref() {
             Some("balance_transaction") => {}
-            Some("list") | None if record.parent == 0 => continue,
+            Some("list") | None if record.parent == 0 => {
+                goes_on = kind.has_more.unwrap_or_default();
+                continue;
+            }
             other => {
                 let other = other.unwrap_or("an object without a name");
                 let what = format!("`{other}` stands where a balance_transaction is expected");
@@ -137,16 +150,18 @@ fn read_api(
         let transaction: Transaction = record.read()?;
         let line = transaction.line(&record)?;
         let balance = transaction.balance_type.as_deref().unwrap_or_default();
-        let number = added(batches, balance_of(balance), &line);
+        let key = (line.net.currency(), balance_of(balance).to_owned());
+        let number = batches.add(key, &line);
         out.line(number, line)?;
     }
-    Ok(())
+    Ok(goes_on)
 }
 
-/// What a thing of the API is.
+/// What a thing of the API is; of a list, whether there is more.
 #[derive(Debug, Deserialize)]
 struct Kind {
     object: Option<String>,
+    has_more: Option<bool>,
 }
 
 /// A balance transaction.
@@ -181,14 +196,10 @@ struct FeeDetail {
 
 impl Transaction {
     fn line(&self, record: &Record) -> Result<SettlementLine, ParseError> {
-        batch::closed(
-            record.place.line,
-            "status",
-            &self.status,
-            &["available", "pending"],
-        )?;
+        let statuses = [("available", ()), ("pending", ())];
+        closed::one_of_at(record.place.line, "status", &self.status, &statuses)?;
         let refused = |error: MoneyError| record.error(&format!("`{}`: {error}", self.id));
-        let currency = Currency::from_code(&self.currency.to_ascii_uppercase()).map_err(refused)?;
+        let currency = amounts::currency(&self.currency).map_err(refused)?;
         let of = |amount| api_money(amount, currency).map_err(refused);
         let created = DateTime::from_timestamp(self.created, 0);
         let created = created.ok_or_else(|| record.error("created: is no time"))?;
@@ -246,7 +257,7 @@ impl Transaction {
                 &value.map(text).unwrap_or_default(),
             );
         }
-        names.0
+        names.into_list()
     }
 
     /// What the customer saw: only an expanded source tells.
@@ -256,7 +267,7 @@ impl Transaction {
         let (Some(amount), Some(code)) = (amount, code) else {
             return Ok(None);
         };
-        let seen = Currency::from_code(&code.to_ascii_uppercase())?;
+        let seen = amounts::currency(code)?;
         if seen == currency {
             return Ok(None);
         }

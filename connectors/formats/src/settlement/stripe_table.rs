@@ -3,10 +3,11 @@
 //! A table's `source_id` is a name by its prefix: `ch_` and `py_` a charge, `re_` and `pyr_` a refund,
 //! `dp_` and `du_` a dispute, `po_` a payout, kept as the batch; another is taken for a charge.
 
-use super::{ParseError, batch};
+use super::names::Names;
+use super::{ParseError, movements};
+use crate::read::amounts;
 use crate::read::table::{Row, Table};
 use ledger::{Currency, Money, Movement, Reference, ReferenceKind, SettlementLine};
-use rust_decimal::Decimal;
 
 /// Columns in which our own name of a payment stands, where they are there.
 const OWN_NAMES: &[&str] = &[
@@ -119,7 +120,7 @@ impl Columns {
         for at in &self.own_names {
             names.add(ReferenceKind::Merchant, row.text(*at));
         }
-        names.0
+        names.into_list()
     }
 
     /// What the customer saw, where that is another currency.
@@ -147,19 +148,6 @@ pub(super) fn paid_by_hand(line: &mut SettlementLine) {
 /// The balance, empty for that of payments.
 pub(super) fn balance_of(name: &str) -> &str {
     if name == "payments" { "" } else { name }
-}
-
-/// Names without repetition.
-#[derive(Debug, Default)]
-pub(super) struct Names(pub(super) Vec<Reference>);
-
-impl Names {
-    /// Adds a name that is not there yet.
-    pub(super) fn add(&mut self, kind: ReferenceKind, text: &str) {
-        let reference = Reference::of(kind, text);
-        let new = reference.filter(|new| self.0.iter().all(|known| known.text != new.text));
-        self.0.extend(new);
-    }
 }
 
 /// What kind of name a source is, by its prefix.
@@ -205,19 +193,14 @@ const MOVEMENTS: &[(&str, Movement)] = &[
     ("topup", Movement::Transfer),
     ("topup_reversal", Movement::Transfer),
     ("connect_collection_transfer", Movement::Transfer),
+    ("currency_conversion", Movement::Transfer),
     ("other_adjustment", Movement::Adjustment),
-    ("currency_conversion", Movement::Adjustment),
     ("unreconciled_customer_funds", Movement::Adjustment),
 ];
 
 /// What a reporting category is.
 pub(super) fn movement(category: &str, net: Money) -> Movement {
-    let found = MOVEMENTS.iter().find(|(name, _)| *name == category);
-    match found.map_or(Movement::Other, |(_, movement)| *movement) {
-        // One category stands for both ways: what is held back is taken, what is free comes back.
-        Movement::Reserve if net.amount() > 0 => Movement::Release,
-        movement => movement,
-    }
+    movements::either_way(MOVEMENTS, category, net)
 }
 
 /// Decimal places that Stripe's API writes where ISO 4217 has others.
@@ -227,7 +210,7 @@ const PLACES: &[(&str, u32)] = &[("ISK", 2), ("MGA", 0), ("UGX", 2)];
 pub(super) fn api_money(amount: i64, currency: Currency) -> Result<Money, ledger::MoneyError> {
     let own = PLACES.iter().find(|(code, _)| *code == currency.code());
     let places = own.map_or(currency.exponent(), |(_, places)| *places);
-    Money::exact(Decimal::new(amount, places), currency)
+    amounts::minor_of(amount, places, currency)
 }
 
 /// The identity of a statement that is no payout's.
@@ -237,19 +220,4 @@ pub(super) fn unpaid(word: &str, balance: &str) -> String {
     } else {
         format!("{word} ({balance})")
     }
-}
-
-/// Adds a line to the batch that it belongs to.
-pub(super) fn added(
-    batches: &mut std::collections::BTreeMap<(Currency, String), batch::Batch>,
-    balance: &str,
-    line: &SettlementLine,
-) -> usize {
-    let next = batches.len();
-    let key = (line.net.currency(), balance.to_owned());
-    let batch = batches
-        .entry(key)
-        .or_insert_with(|| batch::Batch::new(next, line.net.currency()));
-    batch.add(line);
-    batch.number
 }

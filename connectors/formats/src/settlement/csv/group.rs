@@ -2,11 +2,10 @@
 
 use super::options::{Config, Order};
 use crate::error::ParseError;
+use crate::settlement::batch::UNPAID;
+use crate::settlement::contradictions::Contradictions;
 use chrono::NaiveDate;
 use ledger::{Basis, Currency, Money, Movement, Origin, SettlementLine, Statement};
-
-/// As many contradictions of a statement are told.
-const CONTRADICTIONS: usize = 20;
 
 /// Which statement a row belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +25,7 @@ pub(super) struct Group {
     opening: Option<Money>,
     closing: Option<Money>,
     running: Running,
-    contradictions: Vec<String>,
+    contradictions: Contradictions,
 }
 
 impl Group {
@@ -39,14 +38,12 @@ impl Group {
             opening: None,
             closing: None,
             running: Running::default(),
-            contradictions: Vec::new(),
+            contradictions: Contradictions::new(),
         }
     }
 
     pub(super) fn contradict(&mut self, what: String) {
-        if self.contradictions.len() < CONTRADICTIONS {
-            self.contradictions.push(what);
-        }
+        self.contradictions.add(what);
     }
 
     /// A day that the statement surely knows.
@@ -140,9 +137,7 @@ impl Group {
         })?;
         let identity = match (config.origin, key.name.is_empty()) {
             (_, false) => key.name,
-            (Origin::Processor, true) if config.columns.payout.is_some() => {
-                "not paid out yet".to_owned()
-            }
+            (Origin::Processor, true) if config.columns.payout.is_some() => UNPAID.to_owned(),
             (_, true) => format!("{from}..{to}"),
         };
         Ok(Statement {
@@ -159,7 +154,7 @@ impl Group {
             page: None,
             made_on: None,
             lines: Vec::new(),
-            contradictions: self.contradictions,
+            contradictions: self.contradictions.into_list(),
         })
     }
 

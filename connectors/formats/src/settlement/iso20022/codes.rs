@@ -1,6 +1,8 @@
 //! The small words of ISO 20022: closed lists, days, pages, names that mean none.
 
+use crate::read::plain::squeezed;
 use crate::read::xml::Element;
+use crate::read::{closed, days};
 use chrono::NaiveDate;
 use ledger::Page;
 use rust_decimal::Decimal;
@@ -13,15 +15,7 @@ pub(super) struct Guess(pub(super) String);
 
 /// What one of a closed list of codes means; anything else is refused.
 fn one_of<T: Copy>(name: &str, found: Option<&str>, list: &[(&str, T)]) -> Result<T, Guess> {
-    let known = list.iter().find(|(code, _)| Some(*code) == found);
-    known.map(|(_, meaning)| *meaning).ok_or_else(|| {
-        let codes: Vec<&str> = list.iter().map(|(code, _)| *code).collect();
-        let codes = codes.join(", ");
-        Guess(match found {
-            Some(other) => format!("`{name}` is `{other}`; it is one of {codes}"),
-            None => format!("`{name}` is missing; it is one of {codes}"),
-        })
-    })
+    closed::one_of(name, found.unwrap_or_default(), list).map_err(Guess)
 }
 
 pub(super) fn is_debit(element: &Element) -> Result<bool, Guess> {
@@ -74,7 +68,7 @@ pub(super) fn unsigned(text: &str) -> Result<Decimal, Guess> {
 
 /// The day with which a text begins.
 pub(super) fn day_of(text: &str) -> Option<NaiveDate> {
-    text.trim().get(..10)?.parse().ok()
+    days::begun(text.trim())
 }
 
 /// The day of an element that is a date or a date and time.
@@ -98,16 +92,10 @@ pub(super) fn page(element: &Element) -> Option<Page> {
     .then_some(page)
 }
 
-/// A text on one line: senders break lines where their programs do.
-pub(super) fn plain(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ")
-}
-
 /// A name on one line; empty where it is a word for none.
 pub(super) fn name(text: &str) -> String {
     const NONE: &[&str] = &["NOTPROVIDED", "NOT PROVIDED", "NONREF"];
-    let text = plain(text);
+    let text = squeezed(text);
     if NONE.iter().any(|none| text.eq_ignore_ascii_case(none)) {
         return String::new();
     }

@@ -6,14 +6,13 @@ use super::entry::{About, Entry};
 use super::parties::{self, Party};
 use super::{Header, Message};
 use crate::error::ParseError;
+use crate::read::counted::Repeats;
+use crate::read::plain::squeezed;
 use crate::read::xml::{Element, Step, Tag, Walk};
 use crate::settlement::Sink;
+use crate::settlement::contradictions::Contradictions;
 use chrono::{NaiveDate, Timelike};
 use ledger::{Basis, Currency, Money, Origin, Page, SettlementLine, Statement};
-use std::collections::BTreeMap;
-
-/// As many contradictions of a statement are told; the rest are counted.
-const MOST_CONTRADICTIONS: usize = 10;
 
 /// A statement while its parts come in.
 #[derive(Debug)]
@@ -36,9 +35,8 @@ pub(super) struct Draft {
     entries: u64,
     total: i64,
     booked: Option<(NaiveDate, NaiveDate)>,
-    contradictions: Vec<String>,
-    more_contradictions: u64,
-    repeats: BTreeMap<u64, u32>,
+    contradictions: Contradictions,
+    repeats: Repeats,
     /// The line of its last tag.
     end: u64,
 }
@@ -107,9 +105,8 @@ impl Draft {
             entries: 0,
             total: 0,
             booked: None,
-            contradictions: Vec::new(),
-            more_contradictions: 0,
-            repeats: BTreeMap::new(),
+            contradictions: Contradictions::new(),
+            repeats: Repeats::default(),
             end: 0,
         }
     }
@@ -118,7 +115,7 @@ impl Draft {
         let line = tag.begins.line;
         let message = self.message;
         match tag.name.as_str() {
-            "Id" => self.identity = codes::plain(&walk.element(tag)?.text),
+            "Id" => self.identity = squeezed(&walk.element(tag)?.text),
             "Acct" => self.account_is(&walk.element(tag)?),
             "Bal" => {
                 let element = walk.element(tag)?;
@@ -173,7 +170,7 @@ impl Draft {
                 let account = known.map_or("none", Currency::code);
                 let position = entry.position();
                 let told = format!("entry {position} is in {own}, the account in {account}");
-                self.contradict(told);
+                self.contradictions.add(told);
                 return Ok(());
             }
         };
@@ -192,14 +189,6 @@ impl Draft {
         let day = line.booked_on;
         let (first, last) = self.booked.unwrap_or((day, day));
         self.booked = Some((first.min(day), last.max(day)));
-    }
-
-    fn contradict(&mut self, told: String) {
-        if self.contradictions.len() < MOST_CONTRADICTIONS {
-            self.contradictions.push(told);
-        } else {
-            self.more_contradictions += 1;
-        }
     }
 
     /// A report or a notice without entries, balances and currency: nobody could say of what it is.
@@ -233,10 +222,6 @@ impl Draft {
         };
         let (opening, closing) = self.ends(currency)?;
         let (from, to) = self.days()?;
-        if self.more_contradictions > 0 {
-            let more = format!("and {} more contradictions", self.more_contradictions);
-            self.contradictions.push(more);
-        }
         let statement = Statement {
             origin: Origin::Bank,
             account: self.account,
@@ -251,7 +236,7 @@ impl Draft {
             page: self.page,
             made_on: self.made_on,
             lines: Vec::new(),
-            contradictions: self.contradictions,
+            contradictions: self.contradictions.into_list(),
         };
         out.statement(self.number, statement)
     }
@@ -310,7 +295,7 @@ impl Draft {
         if money.is_none() {
             let (code, other) = (&balance.code, &balance.currency);
             let told = format!("the balance {code} is in {other}, the account in {currency}");
-            self.contradict(told);
+            self.contradictions.add(told);
         }
         Ok(money)
     }

@@ -6,11 +6,13 @@ use super::details::Details;
 use super::exchange;
 use super::parties::Party;
 use crate::error::ParseError;
+use crate::read::counted::Repeats;
+use crate::read::plain::squeezed;
 use crate::read::xml::{Element, MAX_ELEMENT, Step, Tag, Walk};
+use crate::settlement::movements;
 use chrono::NaiveDate;
 use ledger::encode::Encoder;
 use ledger::{Currency, Money, Movement, Place, Reference, ReferenceKind, SettlementLine};
-use std::collections::BTreeMap;
 
 /// What each sub-family of ISO's bank transaction codes is, whatever its family.
 const SUB_FAMILIES: &[(&str, Movement)] = &[
@@ -26,15 +28,16 @@ const SUB_FAMILIES: &[(&str, Movement)] = &[
     ("TAXE", Movement::Tax),
 ];
 
-/// What each family is where its sub-family says nothing. A code that is in neither list is `Other`.
-const FAMILIES: &[(&str, Movement)] = &[
-    ("RCDT", Movement::Transfer),
-    ("ICDT", Movement::Transfer),
-    ("RRCT", Movement::Transfer),
-    ("IRCT", Movement::Transfer),
-    ("RDDT", Movement::Transfer),
-    ("IDDT", Movement::Charge),
-    ("MCRD", Movement::Charge),
+/// What each family is where its sub-family says nothing, where money came and where it went: a direct
+/// debit of ours that goes back was disputed. A code that is in neither list is `Other`.
+const FAMILIES: &[(&str, Movement, Movement)] = &[
+    ("RCDT", Movement::Transfer, Movement::Transfer),
+    ("ICDT", Movement::Transfer, Movement::Transfer),
+    ("RRCT", Movement::Transfer, Movement::Transfer),
+    ("IRCT", Movement::Transfer, Movement::Transfer),
+    ("RDDT", Movement::Transfer, Movement::Transfer),
+    ("IDDT", Movement::Charge, Movement::Dispute),
+    ("MCRD", Movement::Charge, Movement::Charge),
 ];
 
 /// What an entry needs to know of its statement.
@@ -146,7 +149,7 @@ impl Entry {
         is_debit: bool,
         currency: Currency,
         about: &About<'_>,
-        repeats: &mut BTreeMap<u64, u32>,
+        repeats: &mut Repeats,
     ) -> Result<SettlementLine, ParseError> {
         let net = self.net(is_debit, currency)?;
         let day = |name: &str| self.head.child(name).and_then(codes::day_in);
@@ -184,7 +187,7 @@ impl Entry {
             ..SettlementLine::new(
                 identity,
                 self.place,
-                (self.movement(), &self.code(is_debit)),
+                (self.movement(is_debit), &self.code(is_debit)),
                 net,
                 booked_on,
             )
@@ -259,22 +262,21 @@ impl Entry {
         if !parts.is_empty() {
             return parts.join("-");
         }
-        let own = at(&["Prtry", "Cd"]).map(codes::plain);
+        let own = at(&["Prtry", "Cd"]).map(squeezed);
         own.unwrap_or_else(|| if is_debit { "debit" } else { "credit" }.to_owned())
     }
 
-    fn movement(&self) -> Movement {
+    fn movement(&self, is_debit: bool) -> Movement {
         let family = self
             .transaction_code()
             .and_then(|code| code.at(&["Domn", "Fmly"]));
         let at = |name: &str| family.and_then(|family| family.text_at(&[name]));
-        let known = |table: &[(&str, Movement)], code: Option<&str>| {
-            let found = table.iter().find(|(known, _)| Some(*known) == code);
-            found.map(|(_, movement)| *movement)
-        };
-        known(SUB_FAMILIES, at("SubFmlyCd"))
-            .or_else(|| known(FAMILIES, at("Cd")))
-            .unwrap_or(Movement::Other)
+        let of_family = |known: &str| at("Cd") == Some(known);
+        match movements::of(SUB_FAMILIES, at("SubFmlyCd").unwrap_or_default()) {
+            Movement::Other => movements::by_way(FAMILIES, of_family, !is_debit),
+            movement => Some(movement),
+        }
+        .unwrap_or(Movement::Other)
     }
 }
 
@@ -284,7 +286,7 @@ fn identity(
     (net, booked_on): (Money, NaiveDate),
     references: &[Reference],
     said: [&str; 3],
-    repeats: &mut BTreeMap<u64, u32>,
+    repeats: &mut Repeats,
 ) -> String {
     let mut encoder = Encoder::new("tieout.bank-line.v2");
     encoder.text(bank);
@@ -300,17 +302,9 @@ fn identity(
         }
     }
     let content = encoder.finish().short();
-    let seen = u64::from_str_radix(&content, 16).unwrap_or_default();
-    let count = repeats.entry(seen).or_default();
-    *count = count.saturating_add(1);
-    let base = if bank.is_empty() {
+    repeats.name(if bank.is_empty() {
         content
     } else {
         format!("{bank}#{content}")
-    };
-    if *count == 1 {
-        base
-    } else {
-        format!("{base}.{count}")
-    }
+    })
 }

@@ -1,6 +1,6 @@
 //! Who is at the other end.
 
-use super::codes;
+use crate::read::plain::{joined, squeezed};
 use crate::read::xml::Element;
 
 /// The most characters that are told of the other side.
@@ -17,7 +17,7 @@ impl Party {
     /// The account that a statement is of.
     pub(super) fn owner(account: &str, name: &str) -> Self {
         Self {
-            name: codes::plain(name),
+            name: squeezed(name),
             account: account.to_owned(),
         }
     }
@@ -31,7 +31,7 @@ impl Party {
             .and_then(|account| account.child("Id"))
             .and_then(account);
         Self {
-            name: name.map(codes::plain).unwrap_or_default(),
+            name: name.map(squeezed).unwrap_or_default(),
             account: account.unwrap_or_default(),
         }
     }
@@ -49,13 +49,8 @@ impl Party {
     }
 
     fn told(&self) -> String {
-        let parts = [&self.name, &self.account];
-        let parts: Vec<&str> = parts
-            .into_iter()
-            .map(String::as_str)
-            .filter(|part| !part.is_empty())
-            .collect();
-        parts.join(", ").chars().take(MOST).collect()
+        let told = joined(&[&self.name, &self.account], ", ");
+        told.chars().take(MOST).collect()
     }
 }
 
@@ -78,7 +73,7 @@ pub(super) fn account(id: &Element) -> Option<String> {
     }
     let paths: [&[&str]; 4] = [&["Othr", "Id"], &["BBAN"], &["PrtryAcct", "Id"], &["UPIC"]];
     let found = paths.iter().find_map(|path| id.text_at(path));
-    found.map(codes::plain)
+    found.map(squeezed)
 }
 
 /// The two sides of an entry's details: none where details differ.
