@@ -162,7 +162,9 @@ impl<'i> Records<'i> {
                         (Some(sign), true) => self.element(sign, name)?,
                         (Some(_), false) => return Err(self.error("`,` or `]` is expected")),
                         (None, _) => {
-                            return Err(self.error("the file ends inside a list; it may be cut off"));
+                            return Err(
+                                self.error("the file ends inside a list; it may be cut off")
+                            );
                         }
                     }
                 }
