@@ -11,6 +11,8 @@
 
 mod common;
 
+use common::garbled::garbled;
+use common::judged::judge;
 use common::{case, fixtures};
 use formats::erp::{self, Artifact};
 use formats::settlement::{self, Parse, SettlementKind};
@@ -320,33 +322,60 @@ fn every_record_stands_on_lines_that_its_reader_bears() {
     assert!(text.contains("first second third"), "{text}");
 }
 
-/// Cut and garbled files are refused or read; they never panic.
+/// Every parser has a target for those who let it run for hours.
+#[test]
+fn every_kind_has_a_fuzz_target() {
+    let formats = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).to_owned();
+    let targets = formats
+        .ancestors()
+        .map(|above| above.join("fuzz/Cargo.toml"));
+    let targets = targets.into_iter().find(|path| path.is_file()).unwrap();
+    let targets = std::fs::read_to_string(targets).unwrap();
+    for kind in settlement::KINDS {
+        let named = format!("name = \"{}\"", kind.id);
+        assert!(targets.contains(&named), "{} has no target", kind.id);
+    }
+}
+
+/// Files that were cut, spliced, shifted and swollen are refused or read; they never panic, and what
+/// is read of them holds what holds of every file.
 #[test]
 fn garbled_settlement_files_never_panic() {
     let mut rng = fastrand::Rng::with_seed(11);
     for kind in settlement::KINDS {
-        for item in std::fs::read_dir(fixtures("settlements").join(kind.id)).unwrap() {
-            let path = item.unwrap().path();
-            let format = match options(&path).map(|options| kind.open(options)) {
+        let folder = fixtures("settlements").join(kind.id);
+        let files: Vec<_> = names(&folder)
+            .into_iter()
+            .map(|name| folder.join(name))
+            .filter(|path| !is_beside(path))
+            .map(|path| (std::fs::read(&path).unwrap(), options(&path)))
+            .collect();
+        for (bytes, options) in &files {
+            let format = match options.clone().map(|options| kind.open(options)) {
                 Some(Ok(format)) => format,
                 Some(Err(_)) => continue,
                 None => opened(kind),
             };
-            let bytes = std::fs::read(&path).unwrap();
-            for _ in 0..300 {
-                let mut garbled = bytes.clone();
-                garbled.truncate(rng.usize(..=bytes.len()));
-                for _ in 0..rng.usize(..6) {
-                    if !garbled.is_empty() {
-                        let at = rng.usize(..garbled.len());
-                        garbled[at] = rng.u8(..);
-                    }
-                }
-                let _either = format.parse(&garbled);
+            for _ in 0..25 {
+                let other = &files[rng.usize(..files.len())].0;
+                judge(format.as_ref(), &garbled(&mut rng, bytes, other));
             }
         }
         let format = opened(kind);
-        let deep = format!("{}{}", "camt.053.001.08<a>", "<a>".repeat(100_000));
-        assert!(format.parse(deep.as_bytes()).is_err());
+        for deep in [
+            "<a>",
+            "[",
+            "{\"a\":",
+            "{\"data\":",
+            "<OFX>",
+            "\"",
+            ":86:",
+            "\n",
+            "88,\n",
+        ] {
+            let beginning = files[0].0.get(..200).unwrap_or(&files[0].0);
+            let deep = [beginning, deep.repeat(100_000).as_bytes()].concat();
+            judge(format.as_ref(), &deep);
+        }
     }
 }
