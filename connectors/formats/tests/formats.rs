@@ -356,7 +356,7 @@ fn garbled_settlement_files_never_panic() {
                 Some(Err(_)) => continue,
                 None => opened(kind),
             };
-            for _ in 0..25 {
+            for _ in 0..12 {
                 let other = &files[rng.usize(..files.len())].0;
                 judge(format.as_ref(), &garbled(&mut rng, bytes, other));
             }

@@ -32,6 +32,11 @@ pub fn compact(head: &str) -> String {
     }
 }
 
+/// Whether a compact beginning has a key, wherever.
+pub fn has_key(compact: &str, key: &str) -> bool {
+    compact.contains(&format!("\"{key}\":"))
+}
+
 /// The texts that stand under a key in a compact beginning, in their order.
 pub fn texts<'h>(compact: &'h str, key: &str) -> impl Iterator<Item = &'h str> {
     let sought = format!("\"{key}\":\"");

@@ -181,20 +181,29 @@ fn trimmed(field: &str, begins: usize) -> Range<usize> {
 }
 
 impl Open {
+    /// Takes a line from one sign that divides to the next.
     fn take(&mut self, record: &mut Record, line: &str, delimiter: char, quote: Option<char>) {
-        let mut signs = line.chars().peekable();
-        while let Some(sign) = signs.next() {
-            let is_quote = Some(sign) == quote;
+        let mut rest = line;
+        loop {
+            let (inside, divides) = (self.inside, |sign: char| Some(sign) == quote);
+            let found = rest.find(|sign| divides(sign) || (!inside && sign == delimiter));
+            let (text, after) = rest.split_at(found.unwrap_or(rest.len()));
+            record.text.push_str(text);
+            let mut signs = after.chars();
+            let Some(sign) = signs.next() else { return };
+            rest = signs.as_str();
             if self.inside {
-                let doubled = is_quote && signs.next_if(|next| Some(*next) == quote).is_some();
-                if is_quote && !doubled {
-                    self.inside = false;
-                } else {
-                    record.text.push(sign);
+                match rest.strip_prefix(sign) {
+                    // A quote that is written twice is one sign.
+                    Some(after) => {
+                        record.text.push(sign);
+                        rest = after;
+                    }
+                    None => self.inside = false,
                 }
             } else if sign == delimiter {
                 self.end(record);
-            } else if is_quote && !self.quoted && self.is_blank(record) {
+            } else if !self.quoted && self.is_blank(record) {
                 record.text.truncate(self.begins);
                 (self.inside, self.quoted) = (true, true);
             } else {

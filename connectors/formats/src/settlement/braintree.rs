@@ -18,6 +18,7 @@
 
 use super::batch::{Batches, UNPAID};
 use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use crate::read::head::{compact, has_key};
 use crate::read::json::Records;
 use crate::read::plain::shown;
 use crate::read::{amounts, closed, days};
@@ -94,13 +95,10 @@ impl SettlementFormat for Braintree {
     }
 
     fn recognises(head: &str) -> bool {
-        let names = [
-            "\"merchantAccountId\"",
-            "\"statusHistory\"",
-            "\"disbursementDetails\"",
-        ];
-        head.trim_start().starts_with(['[', '{'])
-            && names.iter().filter(|name| head.contains(*name)).count() > 1
+        let compact = compact(head);
+        let keys = ["merchantAccountId", "statusHistory", "disbursementDetails"];
+        let found = keys.iter().filter(|key| has_key(&compact, key));
+        found.count() > 1
     }
 
     fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {

@@ -1,8 +1,13 @@
 //! What in a statement contradicts itself: the first of them are told, the others counted, so that a
 //! file in which every line does takes no more memory than one in which none does.
 
+use crate::error::cut;
+
 /// As many of a statement are told.
 const TOLD: usize = 20;
+
+/// The most characters of each.
+const MOST: usize = 1000;
 
 /// The contradictions of a statement.
 #[derive(Debug, Default)]
@@ -21,8 +26,9 @@ impl Contradictions {
     }
 
     /// Adds one.
-    pub(super) fn add(&mut self, what: String) {
+    pub(super) fn add(&mut self, mut what: String) {
         if self.told.len() < TOLD {
+            cut(&mut what, MOST);
             self.told.push(what);
         } else {
             self.more += 1;

@@ -563,6 +563,19 @@ impl<'p> Reading<'p> {
 
     /// The only statement that a balance or a total can be of.
     fn key(&self, special: &Special) -> Result<Key, ParseError> {
+        // Most name theirs wholly: thousands of them are not each looked for among all statements.
+        if let (Some(account), Some(currency)) = (&special.account, special.currency)
+            && (self.places.group.is_none() || !special.name.is_empty())
+        {
+            let key = Key {
+                account: account.clone(),
+                name: special.name.clone(),
+                currency,
+            };
+            if self.groups.contains_key(&key) {
+                return Ok(key);
+            }
+        }
         let fits = |key: &&Key| {
             special
                 .account

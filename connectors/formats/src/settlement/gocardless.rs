@@ -16,7 +16,7 @@
 use super::batch::{self, Batch, Rounded};
 use super::{ParseError, SettlementFormat, SettlementKind, Sink, movements};
 use crate::read::counted::Repeats;
-use crate::read::head::compact;
+use crate::read::head::{compact, has_key};
 use crate::read::json::{Record, Records};
 use crate::read::{amounts, closed};
 use chrono::NaiveDate;
@@ -75,7 +75,7 @@ impl SettlementFormat for GoCardless {
 
     fn recognises(head: &str) -> bool {
         let compact = compact(head);
-        let has = |key: &str| compact.contains(&format!("\"{key}\":"));
+        let has = |key: &str| has_key(&compact, key);
         has(ITEMS) || (has("deducted_fees") && has("arrival_date") && !has("events"))
     }
 

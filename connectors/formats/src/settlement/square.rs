@@ -12,7 +12,7 @@
 
 use super::batch::Batch;
 use super::{ParseError, SettlementFormat, SettlementKind, Sink, movements};
-use crate::read::head::compact;
+use crate::read::head::{compact, has_key};
 use crate::read::json::{Record, Records};
 use crate::read::{amounts, closed};
 use chrono::NaiveDate;
@@ -64,7 +64,7 @@ impl SettlementFormat for Square {
 
     fn recognises(head: &str) -> bool {
         let compact = compact(head);
-        let has = |key: &str| compact.contains(&format!("\"{key}\":"));
+        let has = |key: &str| has_key(&compact, key);
         has(ENTRIES)
             || (has("payout_id") && has("net_amount_money"))
             || ((has("payouts") || has("payout")) && has("amount_money"))

@@ -20,6 +20,8 @@ pub(crate) fn judge(format: &dyn Parse, bytes: &[u8]) {
 /// Whoever reads a refusal has a screen, not a file of megabytes.
 fn refusal(error: &ParseError) {
     assert!(!error.what.is_empty(), "a refusal without a word");
+    // The word on what the file is comes after the cut.
+    assert!(error.what.chars().count() < 8000, "{}", error.what);
 }
 
 fn statement(statement: &Statement) {
@@ -29,6 +31,9 @@ fn statement(statement: &Statement) {
         assert_eq!(balance.currency(), statement.currency, "{statement:?}");
     }
     assert!(statement.contradictions.len() <= 21);
+    for told in &statement.contradictions {
+        assert!(told.chars().count() <= 1001, "{told}");
+    }
     let verdict = statement.verdict();
     assert!(!verdict.is_empty());
     let told = !statement.contradictions.is_empty();
