@@ -10,7 +10,7 @@ FIELD ?= ../shared/field
 MUST ?= 07 09 14 18 20 25 33 34
 SECONDS ?= 600
 
-.PHONY: demo test check lint format corpus field soak bench-posting bench-chain build-tools test-tools
+.PHONY: demo test check lint format corpus field fuzz soak bench-posting bench-chain build-tools test-tools
 
 # The company's month through the whole chain, on the embedded default.
 demo: build-tools
@@ -20,10 +20,16 @@ demo: build-tools
 test: test-tools
 	.ci/with-services $(CARGO) test --workspace --no-fail-fast
 
-# Other people's files through our formats; their schemas over ours.
-corpus: test-tools
+# Other people's files through our formats, compared with what was read before and with what others read;
+# their schemas over ours.
+corpus: test-tools judge-tools
 	$(CARGO) run --quiet --package formats --example corpus -- $(CORPUS)
+	$(CARGO) run --quiet --package formats --example corpus -- --json $(CORPUS) | .ci/compare $(CORPUS)
 	CORPUS=$(CORPUS) .ci/judge
+
+# Every parser of settlement files against bytes that nobody thought of, SECONDS each.
+fuzz: fuzz-tools
+	EACH=$(SECONDS) .ci/fuzz
 
 # Small cases of real people's trouble, each judged by a script of its own.
 field: test-tools
@@ -59,3 +65,9 @@ build-tools:
 
 test-tools:
 	@.ci/install test
+
+judge-tools:
+	@.ci/install judges
+
+fuzz-tools:
+	@.ci/install fuzz

@@ -1,21 +1,62 @@
-//! Settlement formats: what processors and banks say that they moved. Pure: bytes in, statements
-//! out.
+//! Settlement formats: what processors and banks say that they moved. Pure: a text in, lines and
+//! statements out, one after the other.
 
+pub mod adyen; // 1 of 2
+pub mod bai2; // 1 of 2
+mod batch;
+pub mod braintree; // 1 of 2
+pub mod camt052; // 1 of 2
 pub mod camt053; // 1 of 2
+pub mod camt054; // 1 of 2
+pub mod checkout; // 1 of 2
+mod contradictions;
+pub mod csv; // 1 of 2
+pub mod dlocal; // 1 of 2
+pub mod gocardless; // 1 of 2
+mod iso20022;
+pub mod mollie; // 1 of 2
+mod movements;
+pub mod mt940; // 1 of 2
+mod names;
+pub mod ofx; // 1 of 2
+pub mod paypal; // 1 of 2
+pub mod paypal_records;
+pub mod paypal_trr; // 1 of 2
+pub mod square; // 1 of 2
 pub mod stripe; // 1 of 2
+pub mod stripe_balance; // 1 of 2
+mod stripe_table;
 
 /// Every settlement format that this build knows.
 pub const KINDS: &[SettlementKind] = &[
-    camt053::KIND, // 2 of 2
-    stripe::KIND,  // 2 of 2
+    adyen::KIND,          // 2 of 2
+    bai2::KIND,           // 2 of 2
+    braintree::KIND,      // 2 of 2
+    camt052::KIND,        // 2 of 2
+    camt053::KIND,        // 2 of 2
+    camt054::KIND,        // 2 of 2
+    checkout::KIND,       // 2 of 2
+    csv::KIND,            // 2 of 2
+    dlocal::KIND,         // 2 of 2
+    gocardless::KIND,     // 2 of 2
+    mollie::KIND,         // 2 of 2
+    mt940::KIND,          // 2 of 2
+    ofx::KIND,            // 2 of 2
+    paypal::KIND,         // 2 of 2
+    paypal_trr::KIND,     // 2 of 2
+    square::KIND,         // 2 of 2
+    stripe::KIND,         // 2 of 2
+    stripe_balance::KIND, // 2 of 2
 ];
 
 use crate::OptionsError;
 use crate::read::text::{self, DecodeError};
 use crate::read::{bounds, what};
-use ledger::{MoneyError, Statement};
+use ledger::{MoneyError, SettlementLine, Statement};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::io::BufRead;
 
 /// The names of all formats, for people.
 pub fn known() -> String {
@@ -29,12 +70,18 @@ pub const MAX_FILE_BYTES: usize = 256 << 20;
 pub use crate::error::ParseError;
 
 impl ParseError {
-    /// Bytes that are no text: what they are where their beginning says it, or where they end to be.
-    fn undecoded(bytes: &[u8], error: DecodeError) -> Self {
-        match what::binary(bytes) {
-            Some(what) => Self::new(0, format!("this is {what}")),
-            None => Self::new(error.line, error.what),
+    /// Bytes that are no text of their encoding.
+    fn undecoded(error: DecodeError) -> Self {
+        Self::new(error.line, error.what)
+    }
+
+    /// A refusal of a file's beginning mostly is one of a wrong file: it says what lies there.
+    fn about(self, bytes: &[u8]) -> Self {
+        if self.line != 1 || self.what.contains("it is ") {
+            return self;
         }
+        let what = what::describe(bytes);
+        Self::new(self.line, format!("{}. This is {what}", self.what))
     }
 
     pub(crate) fn money(line: u64, column: &str, error: &MoneyError) -> Self {
@@ -55,16 +102,67 @@ pub trait SettlementFormat: Debug + Send + Sync + 'static {
     where
         Self: Sized;
 
+    /// The encoding of files that declare none, where the options tell it; UTF-8 otherwise.
+    fn encoding(&self) -> Option<&str> {
+        None
+    }
+
     /// Takes the options.
     fn new(config: Self::Config) -> Self
     where
         Self: Sized;
 
-    /// Reads a whole file, decoded.
+    /// Reads a decoded text to its end, and hands on what it says piece by piece: nothing grows with
+    /// the file but what is kept for each of its statements.
     ///
     /// # Errors
     /// [`ParseError`]: nothing of the file is taken.
-    fn parse(&self, text: &str) -> Result<Vec<Statement>, ParseError>;
+    fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError>;
+}
+
+/// Where the pieces of a file go.
+pub trait Sink {
+    /// Takes a line of one of the file's statements, which are numbered from 0.
+    ///
+    /// # Errors
+    /// [`ParseError`] for a line that cannot be taken.
+    fn line(&mut self, statement: usize, line: SettlementLine) -> Result<(), ParseError>;
+
+    /// Takes what a statement says of itself, once, after its last line; its own `lines` are empty.
+    ///
+    /// # Errors
+    /// [`ParseError`] for a statement that cannot be taken.
+    fn statement(&mut self, number: usize, statement: Statement) -> Result<(), ParseError>;
+}
+
+/// A sink that keeps everything in memory.
+#[derive(Debug, Default)]
+pub struct Collected {
+    lines: BTreeMap<usize, Vec<SettlementLine>>,
+    statements: BTreeMap<usize, Statement>,
+}
+
+impl Collected {
+    /// The statements with their lines, in their order.
+    pub fn into_statements(mut self) -> Vec<Statement> {
+        let with_lines = |(number, statement)| Statement {
+            lines: self.lines.remove(&number).unwrap_or_default(),
+            ..statement
+        };
+        self.statements.into_iter().map(with_lines).collect()
+    }
+}
+
+impl Sink for Collected {
+    fn line(&mut self, statement: usize, line: SettlementLine) -> Result<(), ParseError> {
+        self.lines.entry(statement).or_default().push(line);
+        Ok(())
+    }
+
+    fn statement(&mut self, number: usize, statement: Statement) -> Result<(), ParseError> {
+        self.statements.insert(number, statement);
+        Ok(())
+    }
 }
 
 /// A format with its options.
@@ -85,9 +183,21 @@ impl<F: SettlementFormat> Parse for F {
             );
             return Err(ParseError::new(0, what));
         }
-        let text = text::decode(bytes).map_err(|error| ParseError::undecoded(bytes, error))?;
+        // In an encoding of single bytes, anything is a text.
+        if let Some(what) = what::binary(bytes) {
+            return Err(ParseError::new(0, format!("this is {what}")));
+        }
+        let text = text::decode_as(bytes, self.encoding()).map_err(ParseError::undecoded)?;
         bounds::no_nul(&text)?;
-        let statements = SettlementFormat::parse(self, &text)?;
+        let mut collected = Collected::default();
+        self.read(&mut text.as_bytes(), &mut collected)
+            .map_err(|error| error.about(bytes))?;
+        let statements = collected.into_statements();
+        if statements.is_empty() {
+            let what = what::describe(bytes);
+            let what = format!("the file holds no statement; it is {what}");
+            return Err(ParseError::new(0, what));
+        }
         statements.iter().try_for_each(bounds::check)?;
         Ok(statements)
     }
@@ -143,6 +253,11 @@ impl SettlementKind {
     pub fn recognise(bytes: &[u8]) -> Option<&'static Self> {
         let head = text::head(bytes);
         KINDS.iter().find(|kind| (kind.recognises)(&head))
+    }
+
+    /// Whether this format recognises a file, whichever else does.
+    pub fn recognises(&self, bytes: &[u8]) -> bool {
+        (self.recognises)(&text::head(bytes))
     }
 
     /// The format with its options.

@@ -7,6 +7,7 @@
 use crate::hash::EventKey;
 use crate::money::{Currency, Money};
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -133,6 +134,37 @@ impl Movement {
     }
 }
 
+/// How final a statement is: what it takes back, and what makes it superfluous.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Basis {
+    /// The account's own statement of days that are over.
+    #[default]
+    Final,
+    /// A report of a day that is not over yet (camt.052, MT942).
+    Interim,
+    /// A notice of single movements (camt.054): a statement repeats them.
+    Notice,
+}
+
+impl Basis {
+    /// All of them, the most final first.
+    pub const ALL: [Self; 3] = [Self::Final, Self::Interim, Self::Notice];
+
+    /// The word in the store and for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Final => "final",
+            Self::Interim => "interim",
+            Self::Notice => "notice",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|basis| basis.name() == name)
+    }
+}
+
 /// A statement of one account in one currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
@@ -152,10 +184,27 @@ pub struct Statement {
     pub from: NaiveDate,
     /// The last day.
     pub to: NaiveDate,
+    /// How final it is.
+    pub basis: Basis,
+    /// Its number among the statements of its account, where it has one.
+    pub sequence: Option<u64>,
+    /// Which page of a statement it is, from 1, and whether it is the last one; none where it is whole.
+    pub page: Option<Page>,
+    /// The day on which the file was made: it knows nothing of later ones.
+    pub made_on: Option<NaiveDate>,
     /// The lines.
     pub lines: Vec<SettlementLine>,
     /// What in the statement contradicts itself, beside its balances.
     pub contradictions: Vec<String>,
+}
+
+/// A page of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Page {
+    /// From 1.
+    pub number: u32,
+    /// Whether none follows.
+    pub is_last: bool,
 }
 
 impl Statement {
@@ -198,39 +247,225 @@ pub fn line_key(origin: Origin, account: &str, identity: &str) -> EventKey {
 pub struct SettlementLine {
     /// Its identity within the account.
     pub identity: String,
-    /// Its place in the file: the line, or the number of the element, from 1.
-    pub position: i64,
+    /// Its place in the file.
+    pub place: Place,
     /// What moved.
     pub movement: Movement,
     /// What moved, in the sender's own word.
     pub kind: String,
-    /// What it refers to at the other side.
-    pub reference: String,
+    /// What it refers to, the most telling first.
+    pub references: Vec<Reference>,
     /// The payout that it belongs to.
     pub payout: String,
     /// Before fees.
     pub gross: Money,
-    /// Fees.
+    /// Fees: what was taken is positive.
     pub fee: Money,
+    /// Of which kinds the fee is, where the sender tells; they sum up to it.
+    pub fees: Vec<FeePart>,
     /// Gross less fees.
     pub net: Money,
+    /// The net as the sender wrote it, where it has more decimals than the currency.
+    pub exact: Option<Decimal>,
+    /// What the customer paid, where that is another currency.
+    pub original: Option<Money>,
+    /// Units of the account's currency for one of the customer's.
+    pub rate: Option<Decimal>,
     /// The day it was booked.
     pub booked_on: NaiveDate,
+    /// The day from which it bears interest, where a bank tells.
+    pub value_on: Option<NaiveDate>,
     /// The day its payout was made.
     pub paid_on: Option<NaiveDate>,
+    /// Who is at the other end, by name and account.
+    pub counterparty: String,
     /// Free text.
     pub description: String,
-    /// The line as it stood in the file; the store gives lines back without it.
-    pub raw: Option<String>,
+}
+
+/// Where something stands in the text of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: u64,
+    /// The first byte of the decoded text, from 0.
+    pub offset: u64,
+    /// Bytes.
+    pub length: u64,
+}
+
+/// What a fee is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FeeKind {
+    /// The card scheme's.
+    Scheme,
+    /// The card issuer's.
+    Interchange,
+    /// The processor's or the bank's own: commission, markup.
+    Processor,
+    /// A tax on fees.
+    Tax,
+    /// None of these.
+    Other,
+}
+
+impl FeeKind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::Scheme,
+        Self::Interchange,
+        Self::Processor,
+        Self::Tax,
+        Self::Other,
+    ];
+
+    /// The word for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scheme => "scheme",
+            Self::Interchange => "interchange",
+            Self::Processor => "processor",
+            Self::Tax => "tax",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// A part of a fee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeePart {
+    /// What it is for.
+    pub kind: FeeKind,
+    /// What was taken is positive.
+    pub amount: Money,
+}
+
+/// What kind of name a reference is: whose, and of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReferenceKind {
+    /// The processor's name of the payment: a charge, a PSP reference.
+    Charge,
+    /// The processor's name of what the payment was an attempt at: a payment intent.
+    Payment,
+    /// Our own name: an order, an invoice.
+    Merchant,
+    /// The processor's name of a refund.
+    Refund,
+    /// The processor's name of a dispute.
+    Dispute,
+    /// End to end, as the payer's bank passed it on.
+    EndToEnd,
+    /// A creditor reference or another structured remittance.
+    Remittance,
+    /// A direct debit's mandate.
+    Mandate,
+    /// The bank's own.
+    Bank,
+    /// The batch or message that brought it.
+    Batch,
+}
+
+impl ReferenceKind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 10] = [
+        Self::Charge,
+        Self::Payment,
+        Self::Merchant,
+        Self::Refund,
+        Self::Dispute,
+        Self::EndToEnd,
+        Self::Remittance,
+        Self::Mandate,
+        Self::Bank,
+        Self::Batch,
+    ];
+
+    /// The word in the configuration and for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Charge => "charge",
+            Self::Payment => "payment",
+            Self::Merchant => "merchant",
+            Self::Refund => "refund",
+            Self::Dispute => "dispute",
+            Self::EndToEnd => "end-to-end",
+            Self::Remittance => "remittance",
+            Self::Mandate => "mandate",
+            Self::Bank => "bank",
+            Self::Batch => "batch",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A name by which another side knows a movement.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// What kind of name it is.
+    pub kind: ReferenceKind,
+    /// The name, as it stands.
+    pub text: String,
+}
+
+impl Reference {
+    /// A name; none where the text is empty.
+    pub fn of(kind: ReferenceKind, text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self {
+            kind,
+            text: text.to_owned(),
+        })
+    }
 }
 
 impl SettlementLine {
+    /// A movement without fees that refers to nothing yet.
+    pub fn new(
+        identity: String,
+        place: Place,
+        (movement, kind): (Movement, &str),
+        amount: Money,
+        booked_on: NaiveDate,
+    ) -> Self {
+        Self {
+            identity,
+            place,
+            movement,
+            kind: kind.to_owned(),
+            references: Vec::new(),
+            payout: String::new(),
+            gross: amount,
+            fee: Money::minor(0, amount.currency()),
+            fees: Vec::new(),
+            net: amount,
+            exact: None,
+            original: None,
+            rate: None,
+            booked_on,
+            value_on: None,
+            paid_on: None,
+            counterparty: String::new(),
+            description: String::new(),
+        }
+    }
+
+    /// What it refers to first; empty where it refers to nothing.
+    pub fn reference(&self) -> &str {
+        self.references
+            .first()
+            .map_or("", |reference| reference.text.as_str())
+    }
+
     /// Whether another reading of the line says the same, wherever it stands and whatever free text
     /// it has.
     pub fn agrees(&self, other: &Self) -> bool {
         (self.gross, self.fee, self.net) == (other.gross, other.fee, other.net)
             && (self.movement, &self.kind) == (other.movement, &other.kind)
-            && (&self.reference, &self.payout) == (&other.reference, &other.payout)
+            && (self.reference(), &self.payout) == (other.reference(), &other.payout)
             && (self.booked_on, self.paid_on) == (other.booked_on, other.paid_on)
     }
 }

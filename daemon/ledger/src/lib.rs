@@ -21,7 +21,10 @@ pub mod reversal;
 pub mod text;
 
 pub use account::{Account, AccountType, Chart, ChartError, Formerly, Label, Labels, Side};
-pub use cash::{ItemKind, ItemRef, Movement, Origin, SettlementLine, Statement};
+pub use cash::{
+    Basis, FeeKind, FeePart, ItemKind, ItemRef, Movement, Origin, Page, Place, Reference,
+    ReferenceKind, SettlementLine, Statement,
+};
 pub use class::Class;
 pub use clock::{Clock, FixedClock, IdGen, SequentialIds};
 pub use entity::{Calendar, CalendarError, Entity, FiscalPeriod};

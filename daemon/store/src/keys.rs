@@ -133,7 +133,7 @@ impl Keys {
     }
 
     /// Takes in the stored filters of consecutive runs of one group, all at once: 64 rows of 64 runs are
-    /// a square of bits, which is turned over.
+    /// a grid of bits, which is turned over.
     fn add_filters(&mut self, first: i64, filters: &[Vec<u8>]) -> Result<(), StoreError> {
         let malformed = |filter: &&Vec<u8>| filter.len() * 8 != ROWS;
         if let Some(filter) = filters.iter().find(malformed) {
@@ -145,13 +145,13 @@ impl Keys {
         let place = usize::try_from(first % GROUP).unwrap_or(0);
         let (group, _) = self.place(first);
         for (block, rows) in group.chunks_mut(64).enumerate() {
-            let mut square = [0; 64];
-            for (word, filter) in square.iter_mut().skip(place).zip(filters) {
+            let mut grid = [0; 64];
+            for (word, filter) in grid.iter_mut().skip(place).zip(filters) {
                 let bytes = filter.get(block * 8..).and_then(<[u8]>::first_chunk::<8>);
                 *word = bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
             }
-            turn_over(&mut square);
-            for (row, more) in rows.iter_mut().zip(square) {
+            turn_over(&mut grid);
+            for (row, more) in rows.iter_mut().zip(grid) {
                 *row |= more;
             }
         }

@@ -103,10 +103,12 @@ where
             file: row.try_get("file")?,
             line: SettlementLine {
                 identity: row.try_get("identity")?,
-                position: row.try_get("position")?,
+                place: Place { line: row.try_get::<i64,_>("position")?.unsigned_abs(), ..Place::default() },
                 movement,
                 kind: row.try_get("kind")?,
-                reference: row.try_get("reference")?,
+                references: Reference::of(ReferenceKind::Charge, row.try_get("reference")?)
+                    .into_iter()
+                    .collect(),
                 payout: row.try_get("payout")?,
                 gross: money("gross")?,
                 fee: money("fee")?,

@@ -5,6 +5,7 @@
 //! refused before any database sees it, and says where.
 
 use crate::error::ParseError;
+use chrono::{Datelike, NaiveDate};
 use ledger::{SettlementLine, Statement};
 
 /// The most characters of a name: an account, an identity, a reference, a payout.
@@ -39,22 +40,39 @@ pub fn check(statement: &Statement) -> Result<(), ParseError> {
     let of = "the statement";
     name(of, "account", &statement.account, NAME)?;
     name(of, "identity", &statement.identity, NAME)?;
+    let days = [Some(statement.from), Some(statement.to), statement.made_on];
+    days.into_iter().flatten().try_for_each(|on| day(of, on))?;
     statement.lines.iter().try_for_each(line)
 }
 
 fn line(line: &SettlementLine) -> Result<(), ParseError> {
-    let of = format!("the line at {}", line.position);
+    let of = format!("the line at {}", line.place.line);
+    let days = [Some(line.booked_on), line.value_on, line.paid_on];
+    days.into_iter().flatten().try_for_each(|on| day(&of, on))?;
     for (field, text, most) in [
         ("identity", &line.identity, NAME),
         ("kind", &line.kind, WORD),
-        ("reference", &line.reference, NAME),
         ("payout", &line.payout, NAME),
+        ("counterparty", &line.counterparty, NAME),
     ] {
         name(&of, field, text, most)?;
+    }
+    for reference in &line.references {
+        name(&of, "reference", &reference.text, NAME)?;
     }
     length(&of, "description", &line.description, PROSE)?;
     let odd = |sign: char| sign.is_control() && !['\t', '\n', '\r'].contains(&sign);
     control(&of, "description", &line.description, odd)
+}
+
+/// A year of other than four digits would break the order of days, which one of the databases keeps as
+/// texts.
+fn day(of: &str, on: NaiveDate) -> Result<(), ParseError> {
+    if (0..=9999).contains(&on.year()) {
+        return Ok(());
+    }
+    let what = format!("{of}: its day {on} is beyond the years that are kept");
+    Err(ParseError::new(0, what))
 }
 
 fn name(of: &str, field: &str, text: &str, most: usize) -> Result<(), ParseError> {

@@ -1,9 +1,9 @@
 //! Bytes as text: byte-order marks and declared encodings.
 //!
-//! A byte-order mark decides, then what an XML declaration says, then UTF-8. Nothing is replaced
-//! and nothing is guessed: bytes that the encoding does not have are told with their place. An
-//! ISO encoding has control characters from 0x80 to 0x9F where Windows has letters; a file that uses
-//! them declares the wrong encoding, and is told so.
+//! A byte-order mark decides, then what an XML declaration or the header of an OFX file says, then
+//! who reads it, then UTF-8. Nothing is replaced and nothing is guessed: bytes that the encoding does
+//! not have are told with their place. An ISO encoding has control characters from 0x80 to 0x9F where
+//! Windows has letters; a file that uses them declares the wrong encoding, and is told so.
 
 use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::borrow::Cow;
@@ -29,6 +29,8 @@ pub struct Sniffed {
     latin1: bool,
     /// Bytes of the byte-order mark.
     pub mark: usize,
+    /// Who says so.
+    teller: &'static str,
 }
 
 impl Sniffed {
@@ -52,10 +54,19 @@ impl Sniffed {
 /// # Errors
 /// [`DecodeError`] for an encoding that is not known, or that the bytes contradict.
 pub fn sniff(head: &[u8]) -> Result<Sniffed, DecodeError> {
+    sniff_as(head, None)
+}
+
+/// The same, where somebody tells the encoding of files that declare none.
+///
+/// # Errors
+/// [`DecodeError`] as for [`sniff`].
+pub fn sniff_as(head: &[u8], told: Option<&str>) -> Result<Sniffed, DecodeError> {
     let of = |encoding, mark| Sniffed {
         encoding,
         latin1: false,
         mark,
+        teller: DECLARED,
     };
     if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {
         return Err(refused(0, 1, "UTF-32 is not read; save the file as UTF-8"));
@@ -70,19 +81,38 @@ pub fn sniff(head: &[u8]) -> Result<Sniffed, DecodeError> {
     if head.starts_with(b"\0<") {
         return Ok(of(UTF_16BE, 0));
     }
-    let Some(label) = declared(head) else {
-        return Ok(of(UTF_8, 0));
+    match (declared(head).or_else(|| ofx(head)), told) {
+        (Some(label), _) => known(&label),
+        (None, Some(label)) => known(label).map(|sniffed| Sniffed {
+            teller: "the options say",
+            ..sniffed
+        }),
+        (None, None) => Ok(of(UTF_8, 0)),
+    }
+}
+
+const DECLARED: &str = "the file declares";
+
+/// An encoding of single bytes, or UTF-8, by its name.
+///
+/// # Errors
+/// [`DecodeError`] for any other.
+pub fn known(label: &str) -> Result<Sniffed, DecodeError> {
+    let of = |encoding| Sniffed {
+        encoding,
+        latin1: false,
+        mark: 0,
+        teller: DECLARED,
     };
     let upper = label.to_ascii_uppercase();
     if ["ISO-8859-1", "ISO8859-1", "ISO_8859-1", "LATIN1", "L1"].contains(&upper.as_str()) {
         return Ok(Sniffed {
-            encoding: encoding_rs::WINDOWS_1252,
             latin1: true,
-            mark: 0,
+            ..of(encoding_rs::WINDOWS_1252)
         });
     }
     if ["US-ASCII", "ASCII"].contains(&upper.as_str()) {
-        return Ok(of(UTF_8, 0));
+        return Ok(of(UTF_8));
     }
     match Encoding::for_label_no_replacement(label.as_bytes()) {
         Some(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
@@ -91,7 +121,7 @@ pub fn sniff(head: &[u8]) -> Result<Sniffed, DecodeError> {
             );
             Err(refused(0, 1, what))
         }
-        Some(encoding) => Ok(of(encoding, 0)),
+        Some(encoding) => Ok(of(encoding)),
         None => Err(refused(
             0,
             1,
@@ -105,7 +135,15 @@ pub fn sniff(head: &[u8]) -> Result<Sniffed, DecodeError> {
 /// # Errors
 /// [`DecodeError`] for bytes that the encoding does not have, with their place.
 pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
-    let sniffed = sniff(bytes)?;
+    decode_as(bytes, None)
+}
+
+/// The same, where somebody tells the encoding of files that declare none.
+///
+/// # Errors
+/// [`DecodeError`] as for [`decode`].
+pub fn decode_as<'b>(bytes: &'b [u8], told: Option<&str>) -> Result<Cow<'b, str>, DecodeError> {
+    let sniffed = sniff_as(bytes, told)?;
     let body = bytes.get(sniffed.mark..).unwrap_or_default();
     if sniffed.is_utf8() {
         return match std::str::from_utf8(body) {
@@ -179,9 +217,39 @@ fn declared(head: &[u8]) -> Option<String> {
     Some(label.trim().to_owned())
 }
 
+/// The encoding that the header of an OFX file names: a code page, or UTF-8 for what says `UNICODE`.
+/// Some senders write the header without line breaks.
+fn ofx(head: &[u8]) -> Option<String> {
+    let head = head.trim_ascii_start();
+    let head = head.get(..head.len().min(1024)).unwrap_or_default();
+    if !head.starts_with(b"OFXHEADER") {
+        return None;
+    }
+    let text = String::from_utf8_lossy(head).to_ascii_uppercase();
+    let (text, _) = text.split_once("<OFX").unwrap_or((&text, ""));
+    let field = |name: &str| {
+        let (_, rest) = text.split_once(name)?;
+        let value = rest.trim_start_matches([' ', '\t']);
+        let value = value.split(char::is_whitespace).next()?;
+        let ends = ["COMPRESSION", "CHARSET", "OLDFILEUID"];
+        let end = ends.iter().filter_map(|next| value.find(next)).min();
+        Some(value.get(..end.unwrap_or(value.len()))?.to_owned())
+    };
+    let encoding = field("ENCODING:").unwrap_or_default();
+    if ["UNICODE", "UTF-8", "UTF8"].contains(&encoding.as_str()) {
+        return Some("UTF-8".to_owned());
+    }
+    match field("CHARSET:").unwrap_or_default().as_str() {
+        "" | "NONE" => (encoding == "USASCII").then(|| "US-ASCII".to_owned()),
+        page if page.len() == 4 && page.starts_with("125") => Some(format!("windows-{page}")),
+        page if page.starts_with("8859-") => Some(format!("ISO-{page}")),
+        other => Some(other.to_owned()),
+    }
+}
+
 fn foreign(bytes: &[u8], at: usize) -> DecodeError {
     let byte = bytes.get(at).copied().unwrap_or_default();
-    let named = declared(bytes).is_some();
+    let named = declared(bytes).or_else(|| ofx(bytes)).is_some();
     let what = format!(
         "the byte 0x{byte:02X} is no UTF-8{}",
         if named {
@@ -196,8 +264,9 @@ fn foreign(bytes: &[u8], at: usize) -> DecodeError {
 fn misfit(sniffed: Sniffed, bytes: &[u8], at: usize, more: &str) -> DecodeError {
     let byte = bytes.get(at).copied().unwrap_or_default();
     let what = format!(
-        "the byte 0x{byte:02X} is no letter of {}, which the file declares; ask its sender which encoding it has{more}",
-        sniffed.name()
+        "the byte 0x{byte:02X} is no letter of {}, which {}; ask its sender which encoding it has{more}",
+        sniffed.name(),
+        sniffed.teller
     );
     refused(at, line_at(bytes, at), what)
 }
@@ -264,6 +333,31 @@ mod tests {
                 .unwrap()
                 .starts_with('\u{feff}')
         );
+    }
+
+    #[test]
+    fn the_header_of_an_ofx_file_decides() {
+        let with = |header: &str, tail: &[u8]| [header.as_bytes(), b"<OFX>", tail].concat();
+        let last = |bytes: &[u8]| decode(bytes).unwrap().chars().next_back().unwrap();
+        let lines = "\r\n\r\nOFXHEADER:100\r\nDATA:OFXSGML\r\nENCODING:USASCII\r\nCHARSET:1252\r\n";
+        let runs = "OFXHEADER:100DATA:OFXSGMLENCODING:USASCIICHARSET:ISO-8859-1COMPRESSION:NONE";
+        let wide = "OFXHEADER:100\nENCODING:UNICODE\nCHARSET:NONE\n";
+        let utf8 = "OFXHEADER:100\nENCODING:UTF-8\nCHARSET:1252\n";
+        let none = "OFXHEADER:100 ENCODING:USASCII CHARSET:NONE ";
+        for (bytes, expected) in [
+            (with(lines, b"\x80"), '€'),
+            (with(runs, b"\xfc"), 'ü'),
+            (with(wide, "ü".as_bytes()), 'ü'),
+            (with(utf8, "ü".as_bytes()), 'ü'),
+            (with(none, "ü".as_bytes()), 'ü'),
+            (with("OFXHEADER:100\nCHARSET: 8859-15\n", b"\xa4"), '€'),
+        ] {
+            assert_eq!(last(&bytes), expected, "{bytes:?}");
+        }
+        let told = |header: &str, tail: &[u8]| decode(&with(header, tail)).unwrap_err().what;
+        assert!(told(runs, b"\x80").contains("no letter of ISO-8859-1"));
+        assert!(told(none, b"\xfc").contains("which the file declares"));
+        assert!(told("OFXHEADER:100\nCHARSET:KLINGON\n", b"").contains("not known"));
     }
 
     #[test]

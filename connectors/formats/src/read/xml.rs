@@ -1,18 +1,25 @@
-//! XML as elements: one part of a document is held at a time.
+//! XML as elements, read from a stream: one part of a document is held at a time.
 //!
-//! The document type declaration is refused and depth is bounded, so that no entity can be
-//! expanded and no nesting can exhaust the stack.
+//! A reader steps from tag to tag and asks for the elements that it wants whole; each has at most
+//! [`MAX_ELEMENT`] bytes, knows where it stands, and lies no deeper than [`MAX_DEPTH`]. The document
+//! type declaration is refused and so is an entity that is not one of XML's own, so that none can be
+//! expanded; a document that ends inside an element is refused too, so that a file that was cut is
+//! never taken for a whole one.
 
 use crate::error::ParseError;
-use quick_xml::events::{BytesStart, Event};
-use std::cell::Cell;
+use ledger::Place;
+use quick_xml::events::{BytesRef, BytesStart, Event};
 use std::fmt::Debug;
+use std::io::{self, BufRead, Read};
 
 /// Elements are nested no deeper than this.
 pub const MAX_DEPTH: usize = 64;
 
-/// An element with its children: only what hangs below one part of a statement is held at a time.
-#[derive(Debug, Default)]
+/// The most bytes of an element that is held: a megabyte.
+pub const MAX_ELEMENT: u64 = 1 << 20;
+
+/// An element with its children.
+#[derive(Clone, Debug, Default)]
 pub struct Element {
     /// The attribute `Ccy`.
     pub currency: Option<String>,
@@ -49,56 +56,77 @@ impl Element {
             .map(|element| element.text.trim())
             .filter(|text| !text.is_empty())
     }
+
+    /// Hangs a child below it.
+    pub fn push(&mut self, name: String, child: Self) {
+        self.children.push((name, child));
+    }
+}
+
+/// A tag that opens an element.
+#[derive(Debug)]
+pub struct Tag {
+    /// The name without its prefix.
+    pub name: String,
+    /// The attribute `Ccy`.
+    pub currency: Option<String>,
+    /// Where it begins.
+    pub begins: Place,
+}
+
+/// What comes next outside of elements that are taken whole.
+#[derive(Debug)]
+pub enum Step {
+    /// An element opens.
+    Open(Tag),
+    /// The element that was opened last closes.
+    Close,
+    /// The document is over.
+    End,
+}
+
+enum Token {
+    Open(Tag),
+    Close,
+    Text(String),
+    End,
+    Nothing,
 }
 
 /// A walk through a document.
-pub struct Walk<'b> {
-    reader: quick_xml::Reader<&'b [u8]>,
-    bytes: &'b [u8],
-    /// How far lines were counted, and how many there were.
-    counted: Cell<(usize, u64)>,
+pub struct Walk<'i> {
+    reader: quick_xml::Reader<Counted<'i>>,
+    buffer: Vec<u8>,
+    depth: usize,
+    /// Where the element that is held must have ended.
+    bound: Option<u64>,
 }
 
 impl Debug for Walk<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Walk")
             .field("line", &self.line())
+            .field("depth", &self.depth)
             .finish_non_exhaustive()
     }
 }
 
-impl<'b> Walk<'b> {
-    /// Starts at the beginning.
-    pub fn new(bytes: &'b [u8]) -> Self {
+impl<'i> Walk<'i> {
+    /// Starts where the input stands.
+    pub fn new(input: &'i mut dyn BufRead) -> Self {
+        let mut reader = quick_xml::Reader::from_reader(Counted::new(input));
+        reader.config_mut().expand_empty_elements = true;
         Self {
-            reader: quick_xml::Reader::from_reader(bytes),
-            bytes,
-            counted: Cell::new((0, 1)),
-        }
-    }
-
-    /// The next event.
-    ///
-    /// # Errors
-    /// [`ParseError`] for what is no XML, and for a document type declaration.
-    pub fn event(&mut self) -> Result<Event<'b>, ParseError> {
-        match self.reader.read_event() {
-            Ok(Event::DocType(_)) => Err(self.error("a document type declaration is refused")),
-            Ok(event) => Ok(event),
-            Err(error) => Err(self.error(&format!("no XML: {error}"))),
+            reader,
+            buffer: Vec::new(),
+            depth: 0,
+            bound: None,
         }
     }
 
     /// The line, from 1.
     pub fn line(&self) -> u64 {
-        let position = usize::try_from(self.reader.buffer_position()).unwrap_or(0);
-        let position = position.min(self.bytes.len());
-        let (from, line) = self.counted.get();
-        let read = self.bytes.get(from..position).unwrap_or_default();
-        let breaks = read.iter().filter(|byte| **byte == b'\n').count();
-        let line = line + u64::try_from(breaks).unwrap_or(0);
-        self.counted.set((position.max(from), line));
-        line
+        self.reader.get_ref().line
     }
 
     /// An error at this line.
@@ -106,59 +134,305 @@ impl<'b> Walk<'b> {
         ParseError::new(self.line(), what)
     }
 
-    /// The element that `start` opens, with all that is in it.
+    /// The place of all that was read since a tag began.
+    pub fn since(&self, begins: Place) -> Place {
+        Place {
+            length: self.reader.get_ref().offset.saturating_sub(begins.offset),
+            ..begins
+        }
+    }
+
+    /// The next tag; text between tags is passed over.
     ///
     /// # Errors
-    /// [`ParseError`].
-    pub fn element(&mut self, start: &BytesStart<'_>, depth: usize) -> Result<Element, ParseError> {
-        if depth > MAX_DEPTH {
-            return Err(self.error("the elements are nested too deeply"));
+    /// [`ParseError`] for what is no XML, and for what is refused.
+    pub fn step(&mut self) -> Result<Step, ParseError> {
+        loop {
+            match self.token()? {
+                Token::Open(tag) => return Ok(Step::Open(tag)),
+                Token::Close => return Ok(Step::Close),
+                Token::End => return Ok(Step::End),
+                Token::Text(_) | Token::Nothing => {}
+            }
         }
-        let currency = start
-            .try_get_attribute("Ccy")
-            .map_err(|error| self.error(&error.to_string()))?
-            .map(|attribute| attribute.value.into_owned());
+    }
+
+    /// The element that a tag opened, with all that is in it.
+    ///
+    /// # Errors
+    /// [`ParseError`], also for an element that is too large.
+    pub fn element(&mut self, tag: &Tag) -> Result<Element, ParseError> {
+        self.bound = Some(tag.begins.offset + MAX_ELEMENT);
+        let element = self.inner(tag.currency.clone());
+        self.bound = None;
+        element
+    }
+
+    /// Passes over the element that was opened last, however large it is.
+    ///
+    /// # Errors
+    /// [`ParseError`] for what is no XML, and for what is refused.
+    pub fn skip(&mut self) -> Result<(), ParseError> {
+        let outside = self.depth.saturating_sub(1);
+        while self.depth > outside {
+            self.token()?;
+        }
+        Ok(())
+    }
+
+    fn inner(&mut self, currency: Option<String>) -> Result<Element, ParseError> {
         let mut element = Element {
             currency,
             ..Element::default()
         };
         loop {
-            match self.event()? {
-                Event::Start(start) => {
-                    let name = local(&start);
-                    let child = self.element(&start, depth + 1)?;
-                    element.children.push((name, child));
+            match self.token()? {
+                // Depth is bounded, and with it this recursion.
+                Token::Open(tag) => {
+                    let child = self.inner(tag.currency)?;
+                    element.push(tag.name, child);
                 }
-                Event::Empty(start) => element.children.push((local(&start), Element::default())),
-                Event::Text(text) => {
-                    element.text.push_str(&text.xml10_content());
-                }
-                Event::CData(text) => {
-                    element.text.push_str(&text.into_inner());
-                }
-                Event::GeneralRef(reference) => {
-                    let resolved = self.reference(&reference)?;
-                    element.text.push_str(&resolved);
-                }
-                Event::End(_) => return Ok(element),
-                Event::Eof => return Err(self.error("the document ends inside an element")),
-                _ => {}
+                Token::Text(text) => element.text.push_str(&text),
+                Token::Close | Token::End => return Ok(element),
+                Token::Nothing => {}
             }
         }
     }
 
-    fn reference(&self, reference: &quick_xml::events::BytesRef<'_>) -> Result<String, ParseError> {
-        if let Ok(Some(character)) = reference.resolve_char_ref() {
-            return Ok(character.to_string());
-        }
-        let name = reference.to_string();
-        quick_xml::escape::resolve_xml_entity(&name)
-            .map(str::to_owned)
-            .ok_or_else(|| self.error(&format!("the entity `&{name};` is not one of XML's own")))
+    fn token(&mut self) -> Result<Token, ParseError> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let counted = self.reader.get_mut();
+        let begins = Place {
+            line: counted.line,
+            offset: counted.offset,
+            length: 0,
+        };
+        counted.allowed = self.bound.unwrap_or(begins.offset + MAX_ELEMENT);
+        let token = match self.reader.read_event_into(&mut buffer) {
+            Ok(event) => taken(event, begins),
+            Err(error) => {
+                let failed = self.reader.get_mut().failed.take();
+                let broken = || ParseError::new(begins.line, format!("no XML: {error}"));
+                Err(failed.unwrap_or_else(broken))
+            }
+        };
+        self.buffer = buffer;
+        let token = token?;
+        self.deepen(&token)?;
+        Ok(token)
     }
+
+    fn deepen(&mut self, token: &Token) -> Result<(), ParseError> {
+        match token {
+            Token::Open(_) if self.depth == MAX_DEPTH => {
+                return Err(self.error("the elements are nested too deeply"));
+            }
+            Token::Open(_) => self.depth += 1,
+            Token::Close => self.depth = self.depth.saturating_sub(1),
+            Token::End if self.depth > 0 => {
+                let what = "the document ends inside an element; ask its sender for the whole file";
+                return Err(self.error(what));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What an event is for who walks.
+fn taken(event: Event<'_>, begins: Place) -> Result<Token, ParseError> {
+    let refused = |what: String| ParseError::new(begins.line, what);
+    Ok(match event {
+        Event::Start(start) | Event::Empty(start) => {
+            let currency = start
+                .try_get_attribute("Ccy")
+                .map_err(|error| refused(error.to_string()))?
+                .map(|attribute| attribute.value.into_owned());
+            Token::Open(Tag {
+                name: local(&start),
+                currency,
+                begins,
+            })
+        }
+        Event::End(_) => Token::Close,
+        Event::Text(text) => Token::Text(text.xml10_content().into_owned()),
+        Event::CData(text) => Token::Text(text.into_inner().into_owned()),
+        Event::GeneralRef(reference) => Token::Text(resolved(&reference).map_err(refused)?),
+        Event::DocType(_) => {
+            return Err(refused("a document type declaration is refused".to_owned()));
+        }
+        Event::Eof => Token::End,
+        _ => Token::Nothing,
+    })
+}
+
+fn resolved(reference: &BytesRef<'_>) -> Result<String, String> {
+    if let Ok(Some(character)) = reference.resolve_char_ref() {
+        return Ok(character.to_string());
+    }
+    let name = reference.to_string();
+    quick_xml::escape::resolve_xml_entity(&name)
+        .map(str::to_owned)
+        .ok_or_else(|| format!("the entity `&{name};` is not one of XML's own"))
 }
 
 /// The name without its prefix.
 pub fn local(start: &BytesStart<'_>) -> String {
     start.local_name().as_ref().to_owned()
+}
+
+/// An input that knows how far it was read, and ends what would grow without end.
+struct Counted<'i> {
+    input: &'i mut dyn BufRead,
+    line: u64,
+    offset: u64,
+    after_cr: bool,
+    allowed: u64,
+    failed: Option<ParseError>,
+}
+
+impl<'i> Counted<'i> {
+    fn new(input: &'i mut dyn BufRead) -> Self {
+        Self {
+            input,
+            line: 1,
+            offset: 0,
+            after_cr: false,
+            allowed: MAX_ELEMENT,
+            failed: None,
+        }
+    }
+
+    fn count(&mut self, amount: usize) {
+        let Ok(buffer) = self.input.fill_buf() else {
+            return;
+        };
+        for byte in buffer.iter().take(amount) {
+            let breaks = *byte == b'\r' || (*byte == b'\n' && !self.after_cr);
+            self.line += u64::from(breaks);
+            self.after_cr = *byte == b'\r';
+        }
+        self.offset += u64::try_from(amount).unwrap_or(0);
+    }
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(out)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for Counted<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let room = self.allowed.saturating_sub(self.offset);
+        if room == 0 {
+            let what = format!("an element of more than {MAX_ELEMENT} bytes");
+            self.failed = Some(ParseError::new(self.line, what));
+            return Err(io::Error::other("too large"));
+        }
+        match self.input.fill_buf() {
+            Ok(buffer) => {
+                let room = usize::try_from(room).unwrap_or(usize::MAX);
+                Ok(buffer.get(..room).unwrap_or(buffer))
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                self.failed = Some(ParseError::unread(error));
+                Err(io::Error::other("not read"))
+            }
+        }
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.count(amount);
+        self.input.consume(amount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a test that cannot go on should say where"
+    )]
+
+    use super::*;
+    use std::io::BufReader;
+
+    fn refused(input: &mut dyn BufRead) -> String {
+        let mut walk = Walk::new(input);
+        loop {
+            match walk.step() {
+                Ok(Step::Open(tag)) if tag.name == "held" => {
+                    if let Err(error) = walk.element(&tag) {
+                        return error.to_string();
+                    }
+                }
+                Ok(Step::End) => panic!("it was read"),
+                Ok(_) => {}
+                Err(error) => return error.to_string(),
+            }
+        }
+    }
+
+    #[test]
+    fn elements_know_their_places_wherever_the_buffer_ends() {
+        let text = "<?xml version='1.0'?>\n<n:a>\r\n <n:b>é\n</n:b>\r<c Ccy='EUR'/><d>&amp;<![CDATA[<]]>&#33;</d></n:a>\n";
+        for capacity in 1..40 {
+            let mut input = BufReader::with_capacity(capacity, text.as_bytes());
+            let mut walk = Walk::new(&mut input);
+            let Step::Open(_) = walk.step().unwrap() else {
+                panic!("no root");
+            };
+            let mut found = Vec::new();
+            while let Step::Open(tag) = walk.step().unwrap() {
+                let element = walk.element(&tag).unwrap();
+                let place = walk.since(tag.begins);
+                let from = usize::try_from(place.offset).unwrap();
+                let end = from + usize::try_from(place.length).unwrap();
+                found.push((place.line, text[from..end].to_owned(), element.text));
+            }
+            let wanted = [
+                (3, "<n:b>é\n</n:b>", "é\n"),
+                (5, "<c Ccy='EUR'/>", ""),
+                (5, "<d>&amp;<![CDATA[<]]>&#33;</d>", "&<!"),
+            ];
+            let found = found.iter().map(|(n, s, t)| (*n, s.as_str(), t.as_str()));
+            assert!(found.eq(wanted), "{capacity}");
+        }
+    }
+
+    #[test]
+    fn what_never_ends_is_refused() {
+        let endless = |head: &'static str| BufReader::new(head.as_bytes().chain(io::repeat(b'x')));
+        for head in ["<a>", "<a b='", "<!--", "<held>", "<a>&"] {
+            let told = refused(&mut endless(head));
+            assert!(told.contains("more than 1048576 bytes"), "{head}: {told}");
+        }
+        let children = "<b></b>".repeat(1 << 18);
+        let told = refused(&mut format!("<a><held>{children}</held></a>").as_bytes());
+        assert!(told.contains("more than 1048576 bytes"), "{told}");
+        let deep = "<a>".repeat(100_000);
+        assert!(refused(&mut deep.as_bytes()).contains("too deeply"));
+        let deep = format!("<held>{deep}");
+        assert!(refused(&mut deep.as_bytes()).contains("too deeply"));
+    }
+
+    #[test]
+    fn what_is_cut_or_expands_is_refused() {
+        for (text, wanted) in [
+            ("<a>\n<b/>", "line 2: the document ends inside an element"),
+            ("<a>\n<held><b>", "line 2: the document ends inside"),
+            ("<a>\n&lol;</a>", "line 2: the entity `&lol;` is not one"),
+            ("<!DOCTYPE a><a/>", "line 1: a document type declaration"),
+            ("<a>\n</b>", "line 2: no XML"),
+        ] {
+            let told = refused(&mut text.as_bytes());
+            assert!(told.starts_with(wanted), "{told}");
+        }
+    }
 }

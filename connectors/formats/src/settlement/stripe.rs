@@ -1,18 +1,26 @@
 //! Stripe's payout reconciliation report, itemised: CSV, columns matched by name.
 //!
 //! Amounts are decimal major units, signed (a refund is negative); `net = gross - fee`. Merchants
-//! choose and reorder columns, and real files mix `USD` with `usd`. Lines are grouped by
-//! `automatic_payout_id` into one statement per payout; where the payout's own row is there, its net
-//! must equal the sum of its lines. Lines without a payout are a statement of what is still to come.
+//! choose and reorder columns, and real files mix `USD` with `usd`. Days are those of `created_utc`, or
+//! where that is left out those of `created`, in the report's own zone. Lines are grouped by
+//! `automatic_payout_id` into one statement per payout, though it may be told with two days; where
+//! the payout's own row is there, its net must equal the sum of its lines. Lines without a payout are
+//! a statement of what is still to come, per balance where `balance_type` tells; they come again
+//! under the same identity with their payout.
+//!
+//! Of a payout by hand (or an instant one) Stripe does not tell what is in it: its row has no
+//! `automatic_payout_id`, and is a line itself that leaves the balance. A category that nobody knows
+//! passes as it is. Refused are a currency that nobody knows, and more digits than it has.
 
-use super::{ParseError, SettlementFormat, SettlementKind};
-use crate::read::csv::line as csv_line;
-use crate::read::what;
-use chrono::NaiveDate;
-use csv::StringRecord;
-use ledger::{Currency, Money, Movement, Origin, SettlementLine, Statement};
+use super::batch::{Batch, UNPAID};
+use super::stripe_table::{Columns, unpaid};
+use super::{ParseError, SettlementFormat, SettlementKind, Sink};
+use crate::read::head::has_columns;
+use crate::read::table::Table;
+use ledger::{Currency, Money, Movement};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::BufRead;
 
 /// This format's registration.
 pub const KIND: SettlementKind = SettlementKind::of::<Stripe>(
@@ -29,6 +37,9 @@ pub struct Config {
     /// transaction ids are unique in it.
     #[serde(default = "default_account")]
     pub account: String,
+    /// Further columns in which our own name of a payment stands, `payment_metadata[basket]`.
+    #[serde(default)]
+    pub own_names: Vec<String>,
 }
 
 fn default_account() -> String {
@@ -44,262 +55,81 @@ pub struct Stripe {
 impl SettlementFormat for Stripe {
     type Config = Config;
 
-    const VERSION: i64 = 2;
+    const VERSION: i64 = 4;
 
     fn new(config: Config) -> Self {
         Self { config }
     }
 
     fn recognises(head: &str) -> bool {
-        let first = head.lines().next().unwrap_or_default();
-        ["balance_transaction_id", "reporting_category", "gross"]
-            .iter()
-            .all(|column| {
-                first
-                    .split(',')
-                    .any(|found| found.trim_matches('"') == *column)
-            })
+        let columns = ["balance_transaction_id", "reporting_category", "gross"];
+        has_columns(head, &columns) && has_columns(head, &["automatic_payout_id"])
     }
 
-    fn parse(&self, text: &str) -> Result<Vec<Statement>, ParseError> {
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .from_reader(text.as_bytes());
-        let header = reader.headers().map_err(|error| broken(&error))?.clone();
-        let columns = Columns::find(&header).map_err(|missing| {
-            let what = what::describe(text.as_bytes());
-            ParseError::new(
-                1,
-                format!("{missing} missing; add what is missing to the report. This is {what}"),
-            )
-        })?;
-        let mut groups = BTreeMap::<(String, Currency), Group>::new();
-        for record in reader.records() {
-            let record = record.map_err(|error| broken(&error))?;
-            let line_no = csv_line(&record, text);
-            let line = columns.line(&record, line_no)?;
-            let key = (line.payout.clone(), line.net.currency());
-            let group = groups.entry(key).or_default();
-            if line.movement == Movement::Payout {
-                group.payout = Some(line);
+    fn read(&self, input: &mut dyn BufRead, out: &mut dyn Sink) -> Result<(), ParseError> {
+        let mut table = Table::open(input, ',')?;
+        let columns = Columns::find(&table, &self.config.own_names)?;
+        let mut payouts = BTreeMap::<Key, Payout>::new();
+        while let Some(row) = table.next_whole()? {
+            let line = columns.line(&row)?;
+            let currency = line.net.currency();
+            let by_hand = line.movement == Movement::Payout && !columns.has_payout(&row);
+            let key = if by_hand || line.payout.is_empty() {
+                (String::new(), columns.balance(&row).to_owned(), currency)
             } else {
-                group.lines.push(line);
+                (line.payout.clone(), String::new(), currency)
+            };
+            let next = payouts.len();
+            let payout = payouts.entry(key).or_insert_with(|| Payout {
+                batch: Batch::new(next, currency),
+                paid: None,
+            });
+            if line.movement == Movement::Payout && !by_hand {
+                payout.batch.days(&line);
+                payout.pay(line.net.amount().abs());
+                continue;
             }
+            payout.batch.add(&line);
+            out.line(payout.batch.number, line)?;
         }
-        Ok(groups
-            .into_iter()
-            .map(|((payout, currency), group)| group.close(&self.config.account, &payout, currency))
-            .collect())
-    }
-}
-
-#[derive(Debug, Default)]
-struct Group {
-    payout: Option<SettlementLine>,
-    lines: Vec<SettlementLine>,
-}
-
-impl Group {
-    fn close(self, account: &str, payout: &str, currency: Currency) -> Statement {
-        let days = self
-            .lines
-            .iter()
-            .chain(&self.payout)
-            .flat_map(|line| [Some(line.booked_on), line.paid_on])
-            .flatten();
-        let (from, to) = days.fold((NaiveDate::MAX, NaiveDate::MIN), |(from, to), day| {
-            (from.min(day), to.max(day))
-        });
-        let mut contradictions = Vec::new();
-        for line in &self.lines {
-            if line.gross.amount() - line.fee.amount() != line.net.amount() {
-                contradictions.push(format!("net of `{}` is not gross less fee", line.identity));
-            }
-        }
-        let zero = Money::minor(0, currency);
-        // The payout empties the balance that its lines built up; its row has either sign.
-        let paid = self.payout.as_ref().map(|line| line.net.amount().abs());
-        let total = self
-            .lines
-            .iter()
-            .fold(0, |sum: i64, line| sum.saturating_add(line.net.amount()));
-        let signed = paid.map(|paid| if total < 0 { -paid } else { paid });
-        Statement {
-            origin: Origin::Processor,
-            account: account.to_owned(),
-            identity: if payout.is_empty() {
-                "not paid out yet".into()
+        for ((id, balance, _), payout) in payouts {
+            let identity = if id.is_empty() {
+                unpaid(UNPAID, &balance)
             } else {
-                payout.into()
-            },
-            currency,
-            opening: signed.map(|_| zero),
-            closing: signed.map(|paid| Money::minor(paid, currency)),
-            from,
-            to,
-            lines: self.lines,
-            contradictions,
+                id
+            };
+            let paid = payout.paid();
+            let number = payout.batch.number;
+            let statement = payout.batch.close(&self.config.account, &identity, paid);
+            out.statement(number, statement)?;
+        }
+        Ok(())
+    }
+}
+
+/// A payout, a balance of what is not paid out, and a currency.
+type Key = (String, String, Currency);
+
+/// The lines of a payout, and what its own row says.
+#[derive(Debug)]
+struct Payout {
+    batch: Batch,
+    paid: Option<i64>,
+}
+
+impl Payout {
+    fn pay(&mut self, amount: i64) {
+        let before = *self.paid.get_or_insert(amount);
+        if before != amount {
+            let told = "its payout has two rows with different amounts".to_owned();
+            self.batch.contradict(told);
         }
     }
-}
 
-fn broken(error: &csv::Error) -> ParseError {
-    ParseError::new(
-        error.position().map_or(0, csv::Position::line),
-        error.to_string(),
-    )
-}
-
-/// The columns that a report must have, each with what it was called before.
-const NEEDED: &[&[&str]] = &[
-    &["balance_transaction_id"],
-    &["currency"],
-    &["gross"],
-    &["fee"],
-    &["net"],
-    &["reporting_category"],
-    &["created_utc", "created"],
-];
-
-/// Where the columns stand.
-struct Columns {
-    id: usize,
-    currency: usize,
-    gross: usize,
-    fee: usize,
-    net: usize,
-    category: usize,
-    created: usize,
-    source: Option<usize>,
-    payout: Option<usize>,
-    effective: Option<usize>,
-    description: Option<usize>,
-}
-
-impl Columns {
-    /// Where the columns stand, or which are missing.
-    fn find(header: &StringRecord) -> Result<Self, String> {
-        let at = |name: &str| header.iter().position(|column| column.trim() == name);
-        let missing: Vec<String> = NEEDED
-            .iter()
-            .filter(|names| !names.iter().any(|name| at(name).is_some()))
-            .filter_map(|names| Some(format!("`{}`", names.first()?)))
-            .collect();
-        let told = || match missing.as_slice() {
-            [one] => format!("the column {one} is"),
-            several => format!("the columns {} are", several.join(", ")),
-        };
-        let need = |name: &str| at(name).ok_or_else(told);
-        let created = at("created_utc").or_else(|| at("created"));
-        Ok(Self {
-            id: need("balance_transaction_id")?,
-            currency: need("currency")?,
-            gross: need("gross")?,
-            fee: need("fee")?,
-            net: need("net")?,
-            category: need("reporting_category")?,
-            created: created.map_or_else(|| need("created_utc"), Ok)?,
-            source: at("source_id"),
-            payout: at("automatic_payout_id"),
-            effective: at("automatic_payout_effective_at_utc")
-                .or_else(|| at("automatic_payout_effective_at")),
-            description: at("description"),
-        })
+    /// The payout empties the balance that its lines built up; its row has either sign.
+    fn paid(&self) -> Option<Money> {
+        let paid = self.paid?;
+        let signed = if self.batch.total() < 0 { -paid } else { paid };
+        Some(Money::minor(signed, self.batch.currency))
     }
-
-    fn line(&self, record: &StringRecord, line: u64) -> Result<SettlementLine, ParseError> {
-        let field = |at: usize| record.get(at).unwrap_or_default().trim();
-        let optional = |at: Option<usize>| at.map(field).unwrap_or_default();
-        let identity = field(self.id);
-        for (name, text) in [
-            ("balance_transaction_id", identity),
-            ("reporting_category", field(self.category)),
-        ] {
-            if text.is_empty() {
-                return Err(ParseError::new(line, format!("{name} is empty")));
-            }
-        }
-        let currency = Currency::from_code(&field(self.currency).to_ascii_uppercase())
-            .map_err(|error| ParseError::money(line, "currency", &error))?;
-        let money = |name: &str, at: usize| {
-            Money::parse(field(at), currency).map_err(|error| ParseError::money(line, name, &error))
-        };
-        let effective = optional(self.effective);
-        let paid_on = if effective.is_empty() {
-            None
-        } else {
-            Some(day(effective, line)?)
-        };
-        let net = money("net", self.net)?;
-        Ok(SettlementLine {
-            identity: identity.to_owned(),
-            position: i64::try_from(line).unwrap_or(0),
-            movement: movement(field(self.category), net),
-            kind: field(self.category).to_owned(),
-            reference: optional(self.source).to_owned(),
-            payout: optional(self.payout).to_owned(),
-            gross: money("gross", self.gross)?,
-            fee: money("fee", self.fee)?,
-            net,
-            booked_on: day(field(self.created), line)?,
-            paid_on,
-            description: optional(self.description).to_owned(),
-            raw: Some(record.iter().collect::<Vec<_>>().join(",")),
-        })
-    }
-}
-
-/// What each of Stripe's reporting categories is. One that is not here is `Other`.
-const MOVEMENTS: &[(&str, Movement)] = &[
-    ("charge", Movement::Charge),
-    ("charge_failure", Movement::Charge),
-    ("partial_capture_reversal", Movement::Charge),
-    ("refund", Movement::Refund),
-    ("refund_failure", Movement::Refund),
-    ("dispute", Movement::Dispute),
-    ("dispute_reversal", Movement::DisputeReversal),
-    ("fee", Movement::Fee),
-    ("network_cost", Movement::Fee),
-    ("platform_fee", Movement::Fee),
-    ("stripe_fee", Movement::Fee),
-    ("platform_earning", Movement::Other),
-    ("platform_earning_refund", Movement::Other),
-    ("tax", Movement::Tax),
-    ("stripe_fee_tax", Movement::Tax),
-    ("payout", Movement::Payout),
-    ("payout_failure", Movement::PayoutFailure),
-    ("payout_reversal", Movement::PayoutFailure),
-    ("connect_reserved_funds", Movement::Reserve),
-    ("risk_reserved_funds", Movement::Reserve),
-    ("payment_network_reserved_funds", Movement::Reserve),
-    ("minimum_balance_hold", Movement::Reserve),
-    ("issuing_authorization_hold", Movement::Reserve),
-    ("issuing_authorization_release", Movement::Release),
-    ("transfer", Movement::Transfer),
-    ("transfer_reversal", Movement::Transfer),
-    ("topup", Movement::Transfer),
-    ("topup_reversal", Movement::Transfer),
-    ("connect_collection_transfer", Movement::Transfer),
-    ("other_adjustment", Movement::Adjustment),
-    ("currency_conversion", Movement::Adjustment),
-    ("unreconciled_customer_funds", Movement::Adjustment),
-];
-
-fn movement(category: &str, net: Money) -> Movement {
-    let found = MOVEMENTS.iter().find(|(name, _)| *name == category);
-    match found.map_or(Movement::Other, |(_, movement)| *movement) {
-        // One category stands for both ways: what is held back is taken, what is free comes back.
-        Movement::Reserve if net.amount() > 0 => Movement::Release,
-        movement => movement,
-    }
-}
-
-fn day(text: &str, line: u64) -> Result<NaiveDate, ParseError> {
-    let first = text.get(..10).unwrap_or(text);
-    first.parse().map_err(|_bad| {
-        ParseError::new(
-            line,
-            format!("`{text}` is no time; expected 2026-01-31 10:00:00"),
-        )
-    })
 }

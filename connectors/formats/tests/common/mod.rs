@@ -6,6 +6,9 @@
     reason = "a test that cannot go on should say where"
 )]
 
+pub(crate) mod garbled;
+pub(crate) mod judged;
+
 use formats::erp::{ExportBatch, ExportEntry};
 use ledger::{
     Account, AccountType, Chart, Currency, Dimensions, EntryHeader, EntryKind, EventKey, Hash,

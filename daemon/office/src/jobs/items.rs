@@ -46,7 +46,7 @@ async fn fees(books: &Snapshot, plan: &Plan) -> anyhow::Result<(Vec<Item>, Vec<I
         let line = &stored.line;
         let reference = match source.by {
             FeeKey::Payout => line.payout.clone(),
-            FeeKey::Reference => line.reference.clone(),
+            FeeKey::Reference => line.reference().to_owned(),
         };
         // What is not paid out yet is not due at the other side.
         if line.fee.amount() == 0 || reference.is_empty() {
@@ -141,7 +141,7 @@ fn settlement_item(stored: &StoredLine) -> Item {
     Item {
         currency: line.net.currency(),
         on: line.booked_on,
-        reference: line.reference.clone(),
+        reference: line.reference().to_owned(),
         amount: line.gross.amount(),
         fee: line.fee.amount(),
         identity: line.identity.clone(),
@@ -172,7 +172,7 @@ fn bank_item(stored: &StoredLine) -> Item {
 
 /// All that a bank's line says in words.
 fn text_of(line: &SettlementLine) -> String {
-    format!("{} {}", line.description, line.reference)
+    format!("{} {}", line.description, line.reference())
 }
 
 /// The lines of each payout as one item.

@@ -95,7 +95,7 @@ async fn compare(
             } else {
                 failures.push(format!(
                     "settlement line `{}` is not what stands in {} at {}",
-                    line.identity, stored.file, line.position
+                    line.identity, stored.file, line.place.line
                 ));
             }
         }

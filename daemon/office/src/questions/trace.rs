@@ -356,15 +356,15 @@ fn tell_lines(lines: &[StoredLine], bank: &[StoredLine], reached: &mut Reached) 
         let details = format!(
             "{} `{}` on {}: gross {}, fee {}, net {}\n{} line {}",
             line.kind,
-            line.reference,
+            line.reference(),
             line.booked_on,
             line.gross,
             line.fee,
             line.net,
             stored.file,
-            line.position
+            line.place.line
         );
-        let value = json!({ "settlement_line": line.identity, "movement": line.movement.name(), "kind": line.kind, "reference": line.reference, "payout": line.payout, "file": stored.file, "position": line.position });
+        let value = json!({ "settlement_line": line.identity, "movement": line.movement.name(), "kind": line.kind, "reference": line.reference(), "payout": line.payout, "file": stored.file, "position": line.place.line });
         let what = format!("settlement line {}", line.identity);
         reached.tell(&what, &details, value);
     }
@@ -375,9 +375,9 @@ fn tell_lines(lines: &[StoredLine], bank: &[StoredLine], reached: &mut Reached) 
         let line = &stored.line;
         let details = format!(
             "{} on {} at {}: {}\n{} entry {}",
-            line.net, line.booked_on, stored.account, line.description, stored.file, line.position
+            line.net, line.booked_on, stored.account, line.description, stored.file, line.place.line
         );
-        let value = json!({ "bank_line": line.identity, "account": stored.account, "file": stored.file, "position": line.position });
+        let value = json!({ "bank_line": line.identity, "account": stored.account, "file": stored.file, "position": line.place.line });
         let what = format!("bank line {}", line.identity);
         reached.tell(&what, &details, value);
     }
