@@ -3,6 +3,7 @@
 
 pub mod bounds;
 pub mod counted;
+pub mod decoded;
 pub mod head;
 pub mod json;
 pub mod lines;

@@ -15,7 +15,7 @@
 //! **Identity.** The sender's own columns, joined; one that stands twice in a file is refused. Without
 //! them, or where they are empty, what the line says, and equal lines are counted. Where equal lines
 //! come in files of their own, that takes them for one: day, amount and the balance after it, joined,
-//! are a better name. Identities are all that is kept of each line.
+//! are a better name. Sixteen bytes of its name are all that is kept of each line.
 //! **Statements.** One per account and currency, and per payout or statement where a column names it.
 //! A payout opens at zero and closes with its own row, which is no line (a total leaves it out too);
 //! other statements have the balances that rows or columns say. A column of balances after each row
@@ -33,7 +33,7 @@ use group::{Group, Key};
 use ledger::encode::Encoder;
 use ledger::money::Rounding;
 use ledger::{
-    Currency, FeeKind, FeePart, Money, Movement, Reference, ReferenceKind, SettlementLine,
+    Currency, FeeKind, FeePart, Hash, Money, Movement, Reference, ReferenceKind, SettlementLine,
 };
 use options::{Column, Config, Header, Joined, Rows, Sign, Told, Written};
 use rust_decimal::Decimal;
@@ -377,12 +377,18 @@ enum Cell {
     Unread(Record),
 }
 
+fn short(name: &str) -> [u8; 16] {
+    let hash = Hash::of(name.as_bytes());
+    hash.as_bytes().first_chunk().copied().unwrap_or_default()
+}
+
 /// A table while its rows come in.
 struct Reading<'p> {
     places: &'p Places,
     config: &'p Config,
     groups: BTreeMap<Key, Group>,
-    identities: BTreeMap<String, u64>,
+    /// By sixteen bytes of their hash: nothing else is kept of each line.
+    identities: BTreeMap<[u8; 16], u64>,
     special: Vec<Special>,
 }
 
@@ -460,7 +466,7 @@ impl<'p> Reading<'p> {
         if !own.is_empty() {
             let known = self
                 .identities
-                .insert(format!("{}\n{own}", key.account), at);
+                .insert(short(&format!("{}\n{own}", key.account)), at);
             return match known {
                 None => Ok(own),
                 Some(before) => {
@@ -484,7 +490,7 @@ impl<'p> Reading<'p> {
         let base = encoder.finish().short();
         let count = self
             .identities
-            .entry(format!("{}\n\n{base}", key.account))
+            .entry(short(&format!("{}\n\n{base}", key.account)))
             .or_default();
         *count += 1;
         Ok(match *count {
