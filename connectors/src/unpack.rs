@@ -156,7 +156,9 @@ pub fn parts(path: &Path) -> io::Result<Vec<Part>> {
             return Ok(vec![whole]);
         }
         // Folders, and what systems put beside files for themselves.
-        let hidden = inner.split('/').any(|part| part.starts_with('.') || part == "__MACOSX");
+        let hidden = inner
+            .split('/')
+            .any(|part| part.starts_with('.') || part == "__MACOSX");
         if !inner.ends_with('/') && !hidden {
             parts.push(Part {
                 name: format!("{name}/{inner}"),

@@ -131,7 +131,10 @@ fn settle(database: &str, dir: &Path, report: &Path, told: &mut Vec<String>) {
             cost.peak / 1024
         );
     }
-    told.push(format!("ratio settle.{database} {:.2}", bare.wall / own.wall));
+    told.push(format!(
+        "ratio settle.{database} {:.2}",
+        bare.wall / own.wall
+    ));
     told.push(format!("peak settle.{database} {}", own.peak / 1024));
 }
 
@@ -338,7 +341,9 @@ fn camt(entries: usize) -> String {
 }
 
 fn mt940(entries: usize) -> String {
-    let mut text = String::from(":20:STMT\r\n:25:DE02120300000000202051\r\n:28C:1/1\r\n:60F:C260115EUR0,00\r\n");
+    let mut text = String::from(
+        ":20:STMT\r\n:25:DE02120300000000202051\r\n:28C:1/1\r\n:60F:C260115EUR0,00\r\n",
+    );
     for entry in 0..entries {
         write!(text, ":61:2601150115C1,00NTRFE{entry:010}//R{entry:010}\r\n:86:166?00GUTSCHRIFT?20EREF+E{entry:010}?21SVWZ+Invoice {entry}?32Customer {entry}\r\n").unwrap();
     }
@@ -348,17 +353,32 @@ fn mt940(entries: usize) -> String {
 
 fn bai2(details: usize) -> String {
     let total = details * 100;
-    let mut text = format!("01,122000247,ACME,260304,0630,1,,,2/\n02,ACME,122000247,1,260303,2400,USD,2/\n03,1,,010,0,,,015,{total},,/\n");
+    let mut text = format!(
+        "01,122000247,ACME,260304,0630,1,,,2/\n02,ACME,122000247,1,260303,2400,USD,2/\n03,1,,010,0,,,015,{total},,/\n"
+    );
     for detail in 0..details {
-        writeln!(text, "16,195,100,0,R{detail:010},C{detail:010},WIRE FROM CUSTOMER {detail}").unwrap();
+        writeln!(
+            text,
+            "16,195,100,0,R{detail:010},C{detail:010},WIRE FROM CUSTOMER {detail}"
+        )
+        .unwrap();
     }
     let sum = total * 2;
-    write!(text, "49,{sum},{}/\n98,{sum},1,{}/\n99,{sum},1,{}/\n", details + 2, details + 4, details + 6).unwrap();
+    write!(
+        text,
+        "49,{sum},{}/\n98,{sum},1,{}/\n99,{sum},1,{}/\n",
+        details + 2,
+        details + 4,
+        details + 6
+    )
+    .unwrap();
     text
 }
 
 fn ofx(lines: usize) -> String {
-    let mut text = String::from("OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nSECURITY:NONE\nENCODING:UTF-8\nCHARSET:NONE\nCOMPRESSION:NONE\nOLDFILEUID:NONE\nNEWFILEUID:NONE\n\n<OFX><SIGNONMSGSRSV1><SONRS><STATUS><CODE>0<SEVERITY>INFO</STATUS><DTSERVER>20260201<LANGUAGE>ENG</SONRS></SIGNONMSGSRSV1><BANKMSGSRSV1><STMTTRNRS><TRNUID>0<STATUS><CODE>0<SEVERITY>INFO</STATUS><STMTRS><CURDEF>USD<BANKACCTFROM><BANKID>091000022<ACCTID>5550001<ACCTTYPE>CHECKING</BANKACCTFROM><BANKTRANLIST><DTSTART>20260101<DTEND>20260131\n");
+    let mut text = String::from(
+        "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nSECURITY:NONE\nENCODING:UTF-8\nCHARSET:NONE\nCOMPRESSION:NONE\nOLDFILEUID:NONE\nNEWFILEUID:NONE\n\n<OFX><SIGNONMSGSRSV1><SONRS><STATUS><CODE>0<SEVERITY>INFO</STATUS><DTSERVER>20260201<LANGUAGE>ENG</SONRS></SIGNONMSGSRSV1><BANKMSGSRSV1><STMTTRNRS><TRNUID>0<STATUS><CODE>0<SEVERITY>INFO</STATUS><STMTRS><CURDEF>USD<BANKACCTFROM><BANKID>091000022<ACCTID>5550001<ACCTTYPE>CHECKING</BANKACCTFROM><BANKTRANLIST><DTSTART>20260101<DTEND>20260131\n",
+    );
     for line in 0..lines {
         writeln!(text, "<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>20260115<TRNAMT>1.00<FITID>F{line:010}<NAME>Customer {line}<MEMO>Invoice {line}</STMTTRN>").unwrap();
     }

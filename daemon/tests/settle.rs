@@ -11,9 +11,7 @@
 
 mod common;
 
-use common::{
-    config, configure, database, drop_database, expect, expect_json, folder, tieout,
-};
+use common::{config, configure, database, drop_database, expect, expect_json, folder, tieout};
 use serde_json::Value;
 use std::fs::File;
 use std::io::Write as _;
@@ -92,16 +90,38 @@ fn a_statement_that_is_missing_has_days_and_an_amount_until_it_comes() {
     assert_eq!(statements.len(), 2);
     let first = &statements[0];
     assert_eq!(first["account"], "DE02120300000000202051");
-    assert_eq!((&first["from"], &first["to"]), (&"2026-01-05".into(), &"2026-01-05".into()));
-    assert_eq!((&first["lines"], &first["new_lines"]), (&1.into(), &1.into()));
+    assert_eq!(
+        (&first["from"], &first["to"]),
+        (&"2026-01-05".into(), &"2026-01-05".into())
+    );
+    assert_eq!(
+        (&first["lines"], &first["new_lines"]),
+        (&1.into(), &1.into())
+    );
     let sums = ["opening", "total", "closing", "verdict"].map(|name| first[name].as_str().unwrap());
     assert_eq!(sums, ["0.00", "100.00", "100.00", "closes"]);
     let (found, told) = verdict(&dir);
     assert_eq!(found, "INCOMPLETE", "{told}");
-    for part in ["2026-01-06 to 2026-01-06", "100.00", "180.00", "80.00", "ask the bank"] {
+    for part in [
+        "2026-01-06 to 2026-01-06",
+        "100.00",
+        "180.00",
+        "80.00",
+        "ask the bank",
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
-    let report = expect(0, &["-c", &config(&dir), "report", "reconciliation", "--format", "json"]);
+    let report = expect(
+        0,
+        &[
+            "-c",
+            &config(&dir),
+            "report",
+            "reconciliation",
+            "--format",
+            "json",
+        ],
+    );
     assert!(report.contains("statement missing"), "{report}");
     settle(&dir, 0, &["6.xml"]);
     let (_, told) = verdict(&dir);
@@ -121,16 +141,28 @@ fn packed_files_are_read_and_kept_as_what_is_in_them() {
     gz.write_all(one.as_bytes()).unwrap();
     // The name says nothing about how a file is packed.
     std::fs::write(dir.join("a.xml"), gz.finish().unwrap()).unwrap();
-    std::fs::write(dir.join("b.xml.zst"), zstd::encode_all(two.as_bytes(), 1).unwrap()).unwrap();
+    std::fs::write(
+        dir.join("b.xml.zst"),
+        zstd::encode_all(two.as_bytes(), 1).unwrap(),
+    )
+    .unwrap();
     let mut zip = zip::ZipWriter::new(File::create(dir.join("c.zip")).unwrap());
     for (name, text) in [("three.xml", three), ("again.xml", one)] {
-        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.start_file(name, zip::write::SimpleFileOptions::default())
+            .unwrap();
         zip.write_all(text.as_bytes()).unwrap();
     }
     zip.finish().unwrap();
     let told = settle(&dir, 0, &["a.xml", "b.xml.zst", "c.zip"]);
-    assert_eq!((&told["files"], &told["lines"]), (&3.into(), &3.into()), "{told}");
-    assert_eq!(told["repeated_files"], 1, "what is in a file makes it the same: {told}");
+    assert_eq!(
+        (&told["files"], &told["lines"]),
+        (&3.into(), &3.into()),
+        "{told}"
+    );
+    assert_eq!(
+        told["repeated_files"], 1,
+        "what is in a file makes it the same: {told}"
+    );
     let (found, told) = verdict(&dir);
     assert_eq!(found, "INCOMPLETE", "no source has spoken: {told}");
     assert!(told.contains("\"failures\":[]"), "{told}");
@@ -142,7 +174,9 @@ fn files_of_several_banks_are_told_apart_by_their_names() {
     let options = "{ origin: bank, account: ACCOUNT, currency: EUR, columns: { booked_on: Day, amount: AMOUNT, description: Text } }";
     configure(&dir, |text| {
         let own = |account: &str, amount: &str| {
-            options.replace("ACCOUNT", account).replace("AMOUNT", amount)
+            options
+                .replace("ACCOUNT", account)
+                .replace("AMOUNT", amount)
         };
         let files = format!(
             "[{{ match: \"north-*.csv\", kind: csv, options: {} }}, {{ match: \"*south?.csv\", kind: csv, options: {} }}]",
@@ -160,9 +194,21 @@ fn files_of_several_banks_are_told_apart_by_their_names() {
     });
     let folder = dir.join("settlements");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("north-01.csv"), "Day,Amount,Text\n2026-01-05,1.00,a\n").unwrap();
-    std::fs::write(folder.join("the-south1.csv"), "Day,Sum,Text\n2026-01-05,2.00,b\n").unwrap();
-    std::fs::write(folder.join("other.csv"), "Day,Sum,Text\n2026-01-05,2.00,b\n").unwrap();
+    std::fs::write(
+        folder.join("north-01.csv"),
+        "Day,Amount,Text\n2026-01-05,1.00,a\n",
+    )
+    .unwrap();
+    std::fs::write(
+        folder.join("the-south1.csv"),
+        "Day,Sum,Text\n2026-01-05,2.00,b\n",
+    )
+    .unwrap();
+    std::fs::write(
+        folder.join("other.csv"),
+        "Day,Sum,Text\n2026-01-05,2.00,b\n",
+    )
+    .unwrap();
     let told = settle(&dir, 1, &[]);
     let mut accounts: Vec<&str> = told["statements"]
         .as_array()
@@ -174,7 +220,8 @@ fn files_of_several_banks_are_told_apart_by_their_names() {
     assert_eq!(accounts, ["north", "south"], "{told}");
     let refused = told["refused"][0].as_str().unwrap();
     assert!(
-        refused.contains("other.csv: this is CSV separated by commas") && refused.contains("settlement: files:"),
+        refused.contains("other.csv: this is CSV separated by commas")
+            && refused.contains("settlement: files:"),
         "{refused}"
     );
 }
@@ -183,7 +230,12 @@ fn files_of_several_banks_are_told_apart_by_their_names() {
 fn equal_entries(dir: &Path) {
     let one = statement(1, "2026-01-12", [1_000, 1_050], &[(50, "deposit", "")]);
     let two = statement(2, "2026-01-12", [1_050, 1_100], &[(50, "deposit", "")]);
-    let both = statement(3, "2026-01-12", [1_000, 1_100], &[(50, "deposit", ""), (50, "deposit", "")]);
+    let both = statement(
+        3,
+        "2026-01-12",
+        [1_000, 1_100],
+        &[(50, "deposit", ""), (50, "deposit", "")],
+    );
     std::fs::write(dir.join("one.xml"), &one).unwrap();
     std::fs::write(dir.join("two.xml"), &two).unwrap();
     std::fs::write(dir.join("two-again.xml"), two.replace("M-2", "M-4")).unwrap();
@@ -212,7 +264,9 @@ fn other_money_for_a_line_is_told_and_the_first_counts() {
     let dir = company("conflict");
     let head = "automatic_payout_id,automatic_payout_effective_at,balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id";
     let report = |gross: &str| {
-        format!("{head}\npo_1,2026-01-09 00:00:00,txn_1,2026-01-05 10:00:00,eur,{gross},0.00,{gross},charge,ch_1\n")
+        format!(
+            "{head}\npo_1,2026-01-09 00:00:00,txn_1,2026-01-05 10:00:00,eur,{gross},0.00,{gross},charge,ch_1\n"
+        )
     };
     std::fs::write(dir.join("one.csv"), report("30.00")).unwrap();
     std::fs::write(dir.join("two.csv"), report("31.00")).unwrap();
@@ -220,7 +274,12 @@ fn other_money_for_a_line_is_told_and_the_first_counts() {
     let told = settle(&dir, 1, &["two.csv"]);
     assert_eq!((&told["conflicts"], &told["lines"]), (&1.into(), &0.into()));
     let sentence = told["told"][0].as_str().unwrap();
-    for part in ["two.csv: line 2: `txn_1`", "31.00", "30.00", "Ask the sender"] {
+    for part in [
+        "two.csv: line 2: `txn_1`",
+        "31.00",
+        "30.00",
+        "Ask the sender",
+    ] {
         assert!(sentence.contains(part), "{part}: {sentence}");
     }
     let (_, told) = verdict(&dir);
@@ -242,5 +301,8 @@ fn a_file_that_is_cut_off_or_spoilt_leaves_nothing_behind() {
     assert_eq!(told["refused"].as_array().unwrap().len(), 2, "{told}");
     assert_eq!((&told["files"], &told["lines"]), (&1.into(), &1.into()));
     let again = settle(&dir, 0, &["whole.xml"]);
-    assert_eq!((&again["files"], &again["repeated_files"]), (&0.into(), &1.into()));
+    assert_eq!(
+        (&again["files"], &again["repeated_files"]),
+        (&0.into(), &1.into())
+    );
 }

@@ -102,26 +102,24 @@ impl<'s> Whole<'s> {
 }
 
 /// What is stored, as far as the equation asks.
-struct Lines<'r> {
+struct Lines {
     /// By statement: what its own lines come to.
     own: BTreeMap<i64, i64>,
     /// By statement: lines of it that others have too, and what they moved.
     shared: BTreeMap<i64, Vec<(i64, i64)>>,
     /// By statement: what its own lines come to that others have too.
     own_shared: BTreeMap<i64, i64>,
-    repeats: &'r [RepeatRow],
 }
 
-impl<'r> Lines<'r> {
-    fn of(sums: &[(i64, i64)], repeats: &'r [RepeatRow]) -> Self {
+impl Lines {
+    fn of(sums: &[(i64, i64)], repeats: &[RepeatRow]) -> Self {
         let mut lines = Self {
             own: sums.iter().copied().collect(),
             shared: BTreeMap::new(),
             own_shared: BTreeMap::new(),
-            repeats,
         };
         let mut seen = BTreeSet::new();
-        for row in lines.repeats {
+        for row in repeats {
             let of = lines.shared.entry(row.statement_id).or_default();
             of.push((row.line_id, row.net));
             if seen.insert(row.line_id) {
@@ -173,9 +171,8 @@ pub fn of(
     repeats: &[RepeatRow],
 ) -> Result<Vec<Discontinuity>, ReportError> {
     let mut accounts = BTreeMap::<(&str, i64), Vec<&StatementRow>>::new();
-    let asked = |row: &&StatementRow| {
-        row.origin == "bank" && row.basis == "final" && row.superseded == 0
-    };
+    let asked =
+        |row: &&StatementRow| row.origin == "bank" && row.basis == "final" && row.superseded == 0;
     for row in statements.iter().filter(asked) {
         let account = (row.account.as_str(), row.currency_id);
         accounts.entry(account).or_default().push(row);
@@ -190,7 +187,7 @@ pub fn of(
 
 fn account(
     mut rows: Vec<&StatementRow>,
-    lines: &Lines<'_>,
+    lines: &Lines,
     found: &mut Vec<Discontinuity>,
 ) -> Result<(), ReportError> {
     rows.sort_by_key(|row| (row.end_on, row.start_on, row.sequence, row.page, row.id));

@@ -375,7 +375,13 @@ async fn line_conflicts(books: &Snapshot) -> Result<Vec<String>, ReportError> {
     let told = |row: ConflictRow| {
         format!(
             "settlement line `{}` of {} came in {} at {} and again in {} at {}, where {}; ask the sender which is right",
-            row.identity, row.account, row.before_file, row.before_position, row.file, row.position, row.what
+            row.identity,
+            row.account,
+            row.before_file,
+            row.before_position,
+            row.file,
+            row.position,
+            row.what
         )
     };
     Ok(rows.into_iter().map(told).collect())

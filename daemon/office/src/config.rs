@@ -113,7 +113,8 @@ impl NamedFiles {
 }
 
 fn is_like(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
     let (mut at, mut to) = (0, 0);
     // Where the last `*` stood, and how far it reaches.
     let mut star: Option<(usize, usize)> = None;

@@ -14,9 +14,10 @@ use chrono::{DateTime, Utc};
 use futures_util::future;
 use ledger::record::RowsDigest;
 use ledger::{
-    Account, AccountType, Basis, Calendar, Currency, Decision, Deferral, Dimensions, Entity, EntryHeader,
-    EntryKind, EventKey, FeeKind, FeePart, Hash, ItemRef, JournalEntry, Line, Money, Movement,
-    Origin, Place, Posting, Reference, ReferenceKind, RuleRef, SettlementLine, Side, Statement,
+    Account, AccountType, Basis, Calendar, Currency, Decision, Deferral, Dimensions, Entity,
+    EntryHeader, EntryKind, EventKey, FeeKind, FeePart, Hash, ItemRef, JournalEntry, Line, Money,
+    Movement, Origin, Place, Posting, Reference, ReferenceKind, RuleRef, SettlementLine, Side,
+    Statement,
 };
 use sqlx::{
     AssertSqlSafe, Connection, Either, Executor, PgConnection, PgPool, SqlitePool, Statement as _,
@@ -1704,7 +1705,11 @@ async fn taken(store: &Store, file: &File) -> TakenFile {
         };
     };
     for (number, statement) in file.statements.iter().enumerate() {
-        let lines: Vec<_> = statement.lines.iter().map(|line| (number, line.clone())).collect();
+        let lines: Vec<_> = statement
+            .lines
+            .iter()
+            .map(|line| (number, line.clone()))
+            .collect();
         for lines in lines.chunks(2) {
             tx.take_lines(&mut taking, lines).await.unwrap();
         }
@@ -1724,7 +1729,9 @@ async fn take_file(store: &Store, file: &File) -> SettleSummary {
 /// A line of a bank's statement, which has a reference of the bank's or none.
 fn bank_line(identity: &str, reference: &str, amount: i64, day: &str) -> SettlementLine {
     SettlementLine {
-        references: Reference::of(ReferenceKind::Bank, reference).into_iter().collect(),
+        references: Reference::of(ReferenceKind::Bank, reference)
+            .into_iter()
+            .collect(),
         ..SettlementLine::new(
             identity.into(),
             Place::default(),
@@ -1760,8 +1767,15 @@ fn bank_file(name: &str, statements: Vec<Statement>) -> File {
 
 /// What a bank's lines are called, in their order.
 async fn bank_lines(store: &Store) -> Vec<String> {
-    let lines = now(store).await.settlement_lines(Origin::Bank).await.unwrap();
-    lines.into_iter().map(|stored| stored.line.identity).collect()
+    let lines = now(store)
+        .await
+        .settlement_lines(Origin::Bank)
+        .await
+        .unwrap();
+    lines
+        .into_iter()
+        .map(|stored| stored.line.identity)
+        .collect()
 }
 
 async fn balances_decide_whether_equal_lines_are_new(store: Store) {
@@ -1769,7 +1783,12 @@ async fn balances_decide_whether_equal_lines_are_new(store: Store) {
     let line = |identity| bank_line(identity, "", 50, DAY[0]);
     let one = bank_statement("1", DAY, [1000, 1050], vec![line("a")]);
     let two = bank_statement("2", DAY, [1050, 1150], vec![line("a"), line("a.2")]);
-    let over = bank_statement("3", DAY, [1000, 1150], vec![line("a"), line("a.2"), line("a.3")]);
+    let over = bank_statement(
+        "3",
+        DAY,
+        [1000, 1150],
+        vec![line("a"), line("a.2"), line("a.3")],
+    );
     for (name, statement, new, superseded) in [
         ("one", &one, 1, 0),
         ("two", &two, 2, 0),
@@ -1779,7 +1798,10 @@ async fn balances_decide_whether_equal_lines_are_new(store: Store) {
     ] {
         let found = take_file(&store, &bank_file(name, vec![statement.clone()])).await;
         assert_eq!((found.lines, found.conflicts), (new, 0), "{name}");
-        assert!(found.superseded_statements >= superseded, "{name}: {found:?}");
+        assert!(
+            found.superseded_statements >= superseded,
+            "{name}: {found:?}"
+        );
     }
     assert_eq!(bank_lines(&store).await, ["a", "a.2", "a.3"]);
     // Where no balances are, each counts once, and that is told.
@@ -1790,11 +1812,18 @@ async fn balances_decide_whether_equal_lines_are_new(store: Store) {
     take_file(&store, &bank_file("bare", vec![bare("4")])).await;
     let again = taken(&store, &bank_file("bare too", vec![bare("5")])).await;
     assert_eq!(again.summary.lines, 0);
-    assert!(again.told[0].contains("without balances"), "{:?}", again.told);
+    assert!(
+        again.told[0].contains("without balances"),
+        "{:?}",
+        again.told
+    );
     // The bank's own reference is enough.
     let own = |identity: &str, balances| {
         let lines = vec![bank_line("c", "REF", 50, DAY[0])];
-        bank_file(identity, vec![bank_statement(identity, DAY, balances, lines)])
+        bank_file(
+            identity,
+            vec![bank_statement(identity, DAY, balances, lines)],
+        )
     };
     assert_eq!(take_file(&store, &own("6", [1150, 1200])).await.lines, 1);
     assert_eq!(take_file(&store, &own("7", [1200, 1250])).await.lines, 0);
@@ -1802,16 +1831,30 @@ async fn balances_decide_whether_equal_lines_are_new(store: Store) {
 
 async fn a_line_seen_again_is_compared(store: Store) {
     let mut pending = processor_line("txn_1", "");
-    let first = processor_file("one", "2026-01-10", vec![pending.clone(), processor_line("txn_2", "po_1")]);
+    let first = processor_file(
+        "one",
+        "2026-01-10",
+        vec![pending.clone(), processor_line("txn_2", "po_1")],
+    );
     take_file(&store, &first).await;
     pending.payout = "po_2".into();
     pending.paid_on = Some("2026-01-12".parse().unwrap());
     let second = processor_file("two", "2026-01-12", vec![pending.clone()]);
     let found = take_file(&store, &second).await;
-    assert_eq!((found.lines, found.repeated_lines, found.completed_lines), (0, 1, 1));
-    let stored = now(&store).await.settlement_lines(Origin::Processor).await.unwrap();
+    assert_eq!(
+        (found.lines, found.repeated_lines, found.completed_lines),
+        (0, 1, 1)
+    );
+    let stored = now(&store)
+        .await
+        .settlement_lines(Origin::Processor)
+        .await
+        .unwrap();
     let completed = &stored[0];
-    assert_eq!((completed.line.payout.as_str(), completed.line.paid_on), ("po_2", pending.paid_on));
+    assert_eq!(
+        (completed.line.payout.as_str(), completed.line.paid_on),
+        ("po_2", pending.paid_on)
+    );
     assert_eq!(completed.payout_id, Some(2));
     let other = |change: fn(&mut SettlementLine)| {
         let mut line = pending.clone();
@@ -1821,17 +1864,35 @@ async fn a_line_seen_again_is_compared(store: Store) {
     let euro = |amount| Money::minor(amount, Currency::from_code("EUR").unwrap());
     assert_eq!(pending.net, euro(97));
     for (name, line) in [
-        ("money", other(|line| line.net = Money::minor(96, line.net.currency()))),
+        (
+            "money",
+            other(|line| line.net = Money::minor(96, line.net.currency())),
+        ),
         ("payout", other(|line| line.payout = "po_3".into())),
     ] {
         let found = taken(&store, &processor_file(name, "2026-01-12", vec![line])).await;
-        assert_eq!((found.summary.lines, found.summary.conflicts), (0, 1), "{name}");
-        assert!(found.told[0].contains("`txn_1` came before"), "{:?}", found.told);
+        assert_eq!(
+            (found.summary.lines, found.summary.conflicts),
+            (0, 1),
+            "{name}"
+        );
+        assert!(
+            found.told[0].contains("`txn_1` came before"),
+            "{:?}",
+            found.told
+        );
     }
     let conflicts = now(&store).await.settlement_conflicts().await.unwrap();
     assert_eq!(conflicts.len(), 2);
-    assert!(conflicts[1].what.contains("the payout `po_3`, and `po_2`"), "{conflicts:?}");
-    let stored = now(&store).await.settlement_lines(Origin::Processor).await.unwrap();
+    assert!(
+        conflicts[1].what.contains("the payout `po_3`, and `po_2`"),
+        "{conflicts:?}"
+    );
+    let stored = now(&store)
+        .await
+        .settlement_lines(Origin::Processor)
+        .await
+        .unwrap();
     assert_eq!(stored[0].line.net, euro(97), "what came first counts");
 }
 
@@ -1841,7 +1902,10 @@ async fn a_half_file_gives_way_to_the_whole_one(store: Store) {
         closing: Some(Money::minor(2 * 97, Currency::from_code("EUR").unwrap())),
         ..statement("po_1", ["2026-01-01", end], lines)
     };
-    let (one, two) = (processor_line("txn_1", "po_1"), processor_line("txn_2", "po_1"));
+    let (one, two) = (
+        processor_line("txn_1", "po_1"),
+        processor_line("txn_2", "po_1"),
+    );
     let half = bank_file("half", vec![whole("2026-01-10", vec![one.clone()])]);
     assert_eq!(take_file(&store, &half).await.open_statements, 1);
     let full = bank_file("full", vec![whole("2026-01-11", vec![one, two])]);
@@ -1860,17 +1924,29 @@ async fn a_day_counts_once_whoever_tells_of_it(store: Store) {
     };
     let line = |identity: &str, reference: &str| bank_line(identity, reference, 50, DAY[0]);
     let notice = of(Basis::Notice, "n", [0, 0], vec![line("as told", "")]);
-    let notice = Statement { opening: None, closing: None, ..notice };
+    let notice = Statement {
+        opening: None,
+        closing: None,
+        ..notice
+    };
     take_file(&store, &bank_file("notice", vec![notice])).await;
     assert_eq!(bank_lines(&store).await, ["as told"]);
     let report = of(Basis::Interim, "r", [0, 50], vec![line("r", "REF")]);
     take_file(&store, &bank_file("report", vec![report])).await;
     assert_eq!(bank_lines(&store).await, ["r"]);
-    let end = of(Basis::Final, "s", [0, 100], vec![line("r", "REF"), line("s", "")]);
+    let end = of(
+        Basis::Final,
+        "s",
+        [0, 100],
+        vec![line("r", "REF"), line("s", "")],
+    );
     take_file(&store, &bank_file("statement", vec![end])).await;
     assert_eq!(bank_lines(&store).await, ["r", "s"]);
     let coverage = now(&store).await.coverage().await.unwrap();
-    assert_eq!((coverage[0].covered_on.to_string().as_str(), coverage.len()), (DAY[1], 1));
+    assert_eq!(
+        (coverage[0].covered_on.to_string().as_str(), coverage.len()),
+        (DAY[1], 1)
+    );
 }
 
 async fn coverage_is_never_later_than_its_file(store: Store) {
@@ -1879,12 +1955,24 @@ async fn coverage_is_never_later_than_its_file(store: Store) {
         made_on: Some(made_on.parse().unwrap()),
         ..bank_statement(currency, ["2026-01-01", "2026-01-31"], [0, 0], Vec::new())
     };
-    let mut file = bank_file("both", vec![made("EUR", "2026-02-01"), made("USD", "2026-01-10")]);
+    let mut file = bank_file(
+        "both",
+        vec![made("EUR", "2026-02-01"), made("USD", "2026-01-10")],
+    );
     file.statements[1].opening = None;
     take_file(&store, &file).await;
     let rows = now(&store).await.coverage().await.unwrap();
-    let found: Vec<_> = rows.iter().map(|row| (row.currency_id, row.covered_on.to_string())).collect();
-    assert_eq!(found, [(840, "2026-01-10".to_owned()), (978, "2026-01-31".to_owned())]);
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| (row.currency_id, row.covered_on.to_string()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (840, "2026-01-10".to_owned()),
+            (978, "2026-01-31".to_owned())
+        ]
+    );
 }
 
 async fn lines_come_back_as_they_went_in(store: Store) {
@@ -1919,10 +2007,19 @@ async fn lines_come_back_as_they_went_in(store: Store) {
     assert_eq!(bytes, b"one");
     let named = books.settlement_lines_named("order: 7").await.unwrap();
     assert_eq!(named.len(), 5);
-    assert!(books.settlement_lines_named("order").await.unwrap().is_empty());
+    assert!(
+        books
+            .settlement_lines_named("order")
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let extent = books.file_extent(2).await.unwrap();
     assert_eq!(extent, (5, 5));
-    let own = books.lines_of_file(2, extent.0 - 1, extent.1).await.unwrap();
+    let own = books
+        .lines_of_file(2, extent.0 - 1, extent.1)
+        .await
+        .unwrap();
     assert_eq!(own[0].line.identity, "txn_5");
 }
 

@@ -86,7 +86,10 @@ fn control(
     odd: impl Fn(char) -> bool,
 ) -> Result<(), ParseError> {
     // Most texts have no byte that a control character could begin with.
-    if !text.bytes().any(|byte| byte < b' ' || byte == 0x7f || byte == 0xc2) {
+    if !text
+        .bytes()
+        .any(|byte| byte < b' ' || byte == 0x7f || byte == 0xc2)
+    {
         return Ok(());
     }
     let Some(sign) = text.chars().find(|sign| odd(*sign)) else {

@@ -279,11 +279,17 @@ mod tests {
         for shift in 0..5 {
             let text = format!("{}{letters}", "x".repeat(shift));
             assert_eq!(through(text.as_bytes(), None).unwrap(), text);
-            assert_eq!(through(format!("\u{feff}{text}").as_bytes(), None).unwrap(), text);
+            assert_eq!(
+                through(format!("\u{feff}{text}").as_bytes(), None).unwrap(),
+                text
+            );
         }
         assert_eq!(through(&utf16, None).unwrap(), letters);
         let western = "Z\u{fc}rich\n".repeat(BLOCK / 4);
-        let bytes: Vec<u8> = western.chars().map(|sign| u8::try_from(u32::from(sign)).unwrap()).collect();
+        let bytes: Vec<u8> = western
+            .chars()
+            .map(|sign| u8::try_from(u32::from(sign)).unwrap())
+            .collect();
         assert_eq!(through(&bytes, Some("windows-1252")).unwrap(), western);
         assert_eq!(through(&bytes, Some("iso-8859-1")).unwrap(), western);
         assert_eq!(through(b"", None).unwrap(), "");
@@ -295,11 +301,23 @@ mod tests {
         let long = "a\n".repeat(lines);
         let wanted = u64::try_from(lines).unwrap() + 1;
         for (told, tail, what) in [
-            (None, &b"b\xfc\n"[..], "0xFC is no UTF-8, and the file declares no other"),
+            (
+                None,
+                &b"b\xfc\n"[..],
+                "0xFC is no UTF-8, and the file declares no other",
+            ),
             (None, b"b\0", "a NUL character"),
             (None, b"b\xe2\x82", "0xE2 is no UTF-8"),
-            (Some("iso-8859-1"), b"b\x80", "0x80 is no letter of ISO-8859-1, which the options say"),
-            (Some("windows-1252"), b"b\x81", "0x81 is no letter of windows-1252"),
+            (
+                Some("iso-8859-1"),
+                b"b\x80",
+                "0x80 is no letter of ISO-8859-1, which the options say",
+            ),
+            (
+                Some("windows-1252"),
+                b"b\x81",
+                "0x81 is no letter of windows-1252",
+            ),
         ] {
             let error = through(&[long.as_bytes(), tail].concat(), told).unwrap_err();
             assert_eq!(error.line, wanted, "{error}");

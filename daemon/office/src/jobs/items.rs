@@ -3,8 +3,8 @@
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use ledger::{Currency, ItemRef, Movement, Origin, SettlementLine, Side};
-use reports::continuity;
 use reconcile::{Events, FeeKey, Input, Item, Plan, Source};
+use reports::continuity;
 use std::collections::{BTreeMap, BTreeSet};
 use store::Snapshot;
 use store::settlement::StoredLine;
@@ -89,10 +89,7 @@ async fn side(
             let own = lines
                 .iter()
                 .filter(|line| text_of(&line.line).to_lowercase().contains(&wanted));
-            (
-                own.map(bank_item).collect(),
-                banks_covered(books).await?,
-            )
+            (own.map(bank_item).collect(), banks_covered(books).await?)
         }
     };
     tell_apart(&mut items);

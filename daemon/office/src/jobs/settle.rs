@@ -109,6 +109,10 @@ impl Summary {
     }
 }
 
+/// A file is read twice, and whoever writes it may not have ended.
+const CHANGED: &str =
+    "it changed while it was read; nothing of it was taken, take it again when it is complete";
+
 /// Why a file was not taken.
 enum Failure {
     /// It is the file that is at fault: its data, or what it asks for.
@@ -251,8 +255,7 @@ async fn take(source: &Source) -> Result<Taken, Failure> {
     }
     let sealed = feeding.await.context("the reading broke off")??;
     if sealed.hash() != hash {
-        let what = "it changed while it was read; nothing of it was taken, take it again when it is complete";
-        return Err(Failure::File(anyhow::anyhow!(what)));
+        return Err(Failure::File(anyhow::anyhow!(CHANGED)));
     }
     let taken = tx.end_file(taking, &sealed.into_packed(), &stamp).await?;
     tx.commit().await?;

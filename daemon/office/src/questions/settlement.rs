@@ -55,7 +55,11 @@ pub(super) async fn read_again(books: &Snapshot) -> anyhow::Result<Reading> {
         let now = SettlementKind::find(&row.format).map_or(0, |kind| kind.version);
         let unreadable = found.unreadable.as_ref();
         if now != row.format_version {
-            let differences = unreadable.into_iter().chain(&found.lines).cloned().collect();
+            let differences = unreadable
+                .into_iter()
+                .chain(&found.lines)
+                .cloned()
+                .collect();
             reading.notes.extend(outdated(&row, now, differences));
         } else if let Some(problem) = unreadable {
             reading.failures.push(format!(
@@ -314,9 +318,8 @@ impl<'b> Comparing<'b> {
         let known = self.books.has_lines(&keys).await?;
         for identity in elsewhere {
             if !known.contains(&key(&identity)) {
-                let failure = format!(
-                    "settlement line `{identity}` stands in a file and not in the books"
-                );
+                let failure =
+                    format!("settlement line `{identity}` stands in a file and not in the books");
                 self.compared.differs(&identity, failure);
             }
         }

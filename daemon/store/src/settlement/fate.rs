@@ -97,8 +97,10 @@ impl Known {
         if was != is {
             let (gross, fee) = (line.gross, line.fee);
             let before = |amount| {
-                ledger::Currency::from_numeric(self.currency_id)
-                    .map_or_else(|_none| format!("{amount}"), |currency| ledger::Money::minor(amount, currency).to_string())
+                ledger::Currency::from_numeric(self.currency_id).map_or_else(
+                    |_none| format!("{amount}"),
+                    |currency| ledger::Money::minor(amount, currency).to_string(),
+                )
             };
             return Sight::Conflict(format!(
                 "it says {gross} less fees of {fee}, and {} less fees of {} is in the books",
@@ -113,7 +115,11 @@ impl Known {
                 line.payout
             ));
         }
-        let payout = if known.is_empty() { line.payout.as_str() } else { "" };
+        let payout = if known.is_empty() {
+            line.payout.as_str()
+        } else {
+            ""
+        };
         let paid_on = match self.paid_on.or(self.later_paid_on) {
             None => line.paid_on,
             Some(_) => None,
@@ -172,7 +178,9 @@ impl Brief {
             end_on: statement.to,
             verdict: statement.verdict_of(total),
             basis: statement.basis.name().to_owned(),
-            sequence: statement.sequence.and_then(|number| i64::try_from(number).ok()),
+            sequence: statement
+                .sequence
+                .and_then(|number| i64::try_from(number).ok()),
             lines,
             own_lines: 0,
         }
@@ -196,7 +204,11 @@ impl Brief {
         let (Some((opening, closing)), Some((begun, ended))) = (balances(self), balances(other))
         else {
             let same = self.identity == other.identity && self.sequence == other.sequence;
-            return if same { Relation::Overlaps } else { Relation::Unknown };
+            return if same {
+                Relation::Overlaps
+            } else {
+                Relation::Unknown
+            };
         };
         let follows = opening == ended && self.end_on >= other.end_on;
         let precedes = closing == begun && self.end_on <= other.end_on;
@@ -231,19 +243,28 @@ fn counted(identity: &str) -> Option<(&str, u32)> {
 
 impl Tx {
     /// The lines that are in the books, by these keys.
-    pub(super) async fn known_lines(&mut self, keys: &[EventKey]) -> Result<KnownLines, StoreError> {
+    pub(super) async fn known_lines(
+        &mut self,
+        keys: &[EventKey],
+    ) -> Result<KnownLines, StoreError> {
         crate::fault::point()?;
         let rows: Vec<Known> = match self {
             Self::Sqlite(tx) => {
                 let keys: Vec<String> = keys.iter().map(|key| hex(key.as_bytes())).collect();
                 let keys = crate::books::json(&keys)?;
                 let statement = sql!("settlement/known", sqlite);
-                sqlx::query_as(statement).bind(keys).fetch_all(&mut **tx).await?
+                sqlx::query_as(statement)
+                    .bind(keys)
+                    .fetch_all(&mut **tx)
+                    .await?
             }
             Self::Postgres(tx) => {
                 let keys: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();
                 let statement = sql!("settlement/known", postgres);
-                sqlx::query_as(statement).bind(keys).fetch_all(&mut **tx).await?
+                sqlx::query_as(statement)
+                    .bind(keys)
+                    .fetch_all(&mut **tx)
+                    .await?
             }
         };
         let keyed = |row: Known| Some((row.key()?, row));
@@ -269,7 +290,11 @@ impl Tx {
         }
         let (base, first) = taking.first_name(number, &line.identity);
         for count in first.. {
-            let name = if count == 1 { base.clone() } else { format!("{base}.{count}") };
+            let name = if count == 1 {
+                base.clone()
+            } else {
+                format!("{base}.{count}")
+            };
             let key = line_key(origin, &account, &name);
             if !known.contains_key(&key) && name != line.identity {
                 known.extend(self.known_lines(&[key]).await?);

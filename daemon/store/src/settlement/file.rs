@@ -103,12 +103,19 @@ impl Snapshot {
                     let keys: Vec<String> = keys.iter().map(|key| hex(key.as_bytes())).collect();
                     let keys = crate::books::json(&keys)?;
                     let known = sql!("settlement/has", sqlite);
-                    sqlx::query_scalar(known).bind(keys).fetch_all(&mut **tx).await?
+                    sqlx::query_scalar(known)
+                        .bind(keys)
+                        .fetch_all(&mut **tx)
+                        .await?
                 }
                 Tx::Postgres(tx) => {
-                    let keys: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();
+                    let keys: Vec<&[u8]> =
+                        keys.iter().map(|key| key.as_bytes().as_slice()).collect();
                     let known = sql!("settlement/has", postgres);
-                    sqlx::query_scalar(known).bind(keys).fetch_all(&mut **tx).await?
+                    sqlx::query_scalar(known)
+                        .bind(keys)
+                        .fetch_all(&mut **tx)
+                        .await?
                 }
             };
             found.extend(rows.iter().filter_map(|key| EventKey::from_slice(key)));
@@ -134,8 +141,10 @@ impl Snapshot {
         after: i64,
         last: i64,
     ) -> Result<Vec<StoredLine>, StoreError> {
-        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("settlement/lines_of_file"))
-            .bind(file).bind(after).bind(last).bind(PAGE).fetch_all(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("settlement/lines_of_file"))
+            .bind(file).bind(after).bind(last).bind(PAGE).fetch_all(db).await)?,
+        )
     }
 
     /// The numbers of the first and the last line that a file brought first; zeros where there is none.
@@ -143,7 +152,9 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn file_extent(&self, file: i64) -> Result<(i64, i64), StoreError> {
-        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("settlement/file_extent"))
-            .bind(file).fetch_one(db).await)?)
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("settlement/file_extent"))
+            .bind(file).fetch_one(db).await)?,
+        )
     }
 }

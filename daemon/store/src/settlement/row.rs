@@ -118,7 +118,12 @@ impl Texts {
         for part in &line.fees {
             let between = if fees.is_empty() { "" } else { " " };
             // Writing to a text never fails.
-            let _written = write!(fees, "{between}{}:{}", part.kind.name(), part.amount.amount());
+            let _written = write!(
+                fees,
+                "{between}{}:{}",
+                part.kind.name(),
+                part.amount.amount()
+            );
         }
         Self {
             references,
@@ -235,8 +240,8 @@ fn undecoded(error: ledger::MoneyError) -> sqlx::Error {
 
 fn amounts(line: &mut SettlementLine, numbers: [i64; 5]) -> Result<(), String> {
     let [movement, id, gross, fee, net] = numbers;
-    line.movement = Movement::from_number(movement)
-        .ok_or_else(|| format!("{movement} is no movement"))?;
+    line.movement =
+        Movement::from_number(movement).ok_or_else(|| format!("{movement} is no movement"))?;
     let currency = currency(id)?;
     line.gross = Money::minor(gross, currency);
     line.fee = Money::minor(fee, currency);

@@ -149,7 +149,11 @@ impl Taking {
 
     /// What the file's statement says of itself.
     pub(super) fn brief(&self, number: usize) -> Result<Brief, StoreError> {
-        let found = self.file.statements.get(number).ok_or_else(|| missing(number))?;
+        let found = self
+            .file
+            .statements
+            .get(number)
+            .ok_or_else(|| missing(number))?;
         let (total, lines) = (found.total, found.lines);
         Ok(Brief::of(self.id(number), &found.statement, total, lines))
     }
@@ -438,12 +442,9 @@ impl Tx {
     /// What was said about lines that are known.
     async fn insert_again(&mut self, taking: &mut Taking, again: Again) -> Result<(), StoreError> {
         let repeats = || {
-            again
-                .repeats
-                .iter()
-                .map(|[id, statement, line]| {
-                    [Field::Int(*id), Field::Int(*statement), Field::Int(*line)]
-                })
+            again.repeats.iter().map(|[id, statement, line]| {
+                [Field::Int(*id), Field::Int(*statement), Field::Int(*line)]
+            })
         };
         let first = again.repeats.first().map(|row| row[0]);
         self.insert(kinds::REPEATS, repeats()).await?;
@@ -533,7 +534,9 @@ impl Tx {
         for announced in &taking.file.statements {
             let statement = &announced.statement;
             let name = (statement.origin.name(), statement.account.as_str());
-            let to = statement.made_on.map_or(statement.to, |made| made.min(statement.to));
+            let to = statement
+                .made_on
+                .map_or(statement.to, |made| made.min(statement.to));
             let day = reached.entry(name).or_insert(to);
             *day = (*day).max(to);
         }
@@ -608,8 +611,10 @@ impl Tx {
     }
 
     async fn superseded_by(&mut self, id: i64) -> Result<Option<i64>, StoreError> {
-        Ok(on_tx!(&mut *self, db => sqlx::query_scalar(sql!("settlement/superseded_by"))
-            .bind(id).fetch_optional(db).await?))
+        Ok(
+            on_tx!(&mut *self, db => sqlx::query_scalar(sql!("settlement/superseded_by"))
+            .bind(id).fetch_optional(db).await?),
+        )
     }
 
     async fn insert_supersessions(
@@ -620,11 +625,9 @@ impl Tx {
         let first = taking.last.supersession + 1;
         let fields = || {
             let numbered: Vec<_> = (first..).zip(&rows).collect();
-            numbered
-                .into_iter()
-                .map(|(id, [statement, by])| {
-                    [Field::Int(*statement), Field::Int(id), Field::Int(*by)]
-                })
+            numbered.into_iter().map(|(id, [statement, by])| {
+                [Field::Int(*statement), Field::Int(id), Field::Int(*by)]
+            })
         };
         self.insert(kinds::SUPERSESSIONS, fields()).await?;
         taking.taken.summary.superseded_statements += place(rows.len());
@@ -642,10 +645,12 @@ impl Tx {
         number: usize,
     ) -> Result<Vec<Brief>, StoreError> {
         let statement = taking.statement(number)?;
-        Ok(on_tx!(&mut *self, db => sqlx::query_as(sql!("settlement/contained"))
+        Ok(
+            on_tx!(&mut *self, db => sqlx::query_as(sql!("settlement/contained"))
             .bind(&statement.account).bind(numeric(statement.currency)).bind(statement.origin.name())
             .bind(statement.from).bind(statement.to).bind(taking.first_statement)
-            .fetch_all(db).await?))
+            .fetch_all(db).await?),
+        )
     }
 }
 
@@ -678,7 +683,13 @@ impl Taking {
                 if let Some(known) = found.key().and_then(|key| known.get_mut(&key)) {
                     known.complete(&payout, paid_on);
                 }
-                let row = (self.last.completion, found.id, statement_id, payout, paid_on);
+                let row = (
+                    self.last.completion,
+                    found.id,
+                    statement_id,
+                    payout,
+                    paid_on,
+                );
                 again.completions.push(row);
             }
             Sight::Conflict(what) => {

@@ -55,7 +55,8 @@ struct Keeping<'i> {
 impl Read for Keeping<'_> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let length = self.input.read(to)?;
-        self.parcel.write_all(to.get(..length).unwrap_or_default())?;
+        self.parcel
+            .write_all(to.get(..length).unwrap_or_default())?;
         let packed = self.parcel.packed();
         if !packed.is_empty() {
             let sent = self.to.blocking_send(Piece::Bytes(packed));
@@ -90,8 +91,13 @@ impl Handing<'_> {
 
 impl Sink for Handing<'_> {
     fn line(&mut self, statement: usize, line: SettlementLine) -> Result<(), ParseError> {
-        let place = self.places.get(statement).copied().unwrap_or(usize::MAX);
-        self.lines.push((place, line));
+        let Some(place) = self.places.get(statement) else {
+            return Err(ParseError {
+                line: line.place.line,
+                what: super::CHANGED.to_owned(),
+            });
+        };
+        self.lines.push((*place, line));
         if self.lines.len() < LINES {
             return Ok(());
         }

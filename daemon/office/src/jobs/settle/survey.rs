@@ -11,7 +11,7 @@ use connectors::unpack;
 use formats::read::what::describe;
 use formats::settlement::{Parse, ParseError, SettlementKind, Sink, known};
 use ledger::hash::Hasher;
-use ledger::{Hash, Money, Page, SettlementLine, Statement};
+use ledger::{Hash, SettlementLine, Statement};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -169,7 +169,7 @@ pub(super) fn unless_it_panics<T>(
 /// The statements, pages put together, and which of them each one of the format's is.
 fn together(sums: Sums) -> (Vec<Announced>, Vec<usize>) {
     let mut statements = Vec::<Announced>::new();
-    let mut places = Vec::new();
+    let (mut places, mut firsts) = (Vec::new(), Vec::new());
     for (number, statement) in sums.statements {
         let (lines, total) = sums.lines.get(&number).copied().unwrap_or_default();
         // Statements are numbered without gaps; one that is missing would have no lines either.
@@ -181,9 +181,13 @@ fn together(sums: Sums) -> (Vec<Announced>, Vec<usize>) {
         };
         match statements.last_mut() {
             Some(before) if is_next_page(&before.statement, &announced.statement) => {
-                add_page(before, announced);
+                let is_whole = firsts.last() == Some(&Some(1));
+                add_page(before, announced, is_whole);
             }
-            _ => statements.push(announced),
+            _ => {
+                firsts.push(announced.statement.page.map(|page| page.number));
+                statements.push(announced);
+            }
         }
         places.push(statements.len() - 1);
     }
@@ -202,7 +206,8 @@ fn is_next_page(before: &Statement, after: &Statement) -> bool {
         && (numbered || before.identity == after.identity)
 }
 
-fn add_page(before: &mut Announced, page: Announced) {
+/// Adds the next page; one that is the last ends the statement, whole where it had its first one.
+fn add_page(before: &mut Announced, page: Announced, is_whole: bool) {
     let own = &mut before.statement;
     let next = page.statement;
     if let (Some(ended), Some(begins)) = (own.closing, next.opening)
@@ -219,11 +224,9 @@ fn add_page(before: &mut Announced, page: Announced) {
     own.to = own.to.max(next.to);
     own.made_on = own.made_on.max(next.made_on);
     own.contradictions.extend(next.contradictions);
-    own.page = match (own.page, next.page) {
-        (Some(Page { number: 1, .. }), Some(last)) if last.is_last => None,
-        // The pages so far, as one that goes on.
-        (_, last) => last,
-    };
+    // Otherwise they are the pages so far, as one that goes on.
+    let is_last = next.page.is_some_and(|page| page.is_last);
+    own.page = next.page.filter(|_| !(is_whole && is_last));
     before.lines += page.lines;
     before.total = before.total.saturating_add(page.total);
 }
@@ -231,7 +234,8 @@ fn add_page(before: &mut Announced, page: Announced) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledger::{Basis, Currency, Origin};
+    use chrono::NaiveDate;
+    use ledger::{Basis, Currency, Money, Origin, Page};
 
     fn page(number: u32, is_last: bool, balances: [Option<i64>; 2]) -> Statement {
         let currency = Currency::from_code("EUR").ok();
@@ -256,8 +260,6 @@ mod tests {
         }
     }
 
-    use chrono::NaiveDate;
-
     fn put_together(pages: Vec<Statement>) -> (Vec<Announced>, Vec<usize>) {
         let lines = (0..pages.len()).map(|number| (number, (1, 10))).collect();
         let statements = pages.into_iter().enumerate().collect();
@@ -279,7 +281,10 @@ mod tests {
             .map(|found| found.statement.verdict_of(found.total))
             .collect();
         assert_eq!(verdicts, ["closes", "closes"]);
-        assert_eq!((statements[0].lines, statements[0].statement.page), (3, None));
+        assert_eq!(
+            (statements[0].lines, statements[0].statement.page),
+            (3, None)
+        );
         let torn = vec![
             page(1, false, [Some(0), Some(10)]),
             page(2, true, [Some(11), Some(21)]),
