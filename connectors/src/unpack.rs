@@ -149,7 +149,7 @@ pub fn parts(path: &Path) -> io::Result<Vec<Part>> {
     let archive = ZipArchive::new(file)?;
     let mut parts = Vec::new();
     for member in 0..archive.len() {
-        let Some(inner) = archive.name_for_index(member) else {
+        let Some(inner) = archive.name_for_index(member).transpose()? else {
             continue;
         };
         if inner.starts_with("xl/") || inner == "[Content_Types].xml" {
