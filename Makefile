@@ -10,7 +10,7 @@ FIELD ?= ../shared/field
 MUST ?= 07 09 14 18 20 25 33 34
 SECONDS ?= 600
 
-.PHONY: demo test check lint format corpus field fuzz soak bench-posting bench-chain build-tools test-tools
+.PHONY: demo test check lint format corpus field fuzz soak bench-posting bench-chain bench-settle build-tools test-tools
 
 # The company's month through the whole chain, on the embedded default.
 demo: build-tools
@@ -49,6 +49,11 @@ bench-posting: test-tools
 # and DATABASES make it smaller.
 bench-chain: test-tools
 	.ci/with-services $(CARGO) bench --package tieout --bench chain
+
+# How fast settlement files are read and taken, beside bare readers and a bare insert. LINES (a million) and
+# DATABASES make it smaller.
+bench-settle: test-tools
+	.ci/with-services $(CARGO) bench --package tieout --bench settle
 
 # What a change should pass before it is shown: format, lints, tests.
 check: lint test

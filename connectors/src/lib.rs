@@ -9,3 +9,4 @@ pub mod regular;
 pub mod secret;
 pub mod source;
 pub mod transport;
+pub mod unpack;

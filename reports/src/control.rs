@@ -5,11 +5,13 @@
 //! differs, `NOTHING RECEIVED` where nothing came yet, `TIES` otherwise.
 
 use crate::ReportError;
+use crate::continuity;
 use ledger::{Currency, Money};
 use std::collections::BTreeMap;
 use store::control::{BatchState, EntryTotal, IntakeControl, TargetControl};
 use store::reconciliation::BreakRow;
 use store::runs::RunRow;
+use store::settlement::ConflictRow;
 use store::{Snapshot, journal::BalanceRow};
 
 /// How many runs are told.
@@ -111,6 +113,8 @@ pub struct Control {
     pub open_statements: Vec<String>,
     /// Statements of processors and banks.
     pub statements: usize,
+    /// Lines of settlement files that came again with other money.
+    pub line_conflicts: Vec<String>,
     /// Since when data is missing, where some is.
     pub missing: Vec<String>,
     /// What the books themselves have lost: rows that were written and are not there.
@@ -164,7 +168,7 @@ impl Control {
         let statements = books.statements().await?;
         let open_statements = statements
             .iter()
-            .filter(|statement| statement.verdict.starts_with("does not close"))
+            .filter(|statement| statement.is_open())
             .map(|s| {
                 format!(
                     "{} of {} in {}: {}",
@@ -187,6 +191,7 @@ impl Control {
             breaks: books.breaks().await?,
             open_statements,
             statements: statements.len(),
+            line_conflicts: line_conflicts(books).await?,
             missing: Vec::new(),
             lost: None,
             runs: books.runs(RUNS).await?,
@@ -196,7 +201,9 @@ impl Control {
     }
 
     async fn missing(&self, books: &Snapshot) -> Result<Vec<String>, ReportError> {
-        let mut missing = Vec::new();
+        let discontinuities = continuity::read(books).await?;
+        let told = discontinuities.into_iter().map(|found| found.sentence);
+        let mut missing: Vec<String> = told.collect();
         let suspended = books.suspended_groups().await?;
         let events: i64 = suspended.iter().map(|group| group.events).sum();
         if let Some(since) = suspended.iter().map(|group| group.since).min() {
@@ -314,6 +321,7 @@ impl Control {
                 .iter()
                 .map(|s| format!("statement {s}")),
         );
+        differing.extend(self.line_conflicts.iter().cloned());
         if self.open_breaks() > 0 {
             differing.push(format!("{} open", counted(self.open_breaks(), "break")));
         }
@@ -360,6 +368,23 @@ impl Control {
         }
         sentence
     }
+}
+
+async fn line_conflicts(books: &Snapshot) -> Result<Vec<String>, ReportError> {
+    let rows = books.settlement_conflicts().await?;
+    let told = |row: ConflictRow| {
+        format!(
+            "settlement line `{}` of {} came in {} at {} and again in {} at {}, where {}; ask the sender which is right",
+            row.identity,
+            row.account,
+            row.before_file,
+            row.before_position,
+            row.file,
+            row.position,
+            row.what
+        )
+    };
+    Ok(rows.into_iter().map(told).collect())
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -4,6 +4,7 @@
 //! character that a renderer writes; polars, which lives in [`frame`] alone, groups and sums them.
 
 pub mod build;
+pub mod continuity;
 pub mod control;
 pub mod frame;
 pub mod model;

@@ -50,13 +50,14 @@ pub const KINDS: &[SettlementKind] = &[
 ];
 
 use crate::OptionsError;
+use crate::read::decoded::Decoded;
 use crate::read::text::{self, DecodeError};
 use crate::read::{bounds, what};
 use ledger::{MoneyError, SettlementLine, Statement};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 /// The names of all formats, for people.
 pub fn known() -> String {
@@ -64,14 +65,11 @@ pub fn known() -> String {
     known.join(", ")
 }
 
-/// The largest file that is read: 256 MiB.
-pub const MAX_FILE_BYTES: usize = 256 << 20;
-
 pub use crate::error::ParseError;
 
 impl ParseError {
     /// Bytes that are no text of their encoding.
-    fn undecoded(error: DecodeError) -> Self {
+    pub(crate) fn undecoded(error: DecodeError) -> Self {
         Self::new(error.line, error.what)
     }
 
@@ -165,41 +163,63 @@ impl Sink for Collected {
     }
 }
 
+/// Looks at what passes, and counts statements.
+struct Checked<'s> {
+    out: &'s mut dyn Sink,
+    statements: usize,
+}
+
+impl Sink for Checked<'_> {
+    fn line(&mut self, statement: usize, line: SettlementLine) -> Result<(), ParseError> {
+        bounds::line(&line)?;
+        self.out.line(statement, line)
+    }
+
+    fn statement(&mut self, number: usize, statement: Statement) -> Result<(), ParseError> {
+        bounds::check(&statement)?;
+        self.statements += 1;
+        self.out.statement(number, statement)
+    }
+}
+
 /// A format with its options.
 pub trait Parse: Debug + Send + Sync {
-    /// Reads a whole file, unless it is too large.
+    /// Reads bytes to their end, and hands on what they say piece by piece: however long they are, little of
+    /// them is held.
+    ///
+    /// # Errors
+    /// [`ParseError`]: nothing of the file is to be taken, whatever was handed on before.
+    fn stream(&self, input: &mut dyn Read, out: &mut dyn Sink) -> Result<(), ParseError>;
+
+    /// Reads bytes that are at hand, and keeps all that they say.
     ///
     /// # Errors
     /// [`ParseError`]: nothing of the file is taken.
-    fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError>;
+    fn parse(&self, mut bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
+        let mut collected = Collected::default();
+        self.stream(&mut bytes, &mut collected)?;
+        Ok(collected.into_statements())
+    }
 }
 
 impl<F: SettlementFormat> Parse for F {
-    fn parse(&self, bytes: &[u8]) -> Result<Vec<Statement>, ParseError> {
-        if bytes.len() > MAX_FILE_BYTES {
-            let what = format!(
-                "{} bytes are more than the {MAX_FILE_BYTES} that are read",
-                bytes.len()
-            );
-            return Err(ParseError::new(0, what));
+    fn stream(&self, input: &mut dyn Read, out: &mut dyn Sink) -> Result<(), ParseError> {
+        let mut decoded = Decoded::open(input, self.encoding())?;
+        let mut checked = Checked { out, statements: 0 };
+        let read = self.read(&mut decoded, &mut checked);
+        let statements = checked.statements;
+        let read = read.and_then(|()| decoded.drain());
+        // In the words of the readers in between, what is no text would be anything.
+        if let Some(error) = decoded.failed() {
+            return Err(error);
         }
-        // In an encoding of single bytes, anything is a text.
-        if let Some(what) = what::binary(bytes) {
-            return Err(ParseError::new(0, format!("this is {what}")));
-        }
-        let text = text::decode_as(bytes, self.encoding()).map_err(ParseError::undecoded)?;
-        bounds::no_nul(&text)?;
-        let mut collected = Collected::default();
-        self.read(&mut text.as_bytes(), &mut collected)
-            .map_err(|error| error.about(bytes))?;
-        let statements = collected.into_statements();
-        if statements.is_empty() {
-            let what = what::describe(bytes);
+        read.map_err(|error| error.about(decoded.head()))?;
+        if statements == 0 {
+            let what = what::describe(decoded.head());
             let what = format!("the file holds no statement; it is {what}");
             return Err(ParseError::new(0, what));
         }
-        statements.iter().try_for_each(bounds::check)?;
-        Ok(statements)
+        Ok(())
     }
 }
 

@@ -13,21 +13,21 @@ use super::{
     BatchLimit, Checkpoints, EventBatch, EventSource, Problem, RawEvent, SourceError, SourceState,
 };
 use crate::regular;
+use crate::unpack::{Packed, Unpacking};
 use async_trait::async_trait;
 use bytes::Bytes;
 use formats::envelope::Envelope;
 use ledger::Hash;
 use ledger::bounds::{HEAD_BYTES, MAX_EVENT_BYTES, Whole};
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use tokio::sync::mpsc;
+
+pub use crate::unpack::Unpacked;
 
 /// The longest line that is held whole: the largest event and its end.
 const MAX_LINE_BYTES: usize = MAX_EVENT_BYTES + 2;
@@ -42,28 +42,6 @@ pub struct Layout {
     /// How far a packed file may unpack.
     pub unpacked: Unpacked,
 }
-
-/// How far a packed file may unpack.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields, default)]
-pub struct Unpacked {
-    /// To how many bytes.
-    pub most_bytes: u64,
-    /// To how many times its own size, once it is more than 64 MiB.
-    pub most_ratio: u64,
-}
-
-impl Default for Unpacked {
-    fn default() -> Self {
-        Self {
-            most_bytes: 64 << 30,
-            most_ratio: 100,
-        }
-    }
-}
-
-/// Up to here any ratio is taken: a small file of equal events packs well.
-const ANY_RATIO: u64 = 64 << 20;
 
 /// What a source reads from.
 enum Input {
@@ -485,64 +463,14 @@ fn unpacked(path: &Path, file: File, bounds: Unpacked) -> io::Result<Box<dyn Rea
         .unwrap_or_default()
         .to_string_lossy()
         .to_ascii_lowercase();
-    let read = Arc::<AtomicU64>::default();
-    let packed = Packed {
-        file,
-        read: Arc::clone(&read),
-    };
+    let packed = Packed::of(file);
+    let read = packed.count();
     let from: Box<dyn Read + Send> = match ending.as_str() {
         "gz" => Box::new(flate2::read::MultiGzDecoder::new(packed)),
         "zst" => Box::new(zstd::Decoder::new(packed)?),
-        _ => return Ok(Box::new(packed.file)),
+        _ => return Ok(Box::new(packed)),
     };
-    Ok(Box::new(Unpacking {
-        from,
-        read,
-        made: 0,
-        bounds,
-    }))
-}
-
-/// A packed file of which is known how much was read.
-struct Packed {
-    file: File,
-    read: Arc<AtomicU64>,
-}
-
-impl Read for Packed {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let length = self.file.read(to)?;
-        let more = u64::try_from(length).unwrap_or(u64::MAX);
-        self.read.fetch_add(more, Ordering::Relaxed);
-        Ok(length)
-    }
-}
-
-/// What it unpacks to, within bounds.
-struct Unpacking {
-    from: Box<dyn Read + Send>,
-    read: Arc<AtomicU64>,
-    made: u64,
-    bounds: Unpacked,
-}
-
-impl Read for Unpacking {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let length = self.from.read(to)?;
-        self.made = self
-            .made
-            .saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-        let (read, bounds) = (self.read.load(Ordering::Relaxed), self.bounds);
-        let most = read.max(1).saturating_mul(bounds.most_ratio).max(ANY_RATIO);
-        if self.made <= most.min(bounds.most_bytes) {
-            return Ok(length);
-        }
-        let what = format!(
-            "{read} bytes of it unpack to {} and more, beyond {} times or {} bytes; if that is what it should hold, unpack it first, or raise `unpacked:` of its source",
-            self.made, bounds.most_ratio, bounds.most_bytes
-        );
-        Err(io::Error::new(io::ErrorKind::InvalidData, what))
-    }
+    Ok(Box::new(Unpacking::of(from, read, bounds)))
 }
 
 #[cfg(test)]

@@ -217,13 +217,18 @@ impl Statement {
 
     /// Whether opening + lines = closing: `closes`, `no balances`, or what does not hold.
     pub fn verdict(&self) -> String {
+        self.verdict_of(self.total())
+    }
+
+    /// The same of a statement whose lines are elsewhere, by their sum in minor units.
+    pub fn verdict_of(&self, total: i64) -> String {
         if let Some(first) = self.contradictions.first() {
             return format!("does not close: {first}");
         }
         let (Some(opening), Some(closing)) = (self.opening, self.closing) else {
             return "no balances".to_owned();
         };
-        let expected = opening.amount().saturating_add(self.total());
+        let expected = opening.amount().saturating_add(total);
         if expected == closing.amount() {
             return "closes".to_owned();
         }
@@ -328,6 +333,11 @@ impl FeeKind {
             Self::Tax => "tax",
             Self::Other => "other",
         }
+    }
+
+    /// Reads the word back.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 

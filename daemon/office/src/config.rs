@@ -74,7 +74,7 @@ pub struct StoreConfig {
     pub stall_seconds: Option<u32>,
 }
 
-/// `{ folder: settlements, formats: { KIND: { … } } }`.
+/// `{ folder: settlements, formats: { KIND: { … } }, files: [{ match: "main-*.csv", kind: csv, options: { … } }] }`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettlementConfig {
@@ -83,6 +83,62 @@ pub struct SettlementConfig {
     /// Options of formats by kind; a kind without any takes its defaults.
     #[serde(default)]
     pub formats: BTreeMap<String, serde_json::Value>,
+    /// Files by their names, each with its own kind and options; the first that matches counts.
+    #[serde(default)]
+    pub files: Vec<NamedFiles>,
+    /// How far a packed file may unpack.
+    #[serde(default)]
+    pub unpacked: Unpacked,
+}
+
+/// Files of a settlement folder whose names are alike: `{ match: "main-*.csv", kind: csv, options: { … } }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedFiles {
+    /// The name; `*` stands for any text, `?` for one sign. Of a member of an archive it is `archive.zip/member`.
+    #[serde(rename = "match")]
+    pub pattern: String,
+    /// The format.
+    pub kind: String,
+    /// Its options, in place of those in `formats`.
+    pub options: Option<serde_json::Value>,
+}
+
+impl NamedFiles {
+    /// Whether a name is alike; the last part of it is enough.
+    pub fn matches(&self, name: &str) -> bool {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        is_like(&self.pattern, name) || is_like(&self.pattern, last)
+    }
+}
+
+fn is_like(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
+    let (mut at, mut to) = (0, 0);
+    // Where the last `*` stood, and how far it reaches.
+    let mut star: Option<(usize, usize)> = None;
+    while to < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, to));
+                at += 1;
+            }
+            Some(sign) if *sign == '?' || Some(sign) == name.get(to) => {
+                at += 1;
+                to += 1;
+            }
+            _ => match star {
+                Some((stood, reached)) => {
+                    star = Some((stood, reached + 1));
+                    at = stood + 1;
+                    to = reached + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(at).all(|sign| *sign == '*')
 }
 
 /// A folder.
@@ -391,12 +447,21 @@ impl Config {
         if !(1..=100_000).contains(&self.intake_events) {
             bail!("intake_events takes 1 to 100000");
         }
-        for (kind, options) in self.settlement.iter().flat_map(|found| &found.formats) {
+        let settlement = self.settlement.iter();
+        let named = settlement.clone().flat_map(|found| &found.files);
+        let by_kind = settlement.flat_map(|found| &found.formats);
+        let all = by_kind
+            .map(|(kind, options)| (kind, Some(options)))
+            .chain(named.map(|file| (&file.kind, file.options.as_ref())));
+        for (kind, options) in all {
             let Some(kind) = SettlementKind::find(kind) else {
                 let known = formats::settlement::known();
                 bail!("settlement: there is no format `{kind}`; there are {known}");
             };
-            kind.open(options.clone()).context("settlement")?;
+            // Without options of its own, a file is read with those of its kind.
+            if let Some(options) = options {
+                kind.open(options.clone()).context("settlement")?;
+            }
         }
         for (name, target) in &self.targets {
             if connectors::erp::ErpKind::find(&target.kind).is_none() {

@@ -4,7 +4,16 @@ use crate::output::Output;
 use formats::settlement::{SettlementKind, known};
 use office::Call;
 use office::jobs::settle;
+use serde::Serialize;
 use std::path::PathBuf;
+
+/// What machines are told: the counts, and each statement.
+#[derive(Serialize)]
+struct Told<'s> {
+    #[serde(flatten)]
+    summary: &'s settle::Summary,
+    statements: &'s [settle::StatementTold],
+}
 
 pub(crate) async fn run(
     call: &Call,
@@ -29,16 +38,31 @@ pub(crate) async fn run(
     let summary = outcome?;
     let counts = &summary.counts;
     let mut text = format!(
-        "files {} ({} seen before), lines {} ({} counted already), statements that do not close {}",
+        "files {} ({} seen before), lines {} ({} counted already, {} of them completed), statements that do not close {}",
         counts.files,
         counts.repeated_files,
         counts.lines,
         counts.repeated_lines,
+        counts.completed_lines,
         counts.open_statements
     );
+    let open = |told: &&settle::StatementTold| told.verdict.starts_with("does not close");
+    for told in summary.statements.iter().filter(open) {
+        text.push_str(&format!(
+            "\nopen: statement {} of {} in {}: {}",
+            told.statement, told.account, told.file, told.verdict
+        ));
+    }
+    for told in &summary.told {
+        text.push_str(&format!("\nlook at: {told}"));
+    }
     for refused in &summary.refused {
         text.push_str(&format!("\nrefused: {refused}"));
     }
-    output.result(&summary, &text)?;
-    Ok(summary.refused.is_empty() && counts.open_statements == 0)
+    let told = Told {
+        summary: &summary,
+        statements: &summary.statements,
+    };
+    output.result(&told, &text)?;
+    Ok(summary.refused.is_empty() && counts.open_statements == 0 && counts.conflicts == 0)
 }

@@ -53,7 +53,7 @@ pub(crate) async fn found(call: &Call) -> anyhow::Result<Vec<Planted>> {
         });
     }
     for statement in books.statements().await? {
-        if statement.verdict.starts_with("does not close") {
+        if statement.is_open() {
             found.push(Planted::new("statement", statement.identity));
         }
     }

@@ -31,9 +31,20 @@ pub struct Parcel {
 }
 
 #[derive(Debug)]
-struct Chunk {
-    codec: i64,
-    bytes: Vec<u8>,
+pub(crate) struct Chunk {
+    pub(crate) codec: i64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Chunks in their order.
+#[derive(Debug, Default)]
+pub struct Packed(pub(crate) Vec<Chunk>);
+
+impl Packed {
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 const AS_IT_IS: i64 = 0;
@@ -48,6 +59,11 @@ impl Parcel {
     /// Whether nothing was written.
     pub const fn is_empty(&self) -> bool {
         self.bytes == 0
+    }
+
+    /// What of it is packed already, which is then no longer held here.
+    pub fn packed(&mut self) -> Packed {
+        Packed(std::mem::take(&mut self.chunks))
     }
 
     /// Ends it, and says what its bytes hash to.
@@ -126,6 +142,11 @@ impl Sealed {
     /// Whether it holds none.
     pub const fn is_empty(&self) -> bool {
         self.bytes == 0
+    }
+
+    /// What of it was not handed on while it was written.
+    pub fn into_packed(self) -> Packed {
+        Packed(self.chunks)
     }
 }
 
@@ -211,7 +232,7 @@ impl Store {
 }
 
 /// A chunk as it was before it was packed.
-fn unpacked((codec, bytes): (i64, Vec<u8>)) -> io::Result<Vec<u8>> {
+pub(crate) fn unpacked((codec, bytes): (i64, Vec<u8>)) -> io::Result<Vec<u8>> {
     match codec {
         AS_IT_IS => Ok(bytes),
         _ => zstd::bulk::decompress(&bytes, CHUNK),

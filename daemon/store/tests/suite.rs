@@ -14,9 +14,10 @@ use chrono::{DateTime, Utc};
 use futures_util::future;
 use ledger::record::RowsDigest;
 use ledger::{
-    Account, AccountType, Calendar, Currency, Decision, Deferral, Dimensions, Entity, EntryHeader,
-    EntryKind, EventKey, Hash, ItemRef, JournalEntry, Line, Money, Movement, Origin, Posting,
-    RuleRef, SettlementLine, Side, Statement,
+    Account, AccountType, Basis, Calendar, Currency, Decision, Deferral, Dimensions, Entity,
+    EntryHeader, EntryKind, EventKey, FeeKind, FeePart, Hash, ItemRef, JournalEntry, Line, Money,
+    Movement, Origin, Place, Posting, Reference, ReferenceKind, RuleRef, SettlementLine, Side,
+    Statement,
 };
 use sqlx::{
     AssertSqlSafe, Connection, Either, Executor, PgConnection, PgPool, SqlitePool, Statement as _,
@@ -36,7 +37,7 @@ use store::intake::{IntakeBatch, IntakePart, ReadEvent, Redecided, Stamp, Unread
 use store::plan::Taken;
 use store::reconciliation::{BreakRow, NewMatch};
 use store::record::Guards;
-use store::settlement::{NewFile, SettleSummary};
+use store::settlement::{Announced, FileReader, NewFile, SettleSummary, Taken as TakenFile};
 use store::turn::Turns;
 use store::writer::Writer;
 use store::{SharedKeys, Snapshot, Store, StoreError};
@@ -105,6 +106,11 @@ suite!(
     a_reader_builds_what_was_posted,
     overlapping_files_never_count_a_line_twice,
     lines_come_back_as_they_went_in,
+    balances_decide_whether_equal_lines_are_new,
+    a_line_seen_again_is_compared,
+    a_half_file_gives_way_to_the_whole_one,
+    a_day_counts_once_whoever_tells_of_it,
+    coverage_is_never_later_than_its_file,
     matches_and_breaks_keep_their_items,
     entries_come_back_as_they_went_in,
     views_show_names_and_decimals,
@@ -1615,50 +1621,369 @@ async fn a_reader_builds_what_was_posted(store: Store) {
 /// A processor's line of 100 less 3.
 fn processor_line(identity: &str, payout: &str) -> SettlementLine {
     let euro = |amount| Money::minor(amount, Currency::from_code("EUR").unwrap());
+    let reference = |kind, text| Reference::of(kind, text).unwrap();
     SettlementLine {
-        identity: identity.into(),
-        position: 1,
-        movement: Movement::Charge,
-        kind: "charge".into(),
-        reference: "ch".into(),
+        references: vec![
+            reference(ReferenceKind::Charge, "ch"),
+            reference(ReferenceKind::Merchant, "order: 7"),
+        ],
         payout: payout.into(),
-        gross: euro(100),
         fee: euro(3),
+        fees: vec![
+            FeePart {
+                kind: FeeKind::Scheme,
+                amount: euro(2),
+            },
+            FeePart {
+                kind: FeeKind::Tax,
+                amount: euro(1),
+            },
+        ],
         net: euro(97),
-        booked_on: "2026-01-10".parse().unwrap(),
-        paid_on: None,
-        description: String::new(),
-        raw: Some("raw".into()),
+        exact: Some("0.9699".parse().unwrap()),
+        original: Some(Money::minor(108, Currency::from_code("USD").unwrap())),
+        rate: Some("0.92".parse().unwrap()),
+        value_on: Some("2026-01-11".parse().unwrap()),
+        counterparty: "a customer".into(),
+        ..SettlementLine::new(
+            identity.into(),
+            Place {
+                line: 1,
+                offset: 20,
+                length: 7,
+            },
+            (Movement::Charge, "charge"),
+            euro(100),
+            "2026-01-10".parse().unwrap(),
+        )
     }
 }
 
-fn processor_file(name: &str, end: &str, lines: Vec<SettlementLine>) -> NewFile {
-    NewFile {
+/// A file with what it says.
+struct File {
+    name: String,
+    statements: Vec<Statement>,
+}
+
+fn statement(identity: &str, days: [&str; 2], lines: Vec<SettlementLine>) -> Statement {
+    Statement {
+        origin: Origin::Processor,
+        account: "stripe".into(),
+        identity: identity.into(),
+        currency: Currency::from_code("EUR").unwrap(),
+        opening: None,
+        closing: None,
+        from: days[0].parse().unwrap(),
+        to: days[1].parse().unwrap(),
+        basis: Basis::Final,
+        sequence: None,
+        page: None,
+        made_on: None,
+        lines,
+        contradictions: Vec::new(),
+    }
+}
+
+fn processor_file(name: &str, end: &str, lines: Vec<SettlementLine>) -> File {
+    File {
         name: name.into(),
+        statements: vec![statement(name, ["2026-01-01", end], lines)],
+    }
+}
+
+/// Takes a file as it is read: lines a few at a time, and its bytes, which are its name.
+async fn taken(store: &Store, file: &File) -> TakenFile {
+    use std::io::Write as _;
+    let mut parcel = Parcel::default();
+    parcel.write_all(file.name.as_bytes()).unwrap();
+    let sealed = parcel.seal().unwrap();
+    let new = NewFile {
+        name: file.name.clone(),
         format: "stripe".into(),
         format_version: 2,
         options: "{}".into(),
-        raw: name.as_bytes().to_vec(),
-        statements: vec![Statement {
-            origin: Origin::Processor,
-            account: "stripe".into(),
-            identity: name.into(),
-            currency: Currency::from_code("EUR").unwrap(),
-            opening: None,
-            closing: None,
-            from: "2026-01-01".parse().unwrap(),
-            to: end.parse().unwrap(),
-            lines,
-            contradictions: Vec::new(),
-        }],
+        hash: sealed.hash(),
+        statements: file.statements.iter().map(Announced::of).collect(),
+    };
+    let mut tx = store.begin().await.unwrap();
+    let Some(mut taking) = tx.begin_file(new, &stamp()).await.unwrap() else {
+        return TakenFile {
+            summary: SettleSummary {
+                repeated_files: 1,
+                ..SettleSummary::default()
+            },
+            ..TakenFile::default()
+        };
+    };
+    for (number, statement) in file.statements.iter().enumerate() {
+        let lines: Vec<_> = statement
+            .lines
+            .iter()
+            .map(|line| (number, line.clone()))
+            .collect();
+        for lines in lines.chunks(2) {
+            tx.take_lines(&mut taking, lines).await.unwrap();
+        }
+    }
+    let taken = tx
+        .end_file(taking, &sealed.into_packed(), &stamp())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    taken
+}
+
+async fn take_file(store: &Store, file: &File) -> SettleSummary {
+    taken(store, file).await.summary
+}
+
+/// A line of a bank's statement, which has a reference of the bank's or none.
+fn bank_line(identity: &str, reference: &str, amount: i64, day: &str) -> SettlementLine {
+    SettlementLine {
+        references: Reference::of(ReferenceKind::Bank, reference)
+            .into_iter()
+            .collect(),
+        ..SettlementLine::new(
+            identity.into(),
+            Place::default(),
+            (Movement::Other, "NTRF"),
+            Money::minor(amount, Currency::from_code("EUR").unwrap()),
+            day.parse().unwrap(),
+        )
     }
 }
 
-async fn take_file(store: &Store, file: &NewFile) -> SettleSummary {
-    let mut tx = store.begin().await.unwrap();
-    let summary = tx.take_file(file, &stamp()).await.unwrap();
-    tx.commit().await.unwrap();
-    summary
+fn bank_statement(
+    identity: &str,
+    days: [&str; 2],
+    balances: [i64; 2],
+    lines: Vec<SettlementLine>,
+) -> Statement {
+    let euro = |amount| Some(Money::minor(amount, Currency::from_code("EUR").unwrap()));
+    Statement {
+        origin: Origin::Bank,
+        account: "main".into(),
+        opening: euro(balances[0]),
+        closing: euro(balances[1]),
+        ..statement(identity, days, lines)
+    }
+}
+
+fn bank_file(name: &str, statements: Vec<Statement>) -> File {
+    File {
+        name: name.into(),
+        statements,
+    }
+}
+
+/// What a bank's lines are called, in their order.
+async fn bank_lines(store: &Store) -> Vec<String> {
+    let lines = now(store)
+        .await
+        .settlement_lines(Origin::Bank)
+        .await
+        .unwrap();
+    lines
+        .into_iter()
+        .map(|stored| stored.line.identity)
+        .collect()
+}
+
+async fn balances_decide_whether_equal_lines_are_new(store: Store) {
+    const DAY: [&str; 2] = ["2026-01-05", "2026-01-05"];
+    let line = |identity| bank_line(identity, "", 50, DAY[0]);
+    let one = bank_statement("1", DAY, [1000, 1050], vec![line("a")]);
+    let two = bank_statement("2", DAY, [1050, 1150], vec![line("a"), line("a.2")]);
+    let over = bank_statement(
+        "3",
+        DAY,
+        [1000, 1150],
+        vec![line("a"), line("a.2"), line("a.3")],
+    );
+    for (name, statement, new, superseded) in [
+        ("one", &one, 1, 0),
+        ("two", &two, 2, 0),
+        ("two in other words", &two, 0, 1),
+        ("both", &over, 0, 2),
+        ("one in other words", &one, 0, 0),
+    ] {
+        let found = take_file(&store, &bank_file(name, vec![statement.clone()])).await;
+        assert_eq!((found.lines, found.conflicts), (new, 0), "{name}");
+        assert!(
+            found.superseded_statements >= superseded,
+            "{name}: {found:?}"
+        );
+    }
+    assert_eq!(bank_lines(&store).await, ["a", "a.2", "a.3"]);
+    // Where no balances are, each counts once, and that is told.
+    let bare = |identity: &str| Statement {
+        opening: None,
+        ..bank_statement(identity, DAY, [0, 0], vec![line("b")])
+    };
+    take_file(&store, &bank_file("bare", vec![bare("4")])).await;
+    let again = taken(&store, &bank_file("bare too", vec![bare("5")])).await;
+    assert_eq!(again.summary.lines, 0);
+    assert!(
+        again.told[0].contains("without balances"),
+        "{:?}",
+        again.told
+    );
+    // The bank's own reference is enough.
+    let own = |identity: &str, balances| {
+        let lines = vec![bank_line("c", "REF", 50, DAY[0])];
+        bank_file(
+            identity,
+            vec![bank_statement(identity, DAY, balances, lines)],
+        )
+    };
+    assert_eq!(take_file(&store, &own("6", [1150, 1200])).await.lines, 1);
+    assert_eq!(take_file(&store, &own("7", [1200, 1250])).await.lines, 0);
+}
+
+async fn a_line_seen_again_is_compared(store: Store) {
+    let mut pending = processor_line("txn_1", "");
+    let first = processor_file(
+        "one",
+        "2026-01-10",
+        vec![pending.clone(), processor_line("txn_2", "po_1")],
+    );
+    take_file(&store, &first).await;
+    pending.payout = "po_2".into();
+    pending.paid_on = Some("2026-01-12".parse().unwrap());
+    let second = processor_file("two", "2026-01-12", vec![pending.clone()]);
+    let found = take_file(&store, &second).await;
+    assert_eq!(
+        (found.lines, found.repeated_lines, found.completed_lines),
+        (0, 1, 1)
+    );
+    let stored = now(&store)
+        .await
+        .settlement_lines(Origin::Processor)
+        .await
+        .unwrap();
+    let completed = &stored[0];
+    assert_eq!(
+        (completed.line.payout.as_str(), completed.line.paid_on),
+        ("po_2", pending.paid_on)
+    );
+    assert_eq!(completed.payout_id, Some(2));
+    let other = |change: fn(&mut SettlementLine)| {
+        let mut line = pending.clone();
+        change(&mut line);
+        line
+    };
+    let euro = |amount| Money::minor(amount, Currency::from_code("EUR").unwrap());
+    assert_eq!(pending.net, euro(97));
+    for (name, line) in [
+        (
+            "money",
+            other(|line| line.net = Money::minor(96, line.net.currency())),
+        ),
+        ("payout", other(|line| line.payout = "po_3".into())),
+    ] {
+        let found = taken(&store, &processor_file(name, "2026-01-12", vec![line])).await;
+        assert_eq!(
+            (found.summary.lines, found.summary.conflicts),
+            (0, 1),
+            "{name}"
+        );
+        assert!(
+            found.told[0].contains("`txn_1` came before"),
+            "{:?}",
+            found.told
+        );
+    }
+    let conflicts = now(&store).await.settlement_conflicts().await.unwrap();
+    assert_eq!(conflicts.len(), 2);
+    assert!(
+        conflicts[1].what.contains("the payout `po_3`, and `po_2`"),
+        "{conflicts:?}"
+    );
+    let stored = now(&store)
+        .await
+        .settlement_lines(Origin::Processor)
+        .await
+        .unwrap();
+    assert_eq!(stored[0].line.net, euro(97), "what came first counts");
+}
+
+async fn a_half_file_gives_way_to_the_whole_one(store: Store) {
+    let whole = |end, lines: Vec<SettlementLine>| Statement {
+        opening: Some(Money::minor(0, Currency::from_code("EUR").unwrap())),
+        closing: Some(Money::minor(2 * 97, Currency::from_code("EUR").unwrap())),
+        ..statement("po_1", ["2026-01-01", end], lines)
+    };
+    let (one, two) = (
+        processor_line("txn_1", "po_1"),
+        processor_line("txn_2", "po_1"),
+    );
+    let half = bank_file("half", vec![whole("2026-01-10", vec![one.clone()])]);
+    assert_eq!(take_file(&store, &half).await.open_statements, 1);
+    let full = bank_file("full", vec![whole("2026-01-11", vec![one, two])]);
+    let found = take_file(&store, &full).await;
+    assert_eq!((found.open_statements, found.superseded_statements), (0, 1));
+    let rows = now(&store).await.statements().await.unwrap();
+    let open: Vec<bool> = rows.iter().map(|row| row.is_open()).collect();
+    assert_eq!(open, [false, false]);
+}
+
+async fn a_day_counts_once_whoever_tells_of_it(store: Store) {
+    const DAY: [&str; 2] = ["2026-01-05", "2026-01-05"];
+    let of = |basis, identity: &str, balances, lines| Statement {
+        basis,
+        ..bank_statement(identity, DAY, balances, lines)
+    };
+    let line = |identity: &str, reference: &str| bank_line(identity, reference, 50, DAY[0]);
+    let notice = of(Basis::Notice, "n", [0, 0], vec![line("as told", "")]);
+    let notice = Statement {
+        opening: None,
+        closing: None,
+        ..notice
+    };
+    take_file(&store, &bank_file("notice", vec![notice])).await;
+    assert_eq!(bank_lines(&store).await, ["as told"]);
+    let report = of(Basis::Interim, "r", [0, 50], vec![line("r", "REF")]);
+    take_file(&store, &bank_file("report", vec![report])).await;
+    assert_eq!(bank_lines(&store).await, ["r"]);
+    let end = of(
+        Basis::Final,
+        "s",
+        [0, 100],
+        vec![line("r", "REF"), line("s", "")],
+    );
+    take_file(&store, &bank_file("statement", vec![end])).await;
+    assert_eq!(bank_lines(&store).await, ["r", "s"]);
+    let coverage = now(&store).await.coverage().await.unwrap();
+    assert_eq!(
+        (coverage[0].covered_on.to_string().as_str(), coverage.len()),
+        (DAY[1], 1)
+    );
+}
+
+async fn coverage_is_never_later_than_its_file(store: Store) {
+    let made = |currency: &str, made_on: &str| Statement {
+        currency: Currency::from_code(currency).unwrap(),
+        made_on: Some(made_on.parse().unwrap()),
+        ..bank_statement(currency, ["2026-01-01", "2026-01-31"], [0, 0], Vec::new())
+    };
+    let mut file = bank_file(
+        "both",
+        vec![made("EUR", "2026-02-01"), made("USD", "2026-01-10")],
+    );
+    file.statements[1].opening = None;
+    take_file(&store, &file).await;
+    let rows = now(&store).await.coverage().await.unwrap();
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| (row.currency_id, row.covered_on.to_string()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (840, "2026-01-10".to_owned()),
+            (978, "2026-01-31".to_owned())
+        ]
+    );
 }
 
 async fn lines_come_back_as_they_went_in(store: Store) {
@@ -1679,14 +2004,34 @@ async fn lines_come_back_as_they_went_in(store: Store) {
         .await
         .unwrap();
     for (stored, expected) in stored.iter().zip(&lines) {
-        let mut expected = expected.clone();
-        expected.raw = None;
-        assert_eq!(stored.line, expected);
+        assert_eq!(stored.line, *expected);
     }
     let payouts: Vec<Option<i64>> = stored.iter().map(|line| line.payout_id).collect();
     assert_eq!(payouts, [Some(1), Some(2), Some(1), None, Some(2)]);
-    let file = &now(&store).await.settlement_files().await.unwrap()[0];
+    let books = now(&store).await;
+    let file = &books.settlement_files().await.unwrap()[0];
     assert_eq!((file.format_version, file.options.as_str()), (2, "{}"));
+    let (mut reader, mut bytes) = (FileReader::of(file.id), Vec::new());
+    while let Some(piece) = reader.next(&books).await.unwrap() {
+        bytes.extend(piece);
+    }
+    assert_eq!(bytes, b"one");
+    let named = books.settlement_lines_named("order: 7").await.unwrap();
+    assert_eq!(named.len(), 5);
+    assert!(
+        books
+            .settlement_lines_named("order")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let extent = books.file_extent(2).await.unwrap();
+    assert_eq!(extent, (5, 5));
+    let own = books
+        .lines_of_file(2, extent.0 - 1, extent.1)
+        .await
+        .unwrap();
+    assert_eq!(own[0].line.identity, "txn_5");
 }
 
 async fn matches_and_breaks_keep_their_items(store: Store) {

@@ -3,6 +3,7 @@
 
 use super::{Subject, breaks_table};
 use crate::ReportError;
+use crate::continuity;
 use crate::control::money;
 use crate::frame::sum_by;
 use crate::model::{Cell, Column, Report, Row, Table};
@@ -33,6 +34,7 @@ pub(super) async fn build(books: &Snapshot, subject: &Subject) -> Result<Report,
             ageing(&breaks)?,
             breaks_table(&breaks)?,
             statements(books).await?,
+            discontinuities(books).await?,
         ],
         more: None,
     })
@@ -230,7 +232,7 @@ async fn statements(books: &Snapshot) -> Result<Table, ReportError> {
     let mut settled = 0;
     for statement in books.statements().await? {
         // Payouts are many and have no balances of a bank's kind; they are counted, not listed.
-        if statement.origin != "bank" && !statement.verdict.starts_with("does not") {
+        if statement.superseded == 1 || (statement.origin != "bank" && !statement.is_open()) {
             settled += 1;
             continue;
         }
@@ -241,7 +243,7 @@ async fn statements(books: &Snapshot) -> Result<Table, ReportError> {
             })
         };
         rows.push(Row::holding(
-            !statement.verdict.starts_with("does not"),
+            !statement.is_open(),
             vec![
                 Cell::text(&statement.file),
                 Cell::text(&statement.account),
@@ -258,7 +260,7 @@ async fn statements(books: &Snapshot) -> Result<Table, ReportError> {
         name: "statements",
         title: "Opening + lines = closing".into(),
         note: format!(
-            "Bank statements, and whatever does not close. {settled} more statements of processors close or have no balances."
+            "Bank statements, and whatever does not close. {settled} more statements close or have no balances (of processors), or stand in others."
         ),
         columns: vec![
             Column::text("file", "File"),
@@ -269,6 +271,40 @@ async fn statements(books: &Snapshot) -> Result<Table, ReportError> {
             Column::amount("lines", "Lines"),
             Column::amount("closing", "Closing"),
             Column::text("verdict", "Verdict"),
+        ],
+        rows,
+    })
+}
+
+async fn discontinuities(books: &Snapshot) -> Result<Table, ReportError> {
+    let mut rows = Vec::new();
+    for found in continuity::read(books).await? {
+        let amount = money(found.amount, found.currency_id)?;
+        rows.push(Row::holding(
+            false,
+            vec![
+                Cell::text(&found.account),
+                Cell::text(amount.currency().code()),
+                Cell::text(found.kind.name()),
+                Cell::text(&found.from.to_string()),
+                Cell::text(&found.to.to_string()),
+                Cell::unless_zero(amount),
+                Cell::text(&found.sentence),
+            ],
+        ));
+    }
+    Ok(Table {
+        name: "continuity",
+        title: "Closing + lines since = next closing".into(),
+        note: "Where it does not hold between two statements of a bank account; empty where it always does.".into(),
+        columns: vec![
+            Column::text("account", "Account"),
+            Column::text("currency", "Currency"),
+            Column::text("what", "What"),
+            Column::text("from", "From"),
+            Column::text("to", "To"),
+            Column::amount("amount", "Amount"),
+            Column::text("detail", "Detail"),
         ],
         rows,
     })

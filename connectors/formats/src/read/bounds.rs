@@ -7,6 +7,7 @@
 use crate::error::ParseError;
 use chrono::{Datelike, NaiveDate};
 use ledger::{SettlementLine, Statement};
+use std::fmt::{self, Display};
 
 /// The most characters of a name: an account, an identity, a reference, a payout.
 const NAME: usize = 300;
@@ -16,21 +17,6 @@ const WORD: usize = 100;
 
 /// The most characters of free text.
 const PROSE: usize = 100_000;
-
-/// Refuses a text that holds a NUL, with its line.
-///
-/// # Errors
-/// [`ParseError`].
-pub fn no_nul(text: &str) -> Result<(), ParseError> {
-    let Some(at) = text.find('\0') else {
-        return Ok(());
-    };
-    let before = text.get(..at).unwrap_or_default();
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let line = u64::try_from(line).unwrap_or(0);
-    let what = "a NUL character, which no text holds; ask the sender for the file again";
-    Err(ParseError::new(line, what))
-}
 
 /// Refuses a statement whose texts are too long, or hold control characters.
 ///
@@ -45,29 +31,43 @@ pub fn check(statement: &Statement) -> Result<(), ParseError> {
     statement.lines.iter().try_for_each(line)
 }
 
-fn line(line: &SettlementLine) -> Result<(), ParseError> {
-    let of = format!("the line at {}", line.place.line);
+/// A line by its place.
+#[derive(Clone, Copy)]
+struct At(u64);
+
+impl Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the line at {}", self.0)
+    }
+}
+
+/// Refuses a line whose texts are too long, or hold control characters.
+///
+/// # Errors
+/// [`ParseError`].
+pub fn line(line: &SettlementLine) -> Result<(), ParseError> {
+    let of = At(line.place.line);
     let days = [Some(line.booked_on), line.value_on, line.paid_on];
-    days.into_iter().flatten().try_for_each(|on| day(&of, on))?;
+    days.into_iter().flatten().try_for_each(|on| day(of, on))?;
     for (field, text, most) in [
         ("identity", &line.identity, NAME),
         ("kind", &line.kind, WORD),
         ("payout", &line.payout, NAME),
         ("counterparty", &line.counterparty, NAME),
     ] {
-        name(&of, field, text, most)?;
+        name(of, field, text, most)?;
     }
     for reference in &line.references {
-        name(&of, "reference", &reference.text, NAME)?;
+        name(of, "reference", &reference.text, NAME)?;
     }
-    length(&of, "description", &line.description, PROSE)?;
+    length(of, "description", &line.description, PROSE)?;
     let odd = |sign: char| sign.is_control() && !['\t', '\n', '\r'].contains(&sign);
-    control(&of, "description", &line.description, odd)
+    control(of, "description", &line.description, odd)
 }
 
 /// A year of other than four digits would break the order of days, which one of the databases keeps as
 /// texts.
-fn day(of: &str, on: NaiveDate) -> Result<(), ParseError> {
+fn day(of: impl Display, on: NaiveDate) -> Result<(), ParseError> {
     if (0..=9999).contains(&on.year()) {
         return Ok(());
     }
@@ -75,12 +75,12 @@ fn day(of: &str, on: NaiveDate) -> Result<(), ParseError> {
     Err(ParseError::new(0, what))
 }
 
-fn name(of: &str, field: &str, text: &str, most: usize) -> Result<(), ParseError> {
-    length(of, field, text, most)?;
+fn name(of: impl Display, field: &str, text: &str, most: usize) -> Result<(), ParseError> {
+    length(&of, field, text, most)?;
     control(of, field, text, char::is_control)
 }
 
-fn length(of: &str, field: &str, text: &str, most: usize) -> Result<(), ParseError> {
+fn length(of: impl Display, field: &str, text: &str, most: usize) -> Result<(), ParseError> {
     // A character has a byte at least: what has few bytes is not counted.
     let count = if text.len() > most {
         text.chars().count()
@@ -95,11 +95,18 @@ fn length(of: &str, field: &str, text: &str, most: usize) -> Result<(), ParseErr
 }
 
 fn control(
-    of: &str,
+    of: impl Display,
     field: &str,
     text: &str,
     odd: impl Fn(char) -> bool,
 ) -> Result<(), ParseError> {
+    // Most texts have no byte that a control character could begin with.
+    if !text
+        .bytes()
+        .any(|byte| byte < b' ' || byte == 0x7f || byte == 0xc2)
+    {
+        return Ok(());
+    }
     let Some(sign) = text.chars().find(|sign| odd(*sign)) else {
         return Ok(());
     };

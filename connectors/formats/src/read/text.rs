@@ -39,6 +39,30 @@ impl Sniffed {
         self.encoding == UTF_8
     }
 
+    /// Whether one byte is one sign.
+    pub(crate) fn is_single_byte(self) -> bool {
+        self.encoding.is_single_byte()
+    }
+
+    /// Whether it is ISO 8859-1 itself.
+    pub(crate) const fn is_latin1(self) -> bool {
+        self.latin1
+    }
+
+    /// What decodes the bytes after the mark.
+    pub(crate) fn decoder(self) -> encoding_rs::Decoder {
+        self.encoding.new_decoder_without_bom_handling()
+    }
+
+    /// That a byte is no letter of it, and what to do.
+    pub(crate) fn misfit(self, byte: u8) -> String {
+        format!(
+            "the byte 0x{byte:02X} is no letter of {}, which {}; ask its sender which encoding it has",
+            self.name(),
+            self.teller
+        )
+    }
+
     /// What people call the encoding.
     pub fn name(self) -> &'static str {
         if self.latin1 {
@@ -249,25 +273,25 @@ fn ofx(head: &[u8]) -> Option<String> {
 
 fn foreign(bytes: &[u8], at: usize) -> DecodeError {
     let byte = bytes.get(at).copied().unwrap_or_default();
-    let named = declared(bytes).or_else(|| ofx(bytes)).is_some();
-    let what = format!(
+    refused(at, line_at(bytes, at), no_utf8(byte, bytes))
+}
+
+/// That a byte is no UTF-8, and what to do; the head tells whether the file said that it would be.
+pub(crate) fn no_utf8(byte: u8, head: &[u8]) -> String {
+    let named = declared(head).or_else(|| ofx(head)).is_some();
+    format!(
         "the byte 0x{byte:02X} is no UTF-8{}",
         if named {
             ", which the file declares; ask its sender which encoding it has"
         } else {
             ", and the file declares no other encoding; save it as UTF-8"
         }
-    );
-    refused(at, line_at(bytes, at), what)
+    )
 }
 
 fn misfit(sniffed: Sniffed, bytes: &[u8], at: usize, more: &str) -> DecodeError {
     let byte = bytes.get(at).copied().unwrap_or_default();
-    let what = format!(
-        "the byte 0x{byte:02X} is no letter of {}, which {}; ask its sender which encoding it has{more}",
-        sniffed.name(),
-        sniffed.teller
-    );
+    let what = format!("{}{more}", sniffed.misfit(byte));
     refused(at, line_at(bytes, at), what)
 }
 

@@ -37,6 +37,9 @@ const MAGIC: &[(&[u8], &str)] = &[
 /// As many columns of a table are named.
 const COLUMNS: usize = 16;
 
+/// What is shorter is a whole file.
+const BEGINNING: usize = 64 << 10;
+
 /// What a file is, in a few words: `XML with the root …`, `CSV separated by …`, `a PDF`.
 pub fn describe(bytes: &[u8]) -> String {
     if bytes.is_empty() {
@@ -45,7 +48,7 @@ pub fn describe(bytes: &[u8]) -> String {
     if let Some(what) = binary(bytes) {
         return what.to_owned();
     }
-    let text = match text::decode(bytes) {
+    let text = match text::decode(whole_signs(bytes)) {
         Ok(text) => text,
         Err(error) => return format!("no text: {error}"),
     };
@@ -66,6 +69,15 @@ pub fn describe(bytes: &[u8]) -> String {
         return "a bank statement by BAI (BAI2)".to_owned();
     }
     table(start)
+}
+
+/// Bytes up to their last whole sign, for they may be the beginning of a longer file.
+fn whole_signs(bytes: &[u8]) -> &[u8] {
+    let is_cut = |at: usize| bytes.len() >= BEGINNING && bytes.len() - at < 4;
+    match text::decode(bytes) {
+        Err(error) if is_cut(error.offset) => bytes.get(..error.offset).unwrap_or(bytes),
+        _ => bytes,
+    }
 }
 
 /// What a file is that is no text, by how it begins.

@@ -35,7 +35,7 @@ use group::{Group, Key};
 use ledger::encode::Encoder;
 use ledger::money::Rounding;
 use ledger::{
-    Currency, FeeKind, FeePart, Money, Movement, Reference, ReferenceKind, SettlementLine,
+    Currency, FeeKind, FeePart, Hash, Money, Movement, Reference, ReferenceKind, SettlementLine,
 };
 use options::{Column, Config, Header, Joined, Rows, Sign, Told, Written};
 use rust_decimal::Decimal;
@@ -378,6 +378,11 @@ struct Special {
 enum Cell {
     Read(Money),
     Unread(Record),
+}
+
+fn short(name: &str) -> [u8; 16] {
+    let hash = Hash::of(name.as_bytes());
+    hash.as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 /// A table while its rows come in.

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use chrono::NaiveDate;
 use ledger::{Currency, ItemRef, Movement, Origin, SettlementLine, Side};
 use reconcile::{Events, FeeKey, Input, Item, Plan, Source};
+use reports::continuity;
 use std::collections::{BTreeMap, BTreeSet};
 use store::Snapshot;
 use store::settlement::StoredLine;
@@ -76,11 +77,11 @@ async fn side(
         Source::Settlement { processor } => {
             let lines = processor_lines(books, processor).await?;
             let items = lines.iter().map(settlement_item).collect();
-            (items, covered(books, Origin::Processor).await?)
+            (items, covered(books, processor).await?)
         }
         Source::Payouts { processor } => {
             let lines = processor_lines(books, processor).await?;
-            (payouts(&lines)?, covered(books, Origin::Processor).await?)
+            (payouts(&lines)?, covered(books, processor).await?)
         }
         Source::Bank { text } => {
             let wanted = text.to_lowercase();
@@ -88,10 +89,7 @@ async fn side(
             let own = lines
                 .iter()
                 .filter(|line| text_of(&line.line).to_lowercase().contains(&wanted));
-            (
-                own.map(bank_item).collect(),
-                covered(books, Origin::Bank).await?,
-            )
+            (own.map(bank_item).collect(), banks_covered(books).await?)
         }
     };
     tell_apart(&mut items);
@@ -206,14 +204,31 @@ fn payouts(lines: &[StoredLine]) -> anyhow::Result<Vec<Item>> {
     Ok(sums.into_values().collect())
 }
 
-/// How far the files of a kind reach: the account that lags decides.
-async fn covered(books: &Snapshot, origin: Origin) -> anyhow::Result<Option<NaiveDate>> {
+/// How far the files of a processor's account reach.
+async fn covered(books: &Snapshot, processor: &str) -> anyhow::Result<Option<NaiveDate>> {
     let rows = books.coverage().await?;
-    Ok(rows
+    let own = rows
         .iter()
-        .filter(|row| row.origin == origin.name())
-        .map(|row| row.covered_on)
-        .min())
+        .filter(|row| row.origin == Origin::Processor.name() && row.account == processor);
+    Ok(own.map(|row| row.covered_on).max())
+}
+
+/// How far the files of the banks reach without a gap: the account that lags decides.
+async fn banks_covered(books: &Snapshot) -> anyhow::Result<Option<NaiveDate>> {
+    let mut reached = BTreeMap::<String, NaiveDate>::new();
+    for row in books.coverage().await? {
+        if row.origin == Origin::Bank.name() {
+            let day = reached.entry(row.account).or_insert(row.covered_on);
+            *day = (*day).max(row.covered_on);
+        }
+    }
+    let gaps = continuity::read(books).await?;
+    let before = |gap: &continuity::Discontinuity| gap.from.pred_opt();
+    let gaps = gaps
+        .iter()
+        .filter(|found| found.kind != continuity::Kind::Overlap)
+        .filter_map(before);
+    Ok(reached.into_values().chain(gaps).min())
 }
 
 /// Gives items with one identity a number each, in an order that does not depend on the store's.

@@ -1,16 +1,19 @@
-//! Settlement files read again: every file against its hash, every line against the file that
-//! brought it.
+//! Settlement files read again: every file against its hash, every line against the file that brought it.
 //!
-//! A file is read with the options that it was read with. Where the format has become another
-//! version since, a line that reads differently now is information and no failure: what the books
-//! have is what was said then.
+//! A file is read with the options that it was read with, and neither its bytes nor its lines are held: both sides
+//! come in the same order. Where the format has become another version since, a line that reads differently now is
+//! information and no failure: what the books have is what was said then.
 
-use formats::settlement::SettlementKind;
-use ledger::hash::EventKey;
-use ledger::{Hash, Origin, SettlementLine, Statement};
-use std::collections::BTreeMap;
+use formats::settlement::{ParseError, SettlementKind, Sink};
+use ledger::cash::line_key;
+use ledger::hash::{EventKey, Hasher};
+use ledger::{SettlementLine, Statement};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Read};
+use std::panic::AssertUnwindSafe;
 use store::Snapshot;
-use store::settlement::FileRow;
+use store::settlement::{FileReader, FileRow, StoredLine};
+use tokio::sync::mpsc;
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -23,17 +26,17 @@ pub(super) struct Reading {
     pub notes: Vec<String>,
 }
 
-/// A file whose format has become another version, and what it reads differently.
-#[derive(Debug)]
-struct Outdated {
-    name: String,
-    was: i64,
-    now: i64,
-    differences: Vec<String>,
-}
+/// As many lines go from the thread that reads to the one that compares.
+const LINES: usize = 2_048;
 
-/// Lines by their key, each with the file that brought it first.
-type Lines = BTreeMap<EventKey, (i64, SettlementLine)>;
+/// As much is told of a file; the rest is counted.
+const MOST_TOLD: usize = 20;
+
+/// What a file says, as it is read.
+enum Said {
+    Lines(Vec<(usize, SettlementLine)>),
+    Statement(usize, Box<Statement>),
+}
 
 /// Reads every file again.
 ///
@@ -41,106 +44,314 @@ type Lines = BTreeMap<EventKey, (i64, SettlementLine)>;
 /// When the books cannot be read.
 pub(super) async fn read_again(books: &Snapshot) -> anyhow::Result<Reading> {
     let mut reading = Reading::default();
-    let mut outdated = BTreeMap::<i64, Outdated>::new();
-    let mut expected = Lines::new();
     for row in books.settlement_files().await? {
         reading.files += 1;
-        if Hash::of(&row.raw).as_bytes().as_slice() != row.hash {
+        let found = compared(books, &row).await?;
+        if !found.is_sound {
             let what = format!("settlement file `{}` is not what was received", row.name);
             reading.failures.push(what);
             continue;
         }
         let now = SettlementKind::find(&row.format).map_or(0, |kind| kind.version);
-        let mut problem = None;
-        match parsed(&row) {
-            Ok(statements) => note_lines(row.id, &statements, &mut expected),
-            Err(what) => problem = Some(what),
-        }
+        let unreadable = found.unreadable.as_ref();
         if now != row.format_version {
-            let entry = Outdated {
-                name: row.name,
-                was: row.format_version,
-                now,
-                differences: problem.into_iter().collect(),
-            };
-            outdated.insert(row.id, entry);
-        } else if let Some(problem) = problem {
-            let what = format!(
+            let differences = unreadable
+                .into_iter()
+                .chain(&found.lines)
+                .cloned()
+                .collect();
+            reading.notes.extend(outdated(&row, now, differences));
+        } else if let Some(problem) = unreadable {
+            reading.failures.push(format!(
                 "settlement file `{}` can no longer be read: {problem}",
                 row.name
-            );
-            reading.failures.push(what);
+            ));
+        } else {
+            reading.failures.extend(found.failures);
         }
     }
-    compare(books, expected, &mut outdated, &mut reading.failures).await?;
-    reading.notes = outdated.values().filter_map(Outdated::told).collect();
     Ok(reading)
 }
 
-async fn compare(
+fn outdated(row: &FileRow, now: i64, differences: Vec<String>) -> Option<String> {
+    let first = differences.first()?;
+    let more = match differences.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "settlement file `{}` was read by version {}, version {now} reads it differently: {first}{more}",
+        row.name, row.format_version
+    ))
+}
+
+/// What became of one file.
+#[derive(Debug, Default)]
+struct Compared {
+    is_sound: bool,
+    unreadable: Option<String>,
+    failures: Vec<String>,
+    /// The lines that differ, named shortly.
+    lines: Vec<String>,
+}
+
+impl Compared {
+    fn differs(&mut self, identity: &str, failure: String) {
+        self.lines.push(format!("line `{identity}`"));
+        if self.failures.len() < MOST_TOLD {
+            self.failures.push(failure);
+        }
+    }
+}
+
+/// Reads a file from the books to its end, and compares what it says.
+async fn compared(books: &Snapshot, row: &FileRow) -> anyhow::Result<Compared> {
+    let (bytes, from) = mpsc::channel::<Vec<u8>>(2);
+    let (say, said) = mpsc::channel(2);
+    let (format, options) = (row.format.clone(), row.options.clone());
+    let parsing = tokio::task::spawn_blocking(move || parsed(&format, &options, from, say));
+    let handing = hand_over(books, row, bytes);
+    let mut comparing = Comparing::of(books, row).await?;
+    let (handed, done) = futures_util::future::join(handing, comparing.run(said)).await;
+    let (is_sound, mut compared) = (handed?, Compared::default());
+    done?;
+    compared.unreadable = match parsing.await {
+        Ok(parsed) => parsed.err(),
+        Err(broke) => Some(broke.to_string()),
+    };
+    if is_sound && compared.unreadable.is_none() {
+        comparing.end().await?;
+        compared = comparing.compared;
+    }
+    compared.is_sound = is_sound;
+    Ok(compared)
+}
+
+/// Hands a file's bytes to who reads them, and says whether they are what was received.
+async fn hand_over(
     books: &Snapshot,
-    mut expected: Lines,
-    outdated: &mut BTreeMap<i64, Outdated>,
-    failures: &mut Vec<String>,
-) -> anyhow::Result<()> {
-    for origin in Origin::ALL {
-        for stored in books.settlement_lines(origin).await? {
-            let (line, found) = (&stored.line, expected.remove(&stored.key()));
-            let same = found.as_ref().is_some_and(|(_, found)| line.agrees(found));
-            if same {
-                continue;
-            }
-            if let Some(file) = outdated.get_mut(&stored.file_id) {
-                file.differences.push(format!("line `{}`", line.identity));
-            } else {
-                failures.push(format!(
-                    "settlement line `{}` is not what stands in {} at {}",
-                    line.identity, stored.file, line.place.line
-                ));
-            }
-        }
-    }
-    for (file, line) in expected.into_values() {
-        match outdated.get_mut(&file) {
-            Some(file) => file.differences.push(format!("line `{}`", line.identity)),
-            None => failures.push(format!(
-                "settlement line `{}` stands in a file and not in the books",
-                line.identity
-            )),
-        }
-    }
-    Ok(())
-}
-
-fn parsed(row: &FileRow) -> Result<Vec<Statement>, String> {
-    let kind = SettlementKind::find(&row.format)
-        .ok_or_else(|| format!("there is no format `{}`", row.format))?;
-    let options = serde_json::from_str(&row.options).map_err(|error| error.to_string())?;
-    let format = kind.open(options).map_err(|error| error.to_string())?;
-    format.parse(&row.raw).map_err(|error| error.to_string())
-}
-
-fn note_lines(file: i64, statements: &[Statement], expected: &mut Lines) {
-    for statement in statements {
-        for line in &statement.lines {
-            // The file that came first is the one whose line was stored.
-            let known = expected.entry(statement.key(line));
-            known.or_insert_with(|| (file, line.clone()));
-        }
-    }
-}
-
-impl Outdated {
-    fn told(&self) -> Option<String> {
-        let first = self.differences.first()?;
-        let more = self.differences.len() - 1;
-        let more = match more {
-            0 => String::new(),
-            more => format!(" and {more} more"),
+    row: &FileRow,
+    bytes: mpsc::Sender<Vec<u8>>,
+) -> anyhow::Result<bool> {
+    let (mut reader, mut hasher) = (FileReader::of(row.id), Hasher::default());
+    loop {
+        let piece = match reader.next(books).await {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
+            // What cannot be unpacked is not what was packed.
+            Err(store::StoreError::Corrupt(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
         };
-        Some(format!(
-            "settlement file `{}` was read by version {}, version {} reads it differently: {first}{more}",
-            self.name, self.was, self.now
-        ))
+        hasher.add(&piece);
+        // The format may have given up; the hash is of all of it.
+        if bytes.send(piece).await.is_err() {
+            tracing::debug!(file = row.name, "its format reads no more");
+        }
     }
+    Ok(hasher.finish().as_bytes().as_slice() == row.hash)
+}
+
+/// Bytes that come piece by piece.
+struct Pieces {
+    from: mpsc::Receiver<Vec<u8>>,
+    piece: io::Cursor<Vec<u8>>,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let length = self.piece.read(to)?;
+            if length > 0 || to.is_empty() {
+                return Ok(length);
+            }
+            match self.from.blocking_recv() {
+                Some(piece) => self.piece = io::Cursor::new(piece),
+                None => return Ok(0),
+            }
+        }
+    }
+}
+
+/// Reads a file as it was read then, and says what it says.
+fn parsed(
+    format: &str,
+    options: &str,
+    from: mpsc::Receiver<Vec<u8>>,
+    say: mpsc::Sender<Said>,
+) -> Result<(), String> {
+    let kind =
+        SettlementKind::find(format).ok_or_else(|| format!("there is no format `{format}`"))?;
+    let options = serde_json::from_str(options).map_err(|error| error.to_string())?;
+    let format = kind.open(options).map_err(|error| error.to_string())?;
+    let mut pieces = Pieces {
+        from,
+        piece: io::Cursor::default(),
+    };
+    let mut saying = Saying {
+        lines: Vec::with_capacity(LINES),
+        say,
+    };
+    let read = AssertUnwindSafe(|| {
+        format.stream(&mut pieces, &mut saying)?;
+        saying.pass_on()
+    });
+    match std::panic::catch_unwind(read) {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(_panic) => Err("the format failed on it".to_owned()),
+    }
+}
+
+struct Saying {
+    lines: Vec<(usize, SettlementLine)>,
+    say: mpsc::Sender<Said>,
+}
+
+impl Saying {
+    fn pass_on(&mut self) -> Result<(), ParseError> {
+        let lines = std::mem::replace(&mut self.lines, Vec::with_capacity(LINES));
+        self.say(Said::Lines(lines))
+    }
+
+    fn say(&self, said: Said) -> Result<(), ParseError> {
+        self.say.blocking_send(said).map_err(|_gone| ParseError {
+            line: 0,
+            what: "nobody asks any more".to_owned(),
+        })
+    }
+}
+
+impl Sink for Saying {
+    fn line(&mut self, statement: usize, line: SettlementLine) -> Result<(), ParseError> {
+        self.lines.push((statement, line));
+        if self.lines.len() < LINES {
+            return Ok(());
+        }
+        self.pass_on()
+    }
+
+    fn statement(&mut self, number: usize, statement: Statement) -> Result<(), ParseError> {
+        self.pass_on()?;
+        self.say(Said::Statement(number, Box::new(statement)))
+    }
+}
+
+/// A file's lines against those that the books have of it, in the same order.
+struct Comparing<'b> {
+    books: &'b Snapshot,
+    row: &'b FileRow,
+    stored: VecDeque<StoredLine>,
+    /// The last line that was asked for, and the last one of the file.
+    reached: (i64, i64),
+    /// Lines that another file must have brought, until it is known of which account they are.
+    elsewhere: BTreeMap<usize, Vec<String>>,
+    compared: Compared,
+}
+
+impl<'b> Comparing<'b> {
+    async fn of(books: &'b Snapshot, row: &'b FileRow) -> anyhow::Result<Self> {
+        let (first, last) = books.file_extent(row.id).await?;
+        Ok(Self {
+            books,
+            row,
+            stored: VecDeque::new(),
+            reached: (first.saturating_sub(1), last),
+            elsewhere: BTreeMap::new(),
+            compared: Compared::default(),
+        })
+    }
+
+    async fn run(&mut self, mut said: mpsc::Receiver<Said>) -> anyhow::Result<()> {
+        while let Some(said) = said.recv().await {
+            match said {
+                Said::Lines(lines) => {
+                    for (number, line) in lines {
+                        self.line(number, line).await?;
+                    }
+                }
+                Said::Statement(number, statement) => self.statement(number, &statement).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the next lines of the books where none is at hand.
+    async fn fill(&mut self) -> anyhow::Result<()> {
+        let (after, last) = self.reached;
+        if !self.stored.is_empty() || after >= last {
+            return Ok(());
+        }
+        let page = self.books.lines_of_file(self.row.id, after, last).await?;
+        self.reached.0 = page.last().map_or(last, |line| line.id);
+        self.stored = page.into();
+        Ok(())
+    }
+
+    async fn line(&mut self, number: usize, line: SettlementLine) -> anyhow::Result<()> {
+        self.fill().await?;
+        let is_same = |stored: &StoredLine| is_of(&stored.line, &line);
+        if !self.stored.front().is_some_and(is_same) {
+            let elsewhere = self.elsewhere.entry(number).or_default();
+            elsewhere.push(line.identity);
+            return Ok(());
+        }
+        if let Some(stored) = self.stored.pop_front()
+            && !stored.line.agrees(&line)
+        {
+            self.not_there(&stored);
+        }
+        Ok(())
+    }
+
+    fn not_there(&mut self, stored: &StoredLine) {
+        let failure = format!(
+            "settlement line `{}` is not what stands in {} at {}",
+            stored.line.identity, stored.file, stored.line.place.line
+        );
+        self.compared.differs(&stored.line.identity, failure);
+    }
+
+    /// Now it is known what lines are called that another file brought: all of them must be in the books.
+    async fn statement(&mut self, number: usize, statement: &Statement) -> anyhow::Result<()> {
+        let elsewhere = self.elsewhere.remove(&number).unwrap_or_default();
+        let key = |identity: &String| line_key(statement.origin, &statement.account, identity);
+        let keys: Vec<EventKey> = elsewhere.iter().map(key).collect();
+        let known = self.books.has_lines(&keys).await?;
+        for identity in elsewhere {
+            if !known.contains(&key(&identity)) {
+                let failure =
+                    format!("settlement line `{identity}` stands in a file and not in the books");
+                self.compared.differs(&identity, failure);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the books have of the file beyond what it says.
+    async fn end(&mut self) -> anyhow::Result<()> {
+        loop {
+            self.fill().await?;
+            if self.stored.is_empty() {
+                return Ok(());
+            }
+            while let Some(stored) = self.stored.pop_front() {
+                self.not_there(&stored);
+            }
+        }
+    }
+}
+
+/// Whether a line of the books is this one: it stands there, and is called so, or so with a number behind.
+fn is_of(stored: &SettlementLine, line: &SettlementLine) -> bool {
+    let renamed = stored
+        .identity
+        .strip_prefix(line.identity.as_str())
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let recounted = || {
+        let base = |identity: &str| identity.rsplit_once('.').map(|(base, _)| base.to_owned());
+        base(&stored.identity).is_some_and(|known| base(&line.identity) == Some(known))
+    };
+    // Rows of an earlier version know the line alone.
+    let there = stored.place.line == line.place.line
+        && (stored.place.length == 0 || stored.place.offset == line.place.offset);
+    there && (renamed || recounted())
 }

@@ -142,7 +142,7 @@ pub(crate) const DOCUMENTS: Table<4> = Table {
     ],
 };
 
-pub(crate) const SETTLEMENT_LINES: Table<20> = Table {
+pub(crate) const SETTLEMENT_LINES: Table<30> = Table {
     name: "settlement_line",
     columns: [
         ("id", Int),
@@ -165,7 +165,81 @@ pub(crate) const SETTLEMENT_LINES: Table<20> = Table {
         ("description", Text),
         ("raw", Text),
         ("movement", Int),
+        ("place_offset", Int),
+        ("place_length", Int),
+        ("reference_list", Text),
+        ("fee_parts", Text),
+        ("exact", Text),
+        ("original", Int),
+        ("original_currency_id", Int),
+        ("rate", Text),
+        ("value_on", Day),
+        ("counterparty", Text),
     ],
+};
+
+pub(crate) const STATEMENTS: Table<21> = Table {
+    name: "statement",
+    columns: [
+        ("id", Int),
+        ("file_id", Int),
+        ("origin", Text),
+        ("account", Text),
+        ("identity", Text),
+        ("currency_id", Int),
+        ("opening", Int),
+        ("closing", Int),
+        ("total", Int),
+        ("start_on", Day),
+        ("end_on", Day),
+        ("verdict", Text),
+        ("basis", Text),
+        ("sequence", Int),
+        ("page", Int),
+        ("is_last_page", Int),
+        ("made_on", Day),
+        ("lines", Int),
+        ("own_lines", Int),
+        ("first_line", Int),
+        ("last_line", Int),
+    ],
+};
+
+pub(crate) const REPEATS: Table<3> = Table {
+    name: "settlement_repeat",
+    columns: [("id", Int), ("statement_id", Int), ("line_id", Int)],
+};
+
+pub(crate) const COMPLETIONS: Table<5> = Table {
+    name: "settlement_completion",
+    columns: [
+        ("id", Int),
+        ("line_id", Int),
+        ("statement_id", Int),
+        ("payout", Text),
+        ("paid_on", Day),
+    ],
+};
+
+pub(crate) const CONFLICTS: Table<10> = Table {
+    name: "settlement_conflict",
+    columns: [
+        ("id", Int),
+        ("line_id", Int),
+        ("statement_id", Int),
+        ("position", Int),
+        ("gross", Int),
+        ("fee", Int),
+        ("net", Int),
+        ("currency_id", Int),
+        ("payout", Text),
+        ("what", Text),
+    ],
+};
+
+pub(crate) const SUPERSESSIONS: Table<3> = Table {
+    name: "statement_supersession",
+    columns: [("statement_id", Int), ("id", Int), ("by_statement_id", Int)],
 };
 
 pub(crate) const MATCHES: Table<8> = Table {
@@ -411,23 +485,12 @@ pub(crate) static SETTLEMENT_FILE: Record = numbered(
         ("options", Text),
     ],
 );
-pub(crate) static STATEMENT: Record = numbered(
-    "statement",
-    &[
-        ("id", Int),
-        ("file_id", Int),
-        ("origin", Text),
-        ("account", Text),
-        ("identity", Text),
-        ("currency_id", Int),
-        ("opening", Int),
-        ("closing", Int),
-        ("total", Int),
-        ("start_on", Day),
-        ("end_on", Day),
-        ("verdict", Text),
-    ],
-);
+pub(crate) static STATEMENT: Record = numbered("statement", &STATEMENTS.columns);
+pub(crate) static REPEAT: Record = numbered("settlement_repeat", &REPEATS.columns);
+pub(crate) static COMPLETION: Record = numbered("settlement_completion", &COMPLETIONS.columns);
+pub(crate) static CONFLICT: Record = numbered("settlement_conflict", &CONFLICTS.columns);
+pub(crate) static SUPERSESSION: Record =
+    numbered("statement_supersession", &SUPERSESSIONS.columns);
 pub(crate) static SETTLEMENT_LINE: Record = numbered("settlement_line", &SETTLEMENT_LINES.columns);
 pub(crate) static MATCH: Record = numbered("reconciliation_match", &MATCHES.columns);
 pub(crate) static MATCH_ITEM: Record = Record {
@@ -631,6 +694,10 @@ pub(crate) static RECORDS: &[&Record] = &[
     &SETTLEMENT_FILE,
     &STATEMENT,
     &SETTLEMENT_LINE,
+    &REPEAT,
+    &COMPLETION,
+    &CONFLICT,
+    &SUPERSESSION,
     &MATCH,
     &MATCH_ITEM,
     &BREAK_CASE,

@@ -1,0 +1,1 @@
+SELECT raw FROM settlement_file WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT CAST(COUNT(*) AS BIGINT) FROM settlement_file WHERE name = $1
