@@ -380,11 +380,6 @@ enum Cell {
     Unread(Record),
 }
 
-fn short(name: &str) -> [u8; 16] {
-    let hash = Hash::of(name.as_bytes());
-    hash.as_bytes().first_chunk().copied().unwrap_or_default()
-}
-
 /// A table while its rows come in.
 struct Reading<'p> {
     places: &'p Places,
