@@ -162,7 +162,20 @@ fn killed_at_any_moment_it_ends_with_the_same_journal() {
                 "json",
             ],
         );
-        report["tables"].take()
+        // The same entries: those that take others back stand where a run ended, whatever ended it.
+        let lines = report["tables"]["lines"].take();
+        let mut lines: Vec<String> = lines
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| {
+                let mut line = line.clone();
+                line.as_object_mut().unwrap().remove("entry").unwrap();
+                line.to_string()
+            })
+            .collect();
+        lines.sort();
+        lines
     };
     let expected = register(&undisturbed);
     let mut kills = 0;

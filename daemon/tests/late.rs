@@ -245,6 +245,29 @@ fn what_an_event_takes_back_is_taken_from_the_books() {
     });
 }
 
+/// A run that ends before it asked the books leaves what the next one asks, however little that brings.
+#[test]
+fn what_a_run_left_unasked_the_next_one_asks() {
+    on_both("left-unasked", |dir, at| {
+        take(dir, at, "a.ndjson", &[invoice("1", "2026-01-15")]);
+        let path = dir.join("inbox/b.ndjson");
+        std::fs::write(path, void("1", "1", "2026-02-03").to_string()).unwrap();
+        let stopped = std::process::Command::new(env!("CARGO_BIN_EXE_tieout"))
+            .args(["-c", at, "ingest"])
+            .env("TIEOUT_FAULT", "panic:asking")
+            .output()
+            .unwrap();
+        assert!(!stopped.status.success());
+        let waiting = expect_json(0, &["-c", at, "--json", "suspended", "list"]);
+        assert_eq!(waiting["all"], json!(1), "{waiting}");
+        expect(0, &["-c", at, "ingest"]);
+        let waiting = expect_json(0, &["-c", at, "--json", "suspended", "list"]);
+        assert_eq!(waiting["all"], json!(0), "{waiting}");
+        assert_eq!(balance(at, "receivable")[0][2..], ["", ""]);
+        sound(at);
+    });
+}
+
 #[test]
 fn a_late_event_waits_or_stands_on_the_first_open_day() {
     on_both("late", |dir, at| {

@@ -136,7 +136,7 @@ pub async fn run(
         tell,
     };
     let (mut turns, mut underway) = (Turns::default(), FuturesOrdered::new());
-    let mut asking = Asking::begin(call).await?;
+    let mut asking = Asking::begin(call, &until).await?;
     let outcome = loop {
         tokio::select! {
             biased;
@@ -174,10 +174,12 @@ pub async fn run(
     asking.end(call, total).await
 }
 
-/// Events of this run that only the books can answer: they are asked now and then, and at the end.
+/// Events that only the books can answer, of this run and of one that broke off: they are asked at the end of a run that
+/// has one, so that the order of what came decides alone in which order entries stand; now and then where none is.
 struct Asking {
-    /// The last event before this run.
+    /// They came after this event.
     since: i64,
+    is_endless: bool,
     events: i64,
     last: Instant,
     /// Asked beside the writing, so that what is being written need not wait.
@@ -186,10 +188,14 @@ struct Asking {
 }
 
 impl Asking {
-    async fn begin(call: &Call) -> anyhow::Result<Self> {
+    async fn begin(call: &Call, until: &Until) -> anyhow::Result<Self> {
+        let books = call.store.snapshot().await?;
+        let left = books.first_asking().await?;
+        let last = books.last_event().await?;
         Ok(Self {
-            since: call.store.snapshot().await?.last_event().await?,
-            events: 0,
+            since: left.map_or(last, |first| first - 1),
+            is_endless: matches!(until, Until::Stopped(_)),
+            events: i64::from(left.is_some()),
             last: Instant::now(),
             underway: None,
             answered: IntakeSummary::default(),
@@ -202,7 +208,7 @@ impl Asking {
 
     fn is_due(&self) -> bool {
         let busy = self.underway.as_ref().is_some_and(|job| !job.is_finished());
-        self.events > 0 && !busy
+        self.is_endless && self.events > 0 && !busy
     }
 
     async fn rested(&self) {

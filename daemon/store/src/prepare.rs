@@ -3,9 +3,10 @@
 //! writes, for whom all others wait, looks a name up once per part and otherwise adds and copies numbers.
 
 use crate::index::Index;
+use crate::reversal::ASKING;
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
-use ledger::bounds::{self, Whole};
+use ledger::bounds::{self, Bound, Whole};
 use ledger::{
     Currency, Decision, Deferral, Dimensions, EntryKind, EventKey, FiscalPeriod, Hash, Line,
     Posting, Side, Wanted,
@@ -116,10 +117,13 @@ fn asks(wanted: &[Wanted]) -> String {
         .iter()
         .map(|one| format!("{} {}", one.rules.join(" or "), one.reference))
         .collect();
-    told(format!(
-        "takes back {}; `tieout post` looks for it",
-        of.join(" and ")
-    ))
+    // What names it may be cut, what it ends with may not.
+    let what = format!("takes back {}", of.join(" and "));
+    let room = Bound {
+        bytes: bounds::REASON.bytes - ASKING.len(),
+        ..bounds::REASON
+    };
+    format!("{}{ASKING}", room.cut(&what))
 }
 
 /// A reason as it may be kept.

@@ -10,6 +10,9 @@ use crate::{Snapshot, StoreError, Tx};
 use ledger::Part;
 use std::collections::BTreeSet;
 
+/// How the reason of an event ends whose entries take others back, until the books were asked.
+pub(crate) const ASKING: &str = "; `tieout post` looks for it";
+
 /// What an entry of a decision takes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TakesBack {
@@ -54,6 +57,17 @@ impl Snapshot {
         let statement = sql_of!(&*self.reading.lock().await, "reversal/standing");
         Ok(on_snapshot!(self, db => sqlx::query_scalar(statement)
             .bind(&references).bind(&rules).fetch_all(db).await?))
+    }
+
+    /// The first event that takes entries back and for which nobody has asked the books yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn first_asking(&self) -> Result<Option<i64>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_scalar(sql!("reversal/asking"))
+            .bind(ASKING).fetch_one(db).await?),
+        )
     }
 
     /// The parts of an entry that were taken back, in their order.

@@ -4,7 +4,7 @@
 
 use crate::call::Call;
 use crate::jobs::answers::Answers;
-use crate::jobs::{self, lease};
+use crate::jobs::{self, fault, lease};
 use crate::mapper::Deciding;
 use ledger::{Decision, bounds};
 use mappings::Event;
@@ -48,6 +48,7 @@ pub struct Summary {
 /// Decides those again that came after an event and that the books may answer: what takes entries back, and what is
 /// late. Nothing, while another process decides suspended events.
 pub async fn answer(call: &Call, after: i64) -> anyhow::Result<IntakeSummary> {
+    fault::point("asking").await;
     let answered = lease::alone(call, "post", "suspended", all(call, after)).await?;
     Ok(answered.unwrap_or_default())
 }

@@ -375,7 +375,12 @@ fn tell_lines(lines: &[StoredLine], bank: &[StoredLine], reached: &mut Reached) 
         let line = &stored.line;
         let details = format!(
             "{} on {} at {}: {}\n{} entry {}",
-            line.net, line.booked_on, stored.account, line.description, stored.file, line.place.line
+            line.net,
+            line.booked_on,
+            stored.account,
+            line.description,
+            stored.file,
+            line.place.line
         );
         let value = json!({ "bank_line": line.identity, "account": stored.account, "file": stored.file, "position": line.place.line });
         let what = format!("bank line {}", line.identity);
