@@ -113,6 +113,7 @@ pub async fn run(
     until: Until,
     total: &mut IntakeSummary,
 ) -> anyhow::Result<()> {
+    let mut asking = Asking::begin(call, &until).await?;
     let (work, mut queue) = mpsc::channel(QUEUE);
     let (tell, news) = mpsc::unbounded_channel();
     let reader = Reader {
@@ -136,7 +137,6 @@ pub async fn run(
         tell,
     };
     let (mut turns, mut underway) = (Turns::default(), FuturesOrdered::new());
-    let mut asking = Asking::begin(call, &until).await?;
     let outcome = loop {
         tokio::select! {
             biased;

@@ -35,7 +35,7 @@ use group::{Group, Key};
 use ledger::encode::Encoder;
 use ledger::money::Rounding;
 use ledger::{
-    Currency, FeeKind, FeePart, Hash, Money, Movement, Reference, ReferenceKind, SettlementLine,
+    Currency, FeeKind, FeePart, Money, Movement, Reference, ReferenceKind, SettlementLine,
 };
 use options::{Column, Config, Header, Joined, Rows, Sign, Told, Written};
 use rust_decimal::Decimal;
