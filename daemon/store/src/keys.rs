@@ -275,7 +275,7 @@ impl Tx {
     }
 }
 
-/// Makes rows of columns: bit `c` of word `r` goes to bit `r` of word `c`, by swapping ever smaller squares.
+/// Makes rows of columns: bit `c` of word `r` goes to bit `r` of word `c`, by swapping ever smaller blocks.
 fn turn_over(grid: &mut [u64; 64]) {
     let (mut size, mut mask) = (32, u64::from(u32::MAX));
     while size > 0 {
