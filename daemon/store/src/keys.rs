@@ -275,15 +275,15 @@ impl Tx {
     }
 }
 
-/// Makes rows of columns: bit `c` of word `r` goes to bit `r` of word `c`, by swapping ever smaller squares.
-fn turn_over(square: &mut [u64; 64]) {
+/// Makes rows of columns: bit `c` of word `r` goes to bit `r` of word `c`, by swapping ever smaller blocks.
+fn turn_over(grid: &mut [u64; 64]) {
     let (mut size, mut mask) = (32, u64::from(u32::MAX));
     while size > 0 {
         let mut at = 0;
         while at < 64 {
-            let swap = ((square[at] >> size) ^ square[at + size]) & mask;
-            square[at] ^= swap << size;
-            square[at + size] ^= swap;
+            let swap = ((grid[at] >> size) ^ grid[at + size]) & mask;
+            grid[at] ^= swap << size;
+            grid[at + size] ^= swap;
             at = (at + size + 1) & !size;
         }
         size >>= 1;

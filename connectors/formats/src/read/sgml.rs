@@ -1,4 +1,4 @@
-//! SGML as OFX writes it: elements with unclosed values, one event at a time.
+//! SGML as downloads of banks write it: elements with unclosed values, one event at a time.
 //!
 //! Who reads says which elements hold others; every other element is a value, which ends at the next
 //! tag whether it is closed or not. XML with values of that kind reads the same. Names come in upper

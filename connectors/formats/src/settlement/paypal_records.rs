@@ -325,10 +325,15 @@ impl<'c> Reading<'c> {
             let what = format!("more than {MAX_SECTIONS} sections (SH); ask for one report each");
             return Err(ParseError::new(row.place.line, what));
         }
+        let (from, to) = (day(row, 1, "SH, first day")?, day(row, 2, "SH, last day")?);
+        if let Some((from, to)) = from.zip(to).filter(|(from, to)| from > to) {
+            let what = format!("a section (SH) that begins on {from} and ends on {to}");
+            return Err(ParseError::new(row.place.line, what));
+        }
         self.sections.push(Section {
             id,
-            from: day(row, 1, "SH, first day")?,
-            to: day(row, 2, "SH, last day")?,
+            from,
+            to,
             ..Section::default()
         });
         Ok(())
@@ -530,6 +535,7 @@ impl<'c> Reading<'c> {
             ParseError::new(0, what)
         })?;
         let to = section.to.or(group.to).unwrap_or(from);
+        let from = from.min(to);
         let (report, basis) = match self.report {
             Report::Settlement => ("settlement", Basis::Final),
             Report::Detail => ("transactions", Basis::Notice),
