@@ -268,7 +268,10 @@ async fn clearing_rows(
     let mut groups = BTreeMap::<(String, i64), BTreeMap<String, i64>>::new();
     for line in books.account_items(account).await? {
         let item = ItemRef::entry(line.entry_id, line.line_no);
-        let group = payouts.get(&item).cloned().unwrap_or_else(|| line.reference.clone());
+        let group = payouts
+            .get(&item)
+            .cloned()
+            .unwrap_or_else(|| line.reference.clone());
         let amount = if line.side == ledger::Side::Credit.number() {
             -line.amount
         } else {

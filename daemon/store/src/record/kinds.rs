@@ -472,8 +472,7 @@ pub(crate) static STATEMENT: Record = numbered("statement", &STATEMENTS.columns)
 pub(crate) static REPEAT: Record = numbered("settlement_repeat", &REPEATS.columns);
 pub(crate) static COMPLETION: Record = numbered("settlement_completion", &COMPLETIONS.columns);
 pub(crate) static CONFLICT: Record = numbered("settlement_conflict", &CONFLICTS.columns);
-pub(crate) static SUPERSESSION: Record =
-    numbered("statement_supersession", &SUPERSESSIONS.columns);
+pub(crate) static SUPERSESSION: Record = numbered("statement_supersession", &SUPERSESSIONS.columns);
 pub(crate) static SETTLEMENT_LINE: Record = numbered("settlement_line", &SETTLEMENT_LINES.columns);
 pub(crate) static MATCH: Record = numbered("reconciliation_match", &MATCHES.columns);
 pub(crate) static MATCH_ITEM: Record = Record {
