@@ -25,6 +25,8 @@ pub struct Decoded<'i> {
     /// Bytes that are not decoded yet.
     raw: Vec<u8>,
     ended: bool,
+    /// Whether the decoder was told of the end, after which it takes nothing more.
+    finished: bool,
     text: Vec<u8>,
     /// How much of the text was taken.
     taken: usize,
@@ -65,6 +67,7 @@ impl<'i> Decoded<'i> {
             decoder,
             raw,
             ended,
+            finished: false,
             text: Vec::new(),
             taken: 0,
             breaks: 0,
@@ -114,7 +117,10 @@ impl<'i> Decoded<'i> {
                 break;
             }
         }
-        if let Some(at) = self.text.iter().position(|byte| *byte == 0) {
+        // Searching whole words at once is worth it, for nearly no block has one.
+        if self.text.contains(&0)
+            && let Some(at) = self.text.iter().position(|byte| *byte == 0)
+        {
             let what = "a NUL character, which no text holds; ask the sender for the file again";
             return Err(ParseError::new(self.line(at), what));
         }
@@ -143,9 +149,10 @@ impl<'i> Decoded<'i> {
     }
 
     fn decode(&mut self) -> Result<(), ParseError> {
-        let Some(decoder) = &mut self.decoder else {
+        let Some(decoder) = self.decoder.as_mut().filter(|_| !self.finished) else {
             return Ok(());
         };
+        self.finished = self.ended;
         let most = decoder
             .max_utf8_buffer_length_without_replacement(self.raw.len())
             .unwrap_or(BLOCK);
@@ -264,7 +271,8 @@ mod tests {
         let mut decoded = Decoded::open(&mut input, told)?;
         let mut text = String::new();
         match decoded.read_to_string(&mut text) {
-            Ok(_) => Ok(text),
+            // Whoever asks once more is told the same.
+            Ok(_) => decoded.drain().map(|()| text),
             Err(error) => Err(decoded.failed().unwrap_or(ParseError::unread(error))),
         }
     }

@@ -168,9 +168,12 @@ fn bank_item(stored: &StoredLine) -> Item {
     }
 }
 
-/// All that a bank's line says in words.
+/// All that a bank's line says in words, and who is at its other end.
 fn text_of(line: &SettlementLine) -> String {
-    format!("{} {}", line.description, line.reference())
+    let references = line.references.iter().map(|found| found.text.as_str());
+    let texts = [line.description.as_str(), line.counterparty.as_str()];
+    let texts: Vec<&str> = texts.into_iter().chain(references).collect();
+    texts.join(" ")
 }
 
 /// The lines of each payout as one item.

@@ -75,7 +75,8 @@ pub(super) fn of(source: &Source) -> anyhow::Result<Survey> {
     let bounds = bounds(&source.call);
     unpack::read(&source.path, &source.part, bounds, |input| {
         let mut head = Vec::new();
-        (&mut *input).take(HEAD).read_to_end(&mut head)?;
+        let beginning = (&mut *input).take(HEAD).read_to_end(&mut head);
+        beginning.context("it cannot be read to its end; where it is packed it may be cut off, so ask its sender for the whole file")?;
         let (kind, options) = chosen(source, &head)?;
         let parser = kind.open(options.clone())?;
         let mut whole = head.as_slice().chain(input);
