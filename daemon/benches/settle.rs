@@ -108,8 +108,12 @@ struct Cost {
 fn settle(database: &str, dir: &Path, report: &Path, told: &mut Vec<String>) {
     let company = dir.join(database);
     let program = || Command::new(env!("CARGO_BIN_EXE_tieout"));
-    let made = program().arg("init").arg(&company).stdout(Stdio::null());
-    assert!(made.status().unwrap().success());
+    let made = program()
+        .arg("init")
+        .arg(&company)
+        .stdout(Stdio::null())
+        .status();
+    assert!(made.unwrap().success());
     let (url, bare) = urls(database, dir);
     let config = company.join("tieout.yaml");
     let text = std::fs::read_to_string(&config).unwrap();
