@@ -37,7 +37,9 @@ use store::intake::{IntakeBatch, IntakePart, ReadEvent, Redecided, Stamp, Unread
 use store::plan::Taken;
 use store::reconciliation::{BreakRow, NewMatch};
 use store::record::Guards;
-use store::settlement::{Announced, FileReader, NewFile, SettleSummary, Taken as TakenFile};
+use store::settlement::{
+    Announced, FileReader, NewFile, SettleSummary, StatementRow, Taken as TakenFile,
+};
 use store::turn::Turns;
 use store::writer::Writer;
 use store::{SharedKeys, Snapshot, Store, StoreError};
@@ -1923,7 +1925,7 @@ async fn a_half_file_gives_way_to_the_whole_one(store: Store) {
     let found = take_file(&store, &full).await;
     assert_eq!((found.open_statements, found.superseded_statements), (0, 1));
     let rows = now(&store).await.statements().await.unwrap();
-    let open: Vec<bool> = rows.iter().map(|row| row.is_open()).collect();
+    let open: Vec<bool> = rows.iter().map(StatementRow::is_open).collect();
     assert_eq!(open, [false, false]);
 }
 
