@@ -113,7 +113,7 @@ pub async fn run(
     until: Until,
     total: &mut IntakeSummary,
 ) -> anyhow::Result<()> {
-    let mut asking = Asking::begin(call, &until).await?;
+    let mut asking = Box::pin(Asking::begin(call, &until)).await?;
     let (work, mut queue) = mpsc::channel(QUEUE);
     let (tell, news) = mpsc::unbounded_channel();
     let reader = Reader {
@@ -171,7 +171,7 @@ pub async fn run(
         (Ok(()), Ok(read)) => read?,
         (Ok(()), Err(ended)) => return Err(ended).context("the reader of a source broke off"),
     }
-    asking.end(call, total).await
+    Box::pin(asking.end(call, total)).await
 }
 
 /// Events that only the books can answer, of this run and of one that broke off: they are asked at the end of a run that
