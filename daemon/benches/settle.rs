@@ -386,6 +386,6 @@ fn ofx(lines: usize) -> String {
     for line in 0..lines {
         writeln!(text, "<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>20260115<TRNAMT>1.00<FITID>F{line:010}<NAME>Customer {line}<MEMO>Invoice {line}</STMTTRN>").unwrap();
     }
-    write!(text, "</BANKTRANLIST><LEDGERBAL><BALAMT>{lines}.00<DTASOF>20260131</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>\n").unwrap();
+    writeln!(text, "</BANKTRANLIST><LEDGERBAL><BALAMT>{lines}.00<DTASOF>20260131</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>").unwrap();
     text
 }
