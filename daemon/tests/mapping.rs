@@ -292,8 +292,8 @@ fn what_another_mapping_would_change_is_told_before_anybody_activates_it() {
         let text = text
             .replace("debit: revenue-credited", "debit: revenue-other")
             .replace(
-                "  - rule: credit-note-issued\n    on: billing.credit_note.issued.v1\n",
-                "  - rule: credit-note-of-nobody\n    on: billing.credit_note.issued.v1\n    when: data.entity == 'nobody'\n    ignore: nobody owes it\n  - rule: credit-note-issued\n    on: billing.credit_note.issued.v1\n    when: data.entity != 'nobody'\n",
+                "  - rule: credit-note-issued\n    on: billing.credit_note.issued.v1\n    when: data.product != null\n",
+                "  - rule: credit-note-of-nobody\n    on: billing.credit_note.issued.v1\n    when: data.product != null and data.entity == 'nobody'\n    ignore: nobody owes it\n  - rule: credit-note-issued\n    on: billing.credit_note.issued.v1\n    when: data.product != null and data.entity != 'nobody'\n",
             );
         std::fs::write(&rules, text).unwrap();
         let before = expect_json(

@@ -554,6 +554,13 @@ impl Config {
         found.map_or_else(Late::default, |raw| raw.late)
     }
 
+    /// Whether an entity takes late events on its first open day.
+    pub fn takes_late(&self) -> bool {
+        self.entities
+            .iter()
+            .any(|raw| raw.late == Late::FirstOpenDay)
+    }
+
     /// What rules know beside the event.
     pub fn context(&self) -> anyhow::Result<Context> {
         let dates = self.entities.iter().map(|raw| {

@@ -113,7 +113,7 @@ pub async fn run(
     until: Until,
     total: &mut IntakeSummary,
 ) -> anyhow::Result<()> {
-    let mut asking = Box::pin(Asking::begin(call, &until)).await?;
+    let mut asking = Asking::begin(&until);
     let (work, mut queue) = mpsc::channel(QUEUE);
     let (tell, news) = mpsc::unbounded_channel();
     let reader = Reader {
@@ -177,8 +177,6 @@ pub async fn run(
 /// Events that only the books can answer, of this run and of one that broke off: they are asked at the end of a run that
 /// has one, so that the order of what came decides alone in which order entries stand; now and then where none is.
 struct Asking {
-    /// They came after this event.
-    since: i64,
     is_endless: bool,
     events: i64,
     last: Instant,
@@ -188,18 +186,14 @@ struct Asking {
 }
 
 impl Asking {
-    async fn begin(call: &Call, until: &Until) -> anyhow::Result<Self> {
-        let books = call.store.snapshot().await?;
-        let left = books.first_asking().await?;
-        let last = books.last_event().await?;
-        Ok(Self {
-            since: left.map_or(last, |first| first - 1),
+    fn begin(until: &Until) -> Self {
+        Self {
             is_endless: matches!(until, Until::Stopped(_)),
-            events: i64::from(left.is_some()),
+            events: 0,
             last: Instant::now(),
             underway: None,
             answered: IntakeSummary::default(),
-        })
+        }
     }
 
     const fn heard(&mut self, events: i64) {
@@ -219,14 +213,8 @@ impl Asking {
     async fn ask(&mut self, call: &Call) -> anyhow::Result<()> {
         self.hear().await?;
         (self.events, self.last) = (0, Instant::now());
-        let (call, since) = (call.clone(), self.since);
-        self.underway = Some(tokio::spawn(async move {
-            let answered = Box::pin(jobs::post::answer(&call, since)).await;
-            answered.unwrap_or_else(|error| {
-                tracing::warn!(error = %format!("{error:#}"), "events that only the books can answer wait for `tieout post`");
-                IntakeSummary::default()
-            })
-        }));
+        let call = call.clone();
+        self.underway = Some(tokio::spawn(async move { answer(&call, true).await }));
         Ok(())
     }
 
@@ -238,21 +226,29 @@ impl Asking {
         Ok(())
     }
 
-    /// Asks for the last time, and counts what became of those that were suspended meanwhile.
+    /// Asks for the last time, and counts what became of those that were suspended when they came.
     async fn end(mut self, call: &Call, total: &mut IntakeSummary) -> anyhow::Result<()> {
         self.hear().await?;
-        if self.events > 0 {
-            let answered = Box::pin(jobs::post::answer(call, self.since)).await?;
-            self.answered.add(&answered);
-        }
-        // What was suspended when it came, and is not any more.
+        let answered = answer(call, self.events > 0).await;
+        self.answered.add(&answered);
         let answered = &self.answered;
-        total.suspended -= answered.posted + answered.ignored;
+        let gone = answered.posted + answered.ignored;
+        // Those of a run that broke off were counted there.
+        total.suspended -= gone.min(total.suspended);
         total.posted += answered.posted;
         total.ignored += answered.ignored;
         total.entries += answered.entries;
         Ok(())
     }
+}
+
+/// What the books answer. Where they do not, events wait as they would without having been asked.
+async fn answer(call: &Call, may_be_late: bool) -> IntakeSummary {
+    let answered = Box::pin(jobs::post::answer(call, may_be_late)).await;
+    answered.unwrap_or_else(|error| {
+        tracing::warn!(error = %format!("{error:#}"), "events that only the books can answer wait for `tieout post`");
+        IntakeSummary::default()
+    })
 }
 
 struct Reader {

@@ -45,9 +45,16 @@ pub struct Summary {
     pub note: Option<String>,
 }
 
-/// Decides those again that came after an event and that the books may answer: what takes entries back, and what is
-/// late. Nothing, while another process decides suspended events.
-pub async fn answer(call: &Call, after: i64) -> anyhow::Result<IntakeSummary> {
+/// Decides those again that the books may answer: what takes entries back and was not asked for yet, and, where an entity
+/// wants late events on its first open day, what may be late. Nothing, while another process decides suspended events.
+pub async fn answer(call: &Call, may_be_late: bool) -> anyhow::Result<IntakeSummary> {
+    let late = may_be_late && call.config.takes_late();
+    let first = call.store.snapshot().await?.first_asking().await?;
+    let after = match first {
+        _ if late => 0,
+        Some(first) => first - 1,
+        None => return Ok(IntakeSummary::default()),
+    };
     fault::point("asking").await;
     let answered = lease::alone(call, "post", "suspended", all(call, after)).await?;
     Ok(answered.unwrap_or_default())
