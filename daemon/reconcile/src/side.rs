@@ -1,0 +1,619 @@
+//! The two sides as columns.
+//!
+//! Items are pushed one by one and nothing of them is kept but numbers: a currency, a day, an amount, a fee, codes
+//! of the names by which the other side may know it, and the three integers that the books call it by. A column in
+//! which every item says the same takes no room. Texts stand in one arena, names in one dictionary for both sides.
+//!
+//! Rows keep the order of arrival, and no result depends on it.
+
+use crate::dictionary::{Dictionary, Texts};
+use crate::index::{Bits, at, number};
+use crate::plan::Name;
+use chrono::{Datelike, NaiveDate};
+use ledger::{Currency, ItemRef, Movement, ReferenceKind};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+/// Something that waits for its counterpart.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'t> {
+    /// The currency.
+    pub currency: Currency,
+    /// The day it was booked.
+    pub on: NaiveDate,
+    /// Its amount in minor units, signed alike on both sides.
+    pub amount: i64,
+    /// The fee within the amount: what arrives is `amount - fee`.
+    pub fee: i64,
+    /// What people know it by, and the other side in most cases.
+    pub reference: &'t str,
+    /// Further names, and of what kind they are.
+    pub references: &'t [(ReferenceKind, &'t str)],
+    /// What it belongs to: the payout of a processor's line.
+    pub group: &'t str,
+    /// What it is called for good: the same in every run and every database.
+    pub identity: &'t str,
+    /// What the books call it.
+    pub item: ItemRef,
+    /// What moved, where a settlement file says so.
+    pub movement: Option<Movement>,
+    /// Free text in which the other side's reference may stand.
+    pub text: &'t str,
+    /// Whose it is, for people: an entity or an account.
+    pub account: &'t str,
+    /// The customer, or who pays.
+    pub customer: &'t str,
+    /// The invoice that it pays.
+    pub invoice: &'t str,
+    /// What the customer saw, where that is another currency.
+    pub original: Option<(i64, Currency)>,
+    /// The day by which its counterpart should be there, where somebody said so.
+    pub due: Option<NaiveDate>,
+    /// Consumed by an earlier run: it explains a second item of its name, and is matched no more.
+    pub consumed: bool,
+}
+
+impl Item<'_> {
+    /// An item that says no more than what moved.
+    pub const fn new(item: ItemRef, on: NaiveDate, amount: i64, currency: Currency) -> Self {
+        Self {
+            currency,
+            on,
+            amount,
+            fee: 0,
+            reference: "",
+            references: &[],
+            group: "",
+            identity: "",
+            item,
+            movement: None,
+            text: "",
+            account: "",
+            customer: "",
+            invoice: "",
+            original: None,
+            due: None,
+            consumed: false,
+        }
+    }
+}
+
+/// Where an item belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Which {
+    /// The side that expects.
+    Left,
+    /// The side that answers.
+    Right,
+    /// Fees that the ledger books apart, where the plan names them: what they take is below zero.
+    LeftFees,
+    /// Fees that the settlement withheld, signed alike.
+    RightFees,
+}
+
+impl Which {
+    /// The two sides that passes match.
+    pub const SIDES: [Self; 2] = [Self::Left, Self::Right];
+
+    pub(crate) const fn place(self) -> usize {
+        match self {
+            Self::Left => 0,
+            Self::Right => 1,
+            Self::LeftFees => 2,
+            Self::RightFees => 3,
+        }
+    }
+
+    /// The side at which its counterpart is.
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+            Self::LeftFees => Self::RightFees,
+            Self::RightFees => Self::LeftFees,
+        }
+    }
+}
+
+/// More items or text than 32 bits can count: the run has to be cut by entity or currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMuch;
+
+impl std::fmt::Display for TooMuch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("more open items than one run can hold; reconcile by entity or by currency")
+    }
+}
+
+impl std::error::Error for TooMuch {}
+
+/// How far the data of a side reaches: in all, and for a currency whose files lag or lead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// The last day of what nothing more is said about.
+    pub until: Option<NaiveDate>,
+    /// The last day of a currency's own files.
+    pub by_currency: BTreeMap<Currency, NaiveDate>,
+}
+
+impl Coverage {
+    /// All of a side, up to a day.
+    pub const fn through(until: Option<NaiveDate>) -> Self {
+        Self {
+            until,
+            by_currency: BTreeMap::new(),
+        }
+    }
+
+    /// The last day on which an item of this currency would be known.
+    pub fn of(&self, currency: Currency) -> Option<NaiveDate> {
+        self.by_currency.get(&currency).copied().or(self.until)
+    }
+
+    /// The last day of all.
+    pub fn last(&self) -> Option<NaiveDate> {
+        self.by_currency.values().copied().max().max(self.until)
+    }
+}
+
+/// Sums of items that earlier runs matched and that are not loaded any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// At the left, in minor units.
+    pub left: i64,
+    /// At the right.
+    pub right: i64,
+}
+
+/// Both sides, and how far the data of each reaches.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    pub(crate) dictionary: Dictionary,
+    sides: [Side; 4],
+    /// How far the left side's data reaches.
+    pub left_until: Coverage,
+    /// How far the right side's data reaches.
+    pub right_until: Coverage,
+    /// What earlier runs matched and nobody pushes again, by currency and movement.
+    pub carried: BTreeMap<(Currency, Option<Movement>), Carried>,
+    /// What of fees tied in earlier runs and nobody pushes again.
+    pub carried_fees: BTreeMap<Currency, Carried>,
+}
+
+impl Input {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes room for so many items of a side, with so many bytes of identities and texts, so that columns need
+    /// not move while they grow. Being wrong costs time or room and nothing else.
+    pub fn expect(&mut self, which: Which, items: usize, bytes: usize) {
+        let side = &mut self.sides[which.place()];
+        side.room = items;
+        side.amount.reserve(items);
+        side.identity.reserve(items, bytes);
+    }
+
+    /// Makes room for so many different names of so many bytes in all.
+    pub fn expect_names(&mut self, names: usize, bytes: usize) {
+        self.dictionary.reserve(names, bytes);
+    }
+
+    /// Takes an item.
+    ///
+    /// # Errors
+    /// [`TooMuch`] where rows or texts leave 32 bits.
+    pub fn push(&mut self, which: Which, item: &Item<'_>) -> Result<(), TooMuch> {
+        let side = &mut self.sides[which.place()];
+        let further: usize = item.references.iter().map(|(_, name)| name.len()).sum();
+        let names = item.reference.len()
+            + item.group.len()
+            + item.account.len()
+            + item.customer.len()
+            + item.invoice.len()
+            + further;
+        if !side.has_room(item) || !self.dictionary.has_room(names) {
+            return Err(TooMuch);
+        }
+        side.push(&mut self.dictionary, item);
+        Ok(())
+    }
+
+    /// How many items a side has.
+    pub fn len(&self, which: Which) -> usize {
+        self.side(which).len()
+    }
+
+    /// Whether no side has an item.
+    pub fn is_empty(&self) -> bool {
+        self.sides.iter().all(|side| side.len() == 0)
+    }
+
+    pub(crate) fn side(&self, which: Which) -> &Side {
+        &self.sides[which.place()]
+    }
+
+    pub(crate) fn reach(&self, which: Which) -> &Coverage {
+        match which {
+            Which::Left | Which::LeftFees => &self.left_until,
+            Which::Right | Which::RightFees => &self.right_until,
+        }
+    }
+
+    /// The day as of which a run over this holds.
+    pub fn as_of(&self) -> Option<NaiveDate> {
+        self.left_until.last().max(self.right_until.last())
+    }
+
+    /// Orders two items of a side by content: currency, day, amount, reference; then by identity and by what the
+    /// books call them.
+    pub(crate) fn compare(&self, which: Which, one: u32, other: u32) -> Ordering {
+        let side = self.side(which);
+        let whole = |row| (side.currency.get(row), side.day.get(row), side.amount(row));
+        whole(one)
+            .cmp(&whole(other))
+            .then_with(|| {
+                let (one, other) = (side.reference(one), side.reference(other));
+                if one == other {
+                    Ordering::Equal
+                } else {
+                    self.dictionary.text(one).cmp(self.dictionary.text(other))
+                }
+            })
+            .then_with(|| self.identity(which, one).cmp(self.identity(which, other)))
+            .then_with(|| side.item(one).cmp(&side.item(other)))
+    }
+
+    /// What an item is called for good.
+    pub(crate) fn identity(&self, which: Which, row: u32) -> &str {
+        let side = self.side(which);
+        match side.identity.get(row) {
+            "" => self.dictionary.text(side.reference(row)),
+            identity => identity,
+        }
+    }
+
+    pub(crate) fn name(&self, which: Which, row: u32, name: Name) -> &str {
+        self.dictionary.text(self.side(which).code(row, name))
+    }
+}
+
+/// A column that takes no room while every item says the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Column<T> {
+    values: Vec<T>,
+    usual: T,
+}
+
+impl<T: Copy + PartialEq + Default> Column<T> {
+    /// Says what the item of a row has; rows come in their order.
+    fn push(&mut self, row: usize, value: T, room: usize) {
+        if self.values.is_empty() {
+            if row == 0 {
+                self.usual = value;
+                return;
+            }
+            if value == self.usual {
+                return;
+            }
+            self.values.reserve(room.max(row + 1));
+            self.values.resize(row, self.usual);
+        }
+        self.values.push(value);
+    }
+
+    pub(crate) fn get(&self, row: u32) -> T {
+        self.values.get(at(row)).copied().unwrap_or(self.usual)
+    }
+}
+
+/// One side: a row for each item.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Side {
+    room: usize,
+    currency: Column<u16>,
+    day: Column<i32>,
+    amount: Vec<i64>,
+    fee: Column<i64>,
+    /// The reference and the names of each further kind.
+    references: [Column<u32>; REFERENCES],
+    /// Second and later names of one kind: row, place of the kind, code; in the order of rows.
+    more: Vec<(u32, u8, u32)>,
+    group: Column<u32>,
+    account: Column<u32>,
+    customer: Column<u32>,
+    invoice: Column<u32>,
+    kind: Column<i64>,
+    id: Column<i64>,
+    sub: Column<i64>,
+    movement: Column<i64>,
+    identity: Texts,
+    /// Only rows that have a text: row and the place of the text.
+    texts: Texts,
+    text: Column<u32>,
+    original: Column<i64>,
+    original_currency: Column<u16>,
+    due: Column<i32>,
+    consumed: Bits,
+}
+
+const REFERENCES: usize = 11;
+
+fn place_of(kind: ReferenceKind) -> u8 {
+    match kind {
+        ReferenceKind::Charge => 1,
+        ReferenceKind::Payment => 2,
+        ReferenceKind::Merchant => 3,
+        ReferenceKind::Refund => 4,
+        ReferenceKind::Dispute => 5,
+        ReferenceKind::EndToEnd => 6,
+        ReferenceKind::Remittance => 7,
+        ReferenceKind::Mandate => 8,
+        ReferenceKind::Bank => 9,
+        ReferenceKind::Batch => 10,
+    }
+}
+
+impl Side {
+    pub(crate) fn len(&self) -> usize {
+        self.amount.len()
+    }
+
+    pub(crate) fn rows(&self) -> std::ops::Range<u32> {
+        0..number(self.len())
+    }
+
+    fn has_room(&self, item: &Item<'_>) -> bool {
+        self.len() < 0x7fff_ffff
+            && self.identity.has_room(item.identity.len())
+            && self.texts.has_room(item.text.len())
+    }
+
+    fn push(&mut self, names: &mut Dictionary, item: &Item<'_>) {
+        let (row, room) = (self.len(), self.room);
+        self.currency.push(row, item.currency.numeric(), room);
+        self.day.push(row, item.on.num_days_from_ce(), room);
+        self.fee.push(row, item.fee, room);
+        self.push_references(names, item, row);
+        self.group.push(row, names.code(item.group), room);
+        self.account.push(row, names.code(item.account), room);
+        self.customer.push(row, names.code(item.customer), room);
+        self.invoice.push(row, names.code(item.invoice), room);
+        self.kind.push(row, item.item.kind.number(), room);
+        self.id.push(row, item.item.id, room);
+        self.sub.push(row, item.item.sub, room);
+        let movement = item.movement.map_or(0, Movement::number);
+        self.movement.push(row, movement, room);
+        // An identity that is the reference stands there already.
+        let own = item.identity != item.reference;
+        self.identity.push(if own { item.identity } else { "" });
+        let text = if item.text.is_empty() {
+            0
+        } else {
+            self.texts.push(item.text);
+            number(self.texts.len())
+        };
+        self.text.push(row, text, room);
+        let (original, currency) = item
+            .original
+            .map_or((0, 0), |(amount, currency)| (amount, currency.numeric()));
+        self.original.push(row, original, room);
+        self.original_currency.push(row, currency, room);
+        let due = item.due.map_or(0, |due| due.num_days_from_ce());
+        self.due.push(row, due, room);
+        if item.consumed {
+            self.consumed.add(number(row));
+        }
+        self.amount.push(item.amount);
+    }
+
+    fn push_references(&mut self, names: &mut Dictionary, item: &Item<'_>, row: usize) {
+        let mut said = [0_u32; REFERENCES];
+        said[0] = names.code(item.reference);
+        for (kind, name) in item.references {
+            let (place, code) = (place_of(*kind), names.code(name));
+            let first = &mut said[usize::from(place)];
+            if *first == 0 {
+                *first = code;
+            } else if *first != code {
+                self.more.push((number(row), place, code));
+            }
+        }
+        for (column, code) in self.references.iter_mut().zip(said) {
+            column.push(row, code, self.room);
+        }
+    }
+
+    pub(crate) fn amount(&self, row: u32) -> i64 {
+        self.amount[at(row)]
+    }
+
+    pub(crate) fn fee(&self, row: u32) -> i64 {
+        self.fee.get(row)
+    }
+
+    /// Days since the first of January of the year 1.
+    pub(crate) fn day(&self, row: u32) -> i32 {
+        self.day.get(row)
+    }
+
+    pub(crate) fn on(&self, row: u32) -> NaiveDate {
+        date(self.day.get(row))
+    }
+
+    pub(crate) fn due(&self, row: u32) -> Option<NaiveDate> {
+        Some(self.due.get(row)).filter(|day| *day != 0).map(date)
+    }
+
+    /// The ISO number of the currency.
+    pub(crate) fn currency(&self, row: u32) -> u16 {
+        self.currency.get(row)
+    }
+
+    pub(crate) fn reference(&self, row: u32) -> u32 {
+        self.references[0].get(row)
+    }
+
+    pub(crate) fn account(&self, row: u32) -> u32 {
+        self.account.get(row)
+    }
+
+    pub(crate) fn movement(&self, row: u32) -> Option<Movement> {
+        Movement::from_number(self.movement.get(row))
+    }
+
+    /// The number of what moved; zero where nobody says.
+    pub(crate) fn movement_number(&self, row: u32) -> i64 {
+        self.movement.get(row)
+    }
+
+    pub(crate) fn original(&self, row: u32) -> Option<(i64, u16)> {
+        let currency = self.original_currency.get(row);
+        (currency != 0).then(|| (self.original.get(row), currency))
+    }
+
+    pub(crate) fn text(&self, row: u32) -> &str {
+        self.text
+            .get(row)
+            .checked_sub(1)
+            .map_or("", |place| self.texts.get(place))
+    }
+
+    pub(crate) fn is_consumed(&self, row: u32) -> bool {
+        self.consumed.has(row)
+    }
+
+    pub(crate) fn item(&self, row: u32) -> ItemRef {
+        let (id, sub) = (self.id.get(row), self.sub.get(row));
+        // The number was made from a kind.
+        ItemRef::from_numbers(self.kind.get(row), id, sub).unwrap_or(ItemRef::entry(id, sub))
+    }
+
+    /// The rows that no run has consumed.
+    pub(crate) fn open(&self) -> Bits {
+        let mut open = Bits::none(self.len());
+        for row in self.rows() {
+            if !self.is_consumed(row) {
+                open.add(row);
+            }
+        }
+        open
+    }
+
+    /// The first name of a kind; zero where there is none.
+    pub(crate) fn code(&self, row: u32, name: Name) -> u32 {
+        match name {
+            Name::Reference => self.reference(row),
+            Name::Charge => self.references[1].get(row),
+            Name::Payment => self.references[2].get(row),
+            Name::Merchant => self.references[3].get(row),
+            Name::Refund => self.references[4].get(row),
+            Name::Dispute => self.references[5].get(row),
+            Name::EndToEnd => self.references[6].get(row),
+            Name::Remittance => self.references[7].get(row),
+            Name::Mandate => self.references[8].get(row),
+            Name::Bank => self.references[9].get(row),
+            Name::Batch => self.references[10].get(row),
+            Name::Group => self.group.get(row),
+            Name::Account => self.account.get(row),
+            Name::Customer => self.customer.get(row),
+            Name::Invoice => self.invoice.get(row),
+            Name::Text => 0,
+        }
+    }
+
+    /// Whether some item has several names of one kind.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.more.is_empty()
+    }
+
+    /// Every name of these kinds, each once; in no order that means anything.
+    pub(crate) fn codes(&self, row: u32, names: &[Name], found: &mut Vec<u32>) {
+        found.clear();
+        for name in names {
+            let code = self.code(row, *name);
+            if code != 0 && !found.contains(&code) {
+                found.push(code);
+            }
+        }
+        if self.more.is_empty() {
+            return;
+        }
+        let first = self.more.partition_point(|(of, _, _)| *of < row);
+        for (_, place, code) in self.more[first..]
+            .iter()
+            .take_while(|(of, _, _)| *of == row)
+        {
+            let is_asked = names.iter().any(|name| name.place() == Some(*place));
+            if is_asked && !found.contains(code) {
+                found.push(*code);
+            }
+        }
+    }
+}
+
+/// A day of a column; far outside of the calendar there is none, and no item can be there.
+pub(crate) fn date(day: i32) -> NaiveDate {
+    NaiveDate::from_num_days_from_ce_opt(day).unwrap_or_default()
+}
+
+pub(crate) fn currency(numeric: u16) -> Currency {
+    // The number was taken from a currency. The euro is never reached and must not panic if it were.
+    Currency::from_numeric(i64::from(numeric))
+        .or_else(|_unknown| Currency::from_code("EUR"))
+        .unwrap_or_else(|_never| currency(978))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pushed_comes_back() {
+        let eur = Currency::from_code("EUR").unwrap();
+        let jpy = Currency::from_code("JPY").unwrap();
+        let day = NaiveDate::from_ymd_opt(2026, 1, 5).unwrap();
+        let mut input = Input::new();
+        let names = [
+            (ReferenceKind::Charge, "ch_1"),
+            (ReferenceKind::Remittance, "RF1"),
+            (ReferenceKind::Remittance, "RF2"),
+        ];
+        let plain = Item {
+            reference: "pi_0",
+            identity: "pi_0",
+            ..Item::new(ItemRef::entry(1, 1), day, 100, eur)
+        };
+        let rich = Item {
+            reference: "pi_1",
+            references: &names,
+            identity: "txn_1",
+            text: "STRIPE pi_1",
+            original: Some((7, jpy)),
+            movement: Some(Movement::Charge),
+            consumed: true,
+            ..Item::new(ItemRef::payout(9), day, -5, eur)
+        };
+        input.push(Which::Left, &plain).unwrap();
+        input.push(Which::Left, &rich).unwrap();
+        let side = input.side(Which::Left);
+        assert_eq!(input.identity(Which::Left, 0), "pi_0");
+        assert_eq!(input.identity(Which::Left, 1), "txn_1");
+        assert_eq!((side.text(0), side.text(1)), ("", "STRIPE pi_1"));
+        assert_eq!(side.original(1), Some((7, jpy.numeric())));
+        assert_eq!(side.item(1), ItemRef::payout(9));
+        assert_eq!(side.open().iter().collect::<Vec<_>>(), [0]);
+        let mut codes = Vec::new();
+        side.codes(1, &[Name::Charge, Name::Remittance], &mut codes);
+        let texts: Vec<&str> = codes
+            .iter()
+            .map(|code| input.dictionary.text(*code))
+            .collect();
+        assert_eq!(texts, ["ch_1", "RF1", "RF2"]);
+        assert_eq!(
+            (side.movement(0), side.movement(1)),
+            (None, Some(Movement::Charge))
+        );
+    }
+}
