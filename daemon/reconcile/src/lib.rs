@@ -9,20 +9,25 @@
 //!
 //! A run gets what is open and what is new, and of what earlier runs consumed only the items whose names occur
 //! among those (`consumed`), so that a second payment of one name is told as a duplicate; of the rest it gets the
-//! sums ([`Input::carried`]). The findings of runs over growing data are those of one run over all of it, under
-//! these conditions, which tests hold against runs over every prefix:
+//! sums ([`Input::carried`]). The findings of runs over growing data are those of one run over all of it, item by
+//! item, where
 //!
-//! * Data comes in the order of its days: what a side's [`Coverage`] says to be known is complete, and nothing
-//!   earlier follows.
-//! * Passes that rest on being the only answer (amounts, texts, sums, searches) have a window no longer than they
-//!   wait (`wait_days`, else the days after which an item is overdue). They take nothing before the data of both
-//!   sides reaches beyond all that could stand beside it, and neither does any pass after them.
-//! * A pass without a window on references alone takes at once. Items of one reference and one amount are paired
-//!   first with first; where more of them come later, the later ones are the ones that are left over.
+//! * data comes in the order of its days: what a side's [`Coverage`] says to be known is complete, and nothing
+//!   earlier follows;
+//! * every pass has a window, or what it would match without one comes in the days that later passes wait;
+//!   and nothing of a name that was added up (`sums`) follows after the window;
+//! * passes wait long enough. One that rests on being the only answer takes an item when the data of the other side
+//!   reaches beyond all that could stand beside it: its window, three windows for a search, and as much as earlier
+//!   passes can still change, which is the sum of both directions of their windows (three times that for a search).
+//!   A pass waits so long, but no longer than `wait_days`, or than the days after which an item is overdue where
+//!   that is not named: then an answer is wanted more than a proof against what may follow;
+//! * one pass at most rests on being the only answer. Where there are several, a run may take by one of them what
+//!   one run over all would take by a later one or leave: what the later passes of earlier runs took is gone, and
+//!   stands beside nothing any more. What it takes is still the only answer among what is open.
 //!
-//! Otherwise a later item could have been a second answer, or the answer of an earlier pass, to what an earlier
-//! run took for certain: a match stands until a person undoes it. Breaks that do not come from a match are found
-//! anew in each run, so they are always those of one run over what is open.
+//! A pass on references and equal amounts alone takes at once. It pairs items of one reference and one amount first
+//! with first, so that what comes later is what is left over. Breaks that come from no match are found anew in each
+//! run; a match stands until a person undoes it.
 
 mod board;
 mod breaks;
@@ -46,7 +51,7 @@ pub use cash::{Cash, CashTable, sums};
 pub use finding::{Break, BreakStatus, Match, Matched, Matches, Pending};
 pub use number::Number;
 pub use plan::{Events, FeeKey, FeeSource, On, Pass, Plan, Source};
-pub use side::{Carried, Coverage, Input, Item, TooMuch, Which};
+pub use side::{Carried, Coverage, GroupSum, Input, Item, TooMuch, Which};
 
 use board::Board;
 use chrono::NaiveDate;

@@ -582,7 +582,8 @@ impl Pass {
         if self.days().is_some_and(|days| days.from > days.to) {
             problems.push("its window ends before it begins".to_owned());
         }
-        let mut told = usize::from(self.amount != Amount::Exact || self.on == On::NetOfFee);
+        let mut told =
+            usize::from(self.amount != Amount::Exact) + usize::from(self.on == On::NetOfFee);
         told += usize::from(self.fee.is_some()) + usize::from(!self.rates.is_empty());
         if told > 1 {
             problems.push(

@@ -22,6 +22,8 @@ pub(crate) struct Rule<'p> {
     pub(crate) days: Option<(i32, i32)>,
     /// How far the other side's data must reach beyond an item of the left and one of the right.
     wait: [i32; 2],
+    /// How far the data of an item's own side must reach beyond it.
+    own: i32,
 }
 
 /// How a left amount is compared with a right one.
@@ -75,19 +77,31 @@ fn numeric(code: &str) -> Option<u16> {
 impl Plan {
     /// The passes, ready to run. What `problems` tells is left out.
     pub(crate) fn rules(&self) -> Vec<Rule<'_>> {
-        let mut wait = [0, 0];
+        // For how many days after an item's own what earlier passes say of it can still change.
+        let mut open = 0;
         let mut rules = Vec::new();
         for (place, pass) in (0_u8..).zip(&self.passes) {
             let window = pass
                 .days()
                 .map(|window| (days(window.from), days(window.to)));
-            if let Some((from, to)) = window
-                && waits(pass)
-            {
-                let most = days(pass.wait_days.unwrap_or(self.overdue_after_days)).max(0);
-                wait[0] = wait[0].max(to.clamp(0, most));
-                wait[1] = wait[1].max((-from).clamp(0, most));
-            }
+            let (from, to) = window.unwrap_or((0, 0));
+            let reach = [to.max(0), (-from).max(0)];
+            let span = reach[0] + reach[1];
+            let most = days(pass.wait_days.unwrap_or(self.overdue_after_days)).max(0);
+            // An answer of a search competes with those of items two windows away, whose parts are one further.
+            let further = if is_search(&pass.on) { 2 * span } else { 0 };
+            let wait = if waits(pass) {
+                reach.map(|days| (days + further + open).min(most))
+            } else {
+                [open.min(most); 2]
+            };
+            // What earlier passes took, and what competes, depends on what comes at the item's own side as well.
+            let own = if open + further > 0 {
+                span + further + open
+            } else {
+                0
+            };
+            open += span + further;
             let (left, right) = names(&pass.on);
             rules.push(Rule {
                 place,
@@ -98,6 +112,7 @@ impl Plan {
                 slack: slack(pass),
                 days: window,
                 wait,
+                own: own.min(most),
             });
         }
         rules
@@ -109,6 +124,10 @@ impl Plan {
 fn waits(pass: &Pass) -> bool {
     let is_plain = compare(pass) == Compare::Exact && pass.tolerance.is_none();
     pass.sums || pass.on != On::Reference || !is_plain
+}
+
+const fn is_search(on: &On) -> bool {
+    matches!(on, On::ManyLeft | On::ManyRight | On::ManyToMany)
 }
 
 fn names(on: &On) -> (Vec<Name>, Vec<Name>) {
@@ -183,10 +202,15 @@ impl Rule<'_> {
 
     /// Whether everything that could stand beside an item is known: being the only one counts from then on.
     pub(crate) fn is_settled(&self, board: &Board<'_>, which: Which, row: u32) -> bool {
-        let wait = self.wait[which.place()];
-        wait == 0
-            || board.reach(which.other(), board.side(which).currency(row))
-                >= board.side(which).day(row) + wait
+        let (wait, own) = (self.wait[which.place()], self.own);
+        if wait == 0 && own == 0 {
+            return true;
+        }
+        let side = board.side(which);
+        let (day, currency) = (side.day(row), side.currency(row));
+        let reaches =
+            |which: Which, days: i32| days == 0 || board.reach(which, currency) >= day + days;
+        reaches(which.other(), wait) && reaches(which, own)
     }
 
     /// How much is between two amounts; none where they cannot be compared.

@@ -165,6 +165,23 @@ pub struct Carried {
     pub right: i64,
 }
 
+/// What items of one group and currency add up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupSum<'i> {
+    /// The group.
+    pub group: &'i str,
+    /// The currency.
+    pub currency: Currency,
+    /// The amounts, in minor units.
+    pub amount: i64,
+    /// The fees within them.
+    pub fee: i64,
+    /// The last item's day.
+    pub last: NaiveDate,
+    /// How many items there are.
+    pub items: u64,
+}
+
 /// Both sides, and how far the data of each reaches.
 #[derive(Clone, Debug, Default)]
 pub struct Input {
@@ -228,6 +245,59 @@ impl Input {
     /// Whether no side has an item.
     pub fn is_empty(&self) -> bool {
         self.sides.iter().all(|side| side.len() == 0)
+    }
+
+    /// The items of each group added up, in the order of group and currency: a processor's lines by payout.
+    ///
+    /// # Errors
+    /// [`TooMuch`] where a sum leaves 64 bits.
+    pub fn groups(&self, which: Which) -> Result<Vec<GroupSum<'_>>, TooMuch> {
+        let side = self.side(which);
+        let mut places = vec![u32::MAX; self.dictionary.codes()];
+        let mut all: Vec<(u32, u16, GroupSum<'_>)> = Vec::new();
+        for row in side.rows() {
+            let (group, numeric) = (side.group.get(row), side.currency(row));
+            if group == 0 {
+                continue;
+            }
+            let place = &mut places[at(group)];
+            let is_there = all.get(at(*place)).is_some_and(|(_, of, _)| *of == numeric);
+            if !is_there {
+                // Lines of one payout in two currencies are rare enough to be looked for.
+                let same =
+                    |(of, code, _): &(u32, u16, GroupSum<'_>)| (*of, *code) == (group, numeric);
+                let known = if *place == u32::MAX {
+                    None
+                } else {
+                    all.iter().position(same)
+                };
+                *place = number(known.unwrap_or(all.len()));
+                if known.is_none() {
+                    all.push((group, numeric, self.empty_group(which, row)));
+                }
+            }
+            let (_, _, sum) = &mut all[at(*place)];
+            let add = |sum: i64, amount: i64| sum.checked_add(amount).ok_or(TooMuch);
+            sum.amount = add(sum.amount, side.amount(row))?;
+            sum.fee = add(sum.fee, side.fee(row))?;
+            sum.last = sum.last.max(side.on(row));
+            sum.items += 1;
+        }
+        let mut sums: Vec<GroupSum<'_>> = all.into_iter().map(|(_, _, sum)| sum).collect();
+        sums.sort_unstable_by_key(|sum| (sum.group, sum.currency));
+        Ok(sums)
+    }
+
+    fn empty_group(&self, which: Which, row: u32) -> GroupSum<'_> {
+        let side = self.side(which);
+        GroupSum {
+            group: self.name(which, row, Name::Group),
+            currency: currency(side.currency(row)),
+            amount: 0,
+            fee: 0,
+            last: side.on(row),
+            items: 0,
+        }
     }
 
     pub(crate) fn side(&self, which: Which) -> &Side {

@@ -258,10 +258,20 @@ impl World<'_> {
         let later = self.rng.i32(0..3);
         let (left, right) = (&mut self.left, &mut self.right);
         for row in [&mut *left, &mut *right] {
-            for text in [&mut row.id, &mut row.reference, &mut row.payment, &mut row.merchant] {
+            for text in [
+                &mut row.id,
+                &mut row.reference,
+                &mut row.payment,
+                &mut row.merchant,
+            ] {
                 text.clear();
             }
-            for text in [&mut row.payout, &mut row.customer, &mut row.invoice, &mut row.account] {
+            for text in [
+                &mut row.payout,
+                &mut row.customer,
+                &mut row.invoice,
+                &mut row.account,
+            ] {
                 text.clear();
             }
             row.original = None;
@@ -269,7 +279,9 @@ impl World<'_> {
             row.movement = "charge";
             row.currency = CODES[account % 3];
         }
-        let mixed = u64::try_from(number).unwrap().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = u64::try_from(number)
+            .unwrap()
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         write!(left.reference, "ch_{mixed:016x}").unwrap();
         right.reference.push_str(&left.reference);
         write!(right.payment, "pi_{mixed:016x}").unwrap();
@@ -325,11 +337,15 @@ impl World<'_> {
         match kind {
             "missing right" => {
                 self.give_left();
-                self.truths.payments.found("missing-in-settlement", &reference, amount, code);
+                self.truths
+                    .payments
+                    .found("missing-in-settlement", &reference, amount, code);
             }
             "missing left" => {
                 self.give_right();
-                self.truths.payments.found("missing-in-billing", &reference, -amount, code);
+                self.truths
+                    .payments
+                    .found("missing-in-billing", &reference, -amount, code);
             }
             "duplicate right" => {
                 self.both();
@@ -337,7 +353,9 @@ impl World<'_> {
                 self.right.day += 1;
                 self.give_right();
                 self.truths.payments.plain("reference");
-                self.truths.payments.found("duplicate-in-settlement", &reference, -amount, code);
+                self.truths
+                    .payments
+                    .found("duplicate-in-settlement", &reference, -amount, code);
             }
             "duplicate left" => {
                 self.both();
@@ -345,7 +363,9 @@ impl World<'_> {
                 self.left.day += 1;
                 self.give_left();
                 self.truths.payments.plain("reference");
-                self.truths.payments.found("duplicate-in-billing", &reference, amount, code);
+                self.truths
+                    .payments
+                    .found("duplicate-in-billing", &reference, amount, code);
             }
             "movement" => {
                 self.left.movement = "dispute";
@@ -356,7 +376,9 @@ impl World<'_> {
             "unexpected" => {
                 self.right.movement = "reserve";
                 self.give_right();
-                self.truths.payments.found("unexpected", &reference, -amount, code);
+                self.truths
+                    .payments
+                    .found("unexpected", &reference, -amount, code);
             }
             "late" => {
                 self.right.day = self.left.day + 12;
@@ -371,7 +393,11 @@ impl World<'_> {
                 self.truths.payments.found("timing", &reference, 0, code);
             }
             "payment intent" | "merchant reference" => {
-                let own = if kind == "merchant reference" { &self.right.merchant } else { &self.right.payment };
+                let own = if kind == "merchant reference" {
+                    &self.right.merchant
+                } else {
+                    &self.right.payment
+                };
                 self.left.reference.clone_from(own);
                 self.both();
                 self.truths.payments.matched("other name", &[&je], &[&txn]);
@@ -382,7 +408,13 @@ impl World<'_> {
     }
 
     /// What differs in its amount or currency.
-    fn plant_amount(&mut self, kind: &str, (reference, code): (&str, &'static str), (je, txn): (&str, &str), amount: i64) {
+    fn plant_amount(
+        &mut self,
+        kind: &str,
+        (reference, code): (&str, &'static str),
+        (je, txn): (&str, &str),
+        amount: i64,
+    ) {
         let fee = self.right.fee;
         let mut told = None;
         let pass = match kind {
@@ -435,7 +467,9 @@ impl World<'_> {
                 self.right.amount = amount - amount / 4;
                 self.right.day += 2;
                 let rest = self.right.id.clone();
-                self.truths.payments.matched("captures", &[je], &[txn, &rest]);
+                self.truths
+                    .payments
+                    .matched("captures", &[je], &[txn, &rest]);
                 None
             }
             _ => panic!("nobody plants {kind}"),
@@ -461,7 +495,10 @@ impl World<'_> {
         self.right.customer = customer;
         let reference = self.left.reference.clone();
         let (lefts, rights) = match kind {
-            "regrouped" => (vec![amount, amount / 2 + 11], vec![amount / 4, amount + amount / 2 + 11 - amount / 4]),
+            "regrouped" => (
+                vec![amount, amount / 2 + 11],
+                vec![amount / 4, amount + amount / 2 + 11 - amount / 4],
+            ),
             "ambiguous" => (vec![amount, amount], vec![amount]),
             _ => (vec![amount; 9], vec![amount + 1; 9]),
         };
@@ -498,7 +535,12 @@ impl World<'_> {
             _ => {
                 for place in 0..9 {
                     truth.found("undecided", &format!("{reference}-{place}"), amount, code);
-                    truth.found("undecided", &format!("tr{reference}-{place}"), -amount - 1, code);
+                    truth.found(
+                        "undecided",
+                        &format!("tr{reference}-{place}"),
+                        -amount - 1,
+                        code,
+                    );
                 }
             }
         }
@@ -521,6 +563,7 @@ impl World<'_> {
                     day: i32::try_from(day).unwrap(),
                     amount,
                     account: format!("a{account:04}"),
+                    payout: format!("po_{account:04}_{day:02}"),
                     movement: "payout",
                     ..Row::default()
                 };
@@ -662,17 +705,22 @@ pub fn push(input: &mut Input, file: File, row: &Row, is_used: bool) {
         (ReferenceKind::Payment, row.payment.as_str()),
         (ReferenceKind::Merchant, row.merchant.as_str()),
     ];
-    let number: i64 = row
-        .id
-        .bytes()
-        .fold(0, |sum: i64, byte| sum.wrapping_mul(31).wrapping_add(i64::from(byte)));
+    let number: i64 = row.id.bytes().fold(0, |sum: i64, byte| {
+        sum.wrapping_mul(31).wrapping_add(i64::from(byte))
+    });
     let item = Item {
         fee: row.fee,
         reference: &row.reference,
-        references: if file == File::Settlement { &names } else { &[] },
+        references: if file == File::Settlement {
+            &names
+        } else {
+            &[]
+        },
         group: &row.payout,
         identity: &row.id,
-        movement: Movement::ALL.into_iter().find(|one| one.name() == row.movement),
+        movement: Movement::ALL
+            .into_iter()
+            .find(|one| one.name() == row.movement),
         text: &row.text,
         account: &row.account,
         customer: &row.customer,
@@ -707,8 +755,19 @@ pub fn plan(yaml: &str) -> Plan {
 
 /// A match in the words of the truth.
 pub fn words(found: &Match<'_>) -> String {
-    let side = |which| found.items(which).map(|item| item.identity).collect::<Vec<_>>().join(" + ");
-    format!("{}: {} = {}", found.pass(), side(Which::Left), side(Which::Right))
+    let side = |which| {
+        found
+            .items(which)
+            .map(|item| item.identity)
+            .collect::<Vec<_>>()
+            .join(" + ")
+    };
+    format!(
+        "{}: {} = {}",
+        found.pass(),
+        side(Which::Left),
+        side(Which::Right)
+    )
 }
 
 /// What a run found in the words of the truth. Plain matches are those of the plan's pass that takes most.
@@ -728,8 +787,16 @@ pub fn told(plan: &Plan, input: &Input, findings: &Findings, plain: &str) -> Tru
         }
     }
     for found in &findings.breaks {
-        truth.found(&found.kind, &found.reference, found.amount, found.currency.code());
-        assert_eq!(found.age_days, (findings.as_of.unwrap() - found.since).num_days());
+        truth.found(
+            &found.kind,
+            &found.reference,
+            found.amount,
+            found.currency.code(),
+        );
+        assert_eq!(
+            found.age_days,
+            (findings.as_of.unwrap() - found.since).num_days()
+        );
         assert!(found.since.year() == 2026 && !found.detail.is_empty());
     }
     truth
