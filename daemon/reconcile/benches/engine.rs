@@ -290,9 +290,10 @@ fn read(folder: &Path, file: File, input: &mut Input) {
         number += 1;
         if number == 1_000 {
             let rows = usize::try_from(length * 1_000 / reader.position().byte()).unwrap();
-            input.expect(file.which(), rows + rows / 50, rows * 12);
+            let bytes = usize::try_from(length / 2).unwrap();
+            input.expect(file.which(), rows + rows / 50, bytes);
             if file == File::Billing {
-                input.expect_names(rows * 4, rows * 60);
+                input.expect_names(rows + rows / 20, rows * 21);
             }
         }
         let field = |column: usize| record.get(places[column]).unwrap_or_default();

@@ -4,11 +4,11 @@ import sys
 import polars as pl
 
 folder = sys.argv[1]
-DAYS = {"day": pl.Date}
+TYPES = {"day": pl.Date, "original_amount": pl.Int64, "text": pl.String, "original_currency": pl.String}
 
 
 def read(name, columns):
-    return pl.scan_csv(f"{folder}/{name}.csv", schema_overrides=DAYS).select(columns)
+    return pl.scan_csv(f"{folder}/{name}.csv", schema_overrides=TYPES).select(columns)
 
 
 def once(pairs):

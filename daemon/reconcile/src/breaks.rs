@@ -159,15 +159,17 @@ impl Court<'_> {
         rivals: Vec<(u32, Which, u32)>,
     ) -> Matches {
         let lefts = self.input.side(Which::Left);
-        let mut keyed: Vec<((u8, u16, i32), Pair)> = pairs
-            .into_iter()
-            .map(|pair| {
-                (
-                    (pair.pass, lefts.currency(pair.left), lefts.day(pair.left)),
-                    pair,
-                )
-            })
-            .collect();
+        let key = |pair: &Pair| {
+            let row = pair.left;
+            (
+                pair.pass,
+                lefts.currency(row),
+                lefts.day(row),
+                lefts.amount(row),
+            )
+        };
+        let mut keyed: Vec<((u8, u16, i32, i64), Pair)> =
+            pairs.into_iter().map(|pair| (key(&pair), pair)).collect();
         keyed.sort_unstable_by(|one, other| {
             let by_key = one.0.cmp(&other.0);
             by_key.then_with(|| self.input.compare(Which::Left, one.1.left, other.1.left))

@@ -300,12 +300,10 @@ fn agreed(input: &Input, rule: &Rule<'_>, (left, right): (&[u32], &[u32])) -> St
     let (Some(left), Some(right)) = (left.first(), right.first()) else {
         return String::new();
     };
-    let (l, r) = (input.side(Which::Left), input.side(Which::Right));
     for mine in &rule.left {
         for its in &rule.right {
-            let code = l.code(*left, *mine);
-            if code != 0 && code == r.code(*right, *its) {
-                let name = input.dictionary.text(code);
+            let name = input.name(Which::Left, *left, *mine);
+            if !name.is_empty() && name == input.name(Which::Right, *right, *its) {
                 return if mine == its {
                     format!("{} `{name}`", mine.word())
                 } else {

@@ -5,9 +5,10 @@
 //! a name themselves.
 
 use crate::board::Board;
+use crate::dictionary::Dictionary;
 use crate::index::{Buckets, Unions, number};
 use crate::plan::Name;
-use crate::side::Which;
+use crate::side::{Input, Which};
 
 /// Open items by key, of both sides.
 #[derive(Debug)]
@@ -27,26 +28,25 @@ impl Keyed {
         let is_payment = names
             .iter()
             .all(|names| names.iter().all(|name| name.names_one_payment()));
-        let is_simple = Which::SIDES
-            .iter()
-            .zip(names)
-            .all(|(which, names)| names.len() == 1 && !board.side(*which).has_more());
-        if !is_simple {
-            let mentions = |which: Which| mentions(board, which, names[which.place()]);
-            let codes = board.input.dictionary.codes();
-            let all = Which::SIDES.map(mentions);
+        let single = |names: &[Name]| match names {
+            [name] if Input::is_coded(*name) => Some(*name),
+            _ => None,
+        };
+        let (Some(left), Some(right)) = (single(names[0]), single(names[1])) else {
+            let mut dictionary = Dictionary::default();
+            let all = Which::SIDES
+                .map(|which| mentions(board, which, names[which.place()], &mut dictionary));
             return Self {
                 is_payment,
-                ..Self::by_mentions(board, codes, &all)
+                ..Self::by_mentions(board, dictionary.codes(), &all)
             };
-        }
+        };
         let codes = board.input.dictionary.codes();
         let rows = Which::SIDES.map(|which| {
-            let (side, name) = (board.side(which), names[which.place()][0]);
+            let (side, name) = (board.side(which), [left, right][which.place()]);
             Buckets::new(codes, |put| {
                 for row in board.open(which).iter() {
-                    let code = side.code(row, name);
-                    if code != 0 {
+                    if let Some(code) = side.code(row, name).filter(|code| *code != 0) {
                         put(code, row);
                     }
                 }
@@ -163,13 +163,17 @@ impl Keyed {
     }
 }
 
-/// Each open row with each of its names.
-fn mentions(board: &Board<'_>, which: Which, names: &[Name]) -> Vec<(u32, u32)> {
-    let side = board.side(which);
-    let (mut all, mut codes) = (Vec::new(), Vec::new());
+/// Each open row with each of its names. Names of which few items are asked get their codes here.
+fn mentions(
+    board: &Board<'_>,
+    which: Which,
+    names: &[Name],
+    dictionary: &mut Dictionary,
+) -> Vec<(u32, u32)> {
+    let (mut all, mut texts) = (Vec::new(), Vec::new());
     for row in board.open(which).iter() {
-        side.codes(row, names, &mut codes);
-        all.extend(codes.iter().map(|code| (row, *code)));
+        board.input.names(which, row, names, &mut texts);
+        all.extend(texts.iter().map(|text| (row, dictionary.code(text))));
     }
     all
 }

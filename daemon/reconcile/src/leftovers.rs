@@ -29,7 +29,7 @@ pub(crate) fn tell(court: &mut Court<'_>, unfinished: &Unfinished) {
         }
     }
     for which in Which::SIDES {
-        let twins = twins(court, which, [&names[0], &names[1]]);
+        let twins = twins(court, which);
         let mut rows: Vec<u32> = court.board.open(which).iter().collect();
         court.board.sort(which, &mut rows);
         for row in rows {
@@ -239,28 +239,30 @@ fn cause(court: &Court<'_>, left: u32, right: u32) -> &'static str {
     "amount"
 }
 
-/// What is open at a side and was matched at the other: rows of the side that are the second of their kind.
-fn twins(court: &Court<'_>, which: Which, names: [&[Name]; 2]) -> Bits {
-    let (input, other) = (court.input, which.other());
-    let (own, its) = (input.side(which), input.side(other));
+/// Rows of a side that are the second of their kind: one of the same reference and amount is matched.
+fn twins(court: &Court<'_>, which: Which) -> Bits {
+    let (input, own) = (court.input, court.input.side(which));
     let mut asked = Bits::none(input.dictionary.codes());
-    let mut codes = Vec::new();
-    for row in court.board.open(which).iter() {
-        own.codes(row, names[which.place()], &mut codes);
-        codes.iter().for_each(|code| asked.add(*code));
+    for row in court
+        .board
+        .open(which)
+        .iter()
+        .filter(|row| own.reference(*row) != 0)
+    {
+        asked.add(own.reference(row));
     }
     let mut known = BTreeSet::new();
-    for row in its.rows().filter(|row| court.is_matched(other, *row)) {
-        its.codes(row, names[other.place()], &mut codes);
-        for code in codes.iter().filter(|code| asked.has(**code)) {
-            known.insert((*code, its.currency(row), its.amount(row)));
+    for side in Which::SIDES {
+        let of = input.side(side);
+        for row in of.rows() {
+            if asked.has(of.reference(row)) && court.is_matched(side, row) {
+                known.insert((of.reference(row), of.currency(row), of.amount(row)));
+            }
         }
     }
     let mut twins = Bits::none(own.len());
     for row in court.board.open(which).iter() {
-        own.codes(row, names[which.place()], &mut codes);
-        let is_known = |code: &u32| known.contains(&(*code, own.currency(row), own.amount(row)));
-        if codes.iter().any(is_known) {
+        if known.contains(&(own.reference(row), own.currency(row), own.amount(row))) {
             twins.add(row);
         }
     }

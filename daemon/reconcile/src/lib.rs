@@ -41,6 +41,7 @@ mod leftovers;
 mod number;
 mod passes;
 pub mod plan;
+mod record;
 mod rule;
 mod search;
 mod sentence;

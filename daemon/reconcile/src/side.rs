@@ -6,9 +6,10 @@
 //!
 //! Rows keep the order of arrival, and no result depends on it.
 
-use crate::dictionary::{Dictionary, Texts};
+use crate::dictionary::Dictionary;
 use crate::index::{Bits, at, number};
 use crate::plan::Name;
+use crate::record::{self, Records, Tag};
 use chrono::{Datelike, NaiveDate};
 use ledger::{Currency, ItemRef, Movement, ReferenceKind};
 use std::cmp::Ordering;
@@ -209,7 +210,7 @@ impl Input {
         let side = &mut self.sides[which.place()];
         side.room = items;
         side.amount.reserve(items);
-        side.identity.reserve(items, bytes);
+        side.records.reserve(items, bytes);
     }
 
     /// Makes room for so many different names of so many bytes in all.
@@ -223,13 +224,7 @@ impl Input {
     /// [`TooMuch`] where rows or texts leave 32 bits.
     pub fn push(&mut self, which: Which, item: &Item<'_>) -> Result<(), TooMuch> {
         let side = &mut self.sides[which.place()];
-        let further: usize = item.references.iter().map(|(_, name)| name.len()).sum();
-        let names = item.reference.len()
-            + item.group.len()
-            + item.account.len()
-            + item.customer.len()
-            + item.invoice.len()
-            + further;
+        let names = item.reference.len() + item.group.len() + item.account.len();
         if !side.has_room(item) || !self.dictionary.has_room(names) {
             return Err(TooMuch);
         }
@@ -338,14 +333,63 @@ impl Input {
     /// What an item is called for good.
     pub(crate) fn identity(&self, which: Which, row: u32) -> &str {
         let side = self.side(which);
-        match side.identity.get(row) {
+        match side.records.first(row, record::IDENTITY) {
             "" => self.dictionary.text(side.reference(row)),
             identity => identity,
         }
     }
 
+    /// The first name of a kind; empty where there is none.
     pub(crate) fn name(&self, which: Which, row: u32, name: Name) -> &str {
-        self.dictionary.text(self.side(which).code(row, name))
+        let side = self.side(which);
+        match (side.code(row, name), tag(name)) {
+            (Some(code), _) => self.dictionary.text(code),
+            (None, Some(tag)) => side.records.first(row, tag),
+            (None, None) => "",
+        }
+    }
+
+    /// Every name of these kinds, each once; in no order that means anything.
+    pub(crate) fn names<'i>(
+        &'i self,
+        which: Which,
+        row: u32,
+        names: &[Name],
+        found: &mut Vec<&'i str>,
+    ) {
+        found.clear();
+        let side = self.side(which);
+        let mut add = |text: &'i str| {
+            if !text.is_empty() && !found.contains(&text) {
+                found.push(text);
+            }
+        };
+        for code in names.iter().filter_map(|name| side.code(row, *name)) {
+            add(self.dictionary.text(code));
+        }
+        let mut tags = names.iter().filter_map(|name| tag(*name)).peekable();
+        if tags.peek().is_some() {
+            let asked: Vec<Tag> = tags.collect();
+            let fields = side
+                .records
+                .fields(row)
+                .filter(|(tag, _)| asked.contains(tag));
+            fields.for_each(|(_, text)| add(text));
+        }
+    }
+
+    /// Whether names of this kind have codes of their own.
+    pub(crate) const fn is_coded(name: Name) -> bool {
+        matches!(name, Name::Reference | Name::Group | Name::Account)
+    }
+}
+
+/// Where a name stands in an item's record.
+fn tag(name: Name) -> Option<Tag> {
+    match name {
+        Name::Customer => Some(record::CUSTOMER),
+        Name::Invoice => Some(record::INVOICE),
+        _ => name.place().map(|place| record::REFERENCE + place),
     }
 }
 
@@ -386,29 +430,19 @@ pub(crate) struct Side {
     day: Column<i32>,
     amount: Vec<i64>,
     fee: Column<i64>,
-    /// The reference and the names of each further kind.
-    references: [Column<u32>; REFERENCES],
-    /// Second and later names of one kind: row, place of the kind, code; in the order of rows.
-    more: Vec<(u32, u8, u32)>,
+    reference: Column<u32>,
     group: Column<u32>,
     account: Column<u32>,
-    customer: Column<u32>,
-    invoice: Column<u32>,
     kind: Column<i64>,
     id: Column<i64>,
     sub: Column<i64>,
-    movement: Column<i64>,
-    identity: Texts,
-    /// Only rows that have a text: row and the place of the text.
-    texts: Texts,
-    text: Column<u32>,
+    movement: Column<u8>,
+    records: Records,
     original: Column<i64>,
     original_currency: Column<u16>,
     due: Column<i32>,
     consumed: Bits,
 }
-
-const REFERENCES: usize = 11;
 
 fn place_of(kind: ReferenceKind) -> u8 {
     match kind {
@@ -436,8 +470,14 @@ impl Side {
 
     fn has_room(&self, item: &Item<'_>) -> bool {
         self.len() < 0x7fff_ffff
-            && self.identity.has_room(item.identity.len())
-            && self.texts.has_room(item.text.len())
+            && self.records.has_room(
+                item.references
+                    .iter()
+                    .map(|(_, name)| *name)
+                    .chain([item.identity, item.text, item.customer, item.invoice])
+                    .map(|text| text.len() + 12)
+                    .sum(),
+            )
     }
 
     fn push(&mut self, names: &mut Dictionary, item: &Item<'_>) {
@@ -445,26 +485,27 @@ impl Side {
         self.currency.push(row, item.currency.numeric(), room);
         self.day.push(row, item.on.num_days_from_ce(), room);
         self.fee.push(row, item.fee, room);
-        self.push_references(names, item, row);
+        self.reference.push(row, names.code(item.reference), room);
         self.group.push(row, names.code(item.group), room);
         self.account.push(row, names.code(item.account), room);
-        self.customer.push(row, names.code(item.customer), room);
-        self.invoice.push(row, names.code(item.invoice), room);
         self.kind.push(row, item.item.kind.number(), room);
         self.id.push(row, item.item.id, room);
         self.sub.push(row, item.item.sub, room);
         let movement = item.movement.map_or(0, Movement::number);
-        self.movement.push(row, movement, room);
+        self.movement
+            .push(row, u8::try_from(movement).unwrap_or(0), room);
         // An identity that is the reference stands there already.
-        let own = item.identity != item.reference;
-        self.identity.push(if own { item.identity } else { "" });
-        let text = if item.text.is_empty() {
-            0
-        } else {
-            self.texts.push(item.text);
-            number(self.texts.len())
-        };
-        self.text.push(row, text, room);
+        if item.identity != item.reference {
+            self.records.field(record::IDENTITY, item.identity);
+        }
+        self.records.field(record::TEXT, item.text);
+        self.records.field(record::CUSTOMER, item.customer);
+        self.records.field(record::INVOICE, item.invoice);
+        for (kind, name) in item.references {
+            self.records
+                .field(record::REFERENCE + place_of(*kind), name);
+        }
+        self.records.end();
         let (original, currency) = item
             .original
             .map_or((0, 0), |(amount, currency)| (amount, currency.numeric()));
@@ -476,23 +517,6 @@ impl Side {
             self.consumed.add(number(row));
         }
         self.amount.push(item.amount);
-    }
-
-    fn push_references(&mut self, names: &mut Dictionary, item: &Item<'_>, row: usize) {
-        let mut said = [0_u32; REFERENCES];
-        said[0] = names.code(item.reference);
-        for (kind, name) in item.references {
-            let (place, code) = (place_of(*kind), names.code(name));
-            let first = &mut said[usize::from(place)];
-            if *first == 0 {
-                *first = code;
-            } else if *first != code {
-                self.more.push((number(row), place, code));
-            }
-        }
-        for (column, code) in self.references.iter_mut().zip(said) {
-            column.push(row, code, self.room);
-        }
     }
 
     pub(crate) fn amount(&self, row: u32) -> i64 {
@@ -522,7 +546,7 @@ impl Side {
     }
 
     pub(crate) fn reference(&self, row: u32) -> u32 {
-        self.references[0].get(row)
+        self.reference.get(row)
     }
 
     pub(crate) fn account(&self, row: u32) -> u32 {
@@ -530,12 +554,12 @@ impl Side {
     }
 
     pub(crate) fn movement(&self, row: u32) -> Option<Movement> {
-        Movement::from_number(self.movement.get(row))
+        Movement::from_number(self.movement_number(row))
     }
 
     /// The number of what moved; zero where nobody says.
     pub(crate) fn movement_number(&self, row: u32) -> i64 {
-        self.movement.get(row)
+        i64::from(self.movement.get(row))
     }
 
     pub(crate) fn original(&self, row: u32) -> Option<(i64, u16)> {
@@ -544,10 +568,7 @@ impl Side {
     }
 
     pub(crate) fn text(&self, row: u32) -> &str {
-        self.text
-            .get(row)
-            .checked_sub(1)
-            .map_or("", |place| self.texts.get(place))
+        self.records.first(row, record::TEXT)
     }
 
     pub(crate) fn is_consumed(&self, row: u32) -> bool {
@@ -571,54 +592,13 @@ impl Side {
         open
     }
 
-    /// The first name of a kind; zero where there is none.
-    pub(crate) fn code(&self, row: u32, name: Name) -> u32 {
+    /// The code of a name that has one; zero where the item has no such name.
+    pub(crate) fn code(&self, row: u32, name: Name) -> Option<u32> {
         match name {
-            Name::Reference => self.reference(row),
-            Name::Charge => self.references[1].get(row),
-            Name::Payment => self.references[2].get(row),
-            Name::Merchant => self.references[3].get(row),
-            Name::Refund => self.references[4].get(row),
-            Name::Dispute => self.references[5].get(row),
-            Name::EndToEnd => self.references[6].get(row),
-            Name::Remittance => self.references[7].get(row),
-            Name::Mandate => self.references[8].get(row),
-            Name::Bank => self.references[9].get(row),
-            Name::Batch => self.references[10].get(row),
-            Name::Group => self.group.get(row),
-            Name::Account => self.account.get(row),
-            Name::Customer => self.customer.get(row),
-            Name::Invoice => self.invoice.get(row),
-            Name::Text => 0,
-        }
-    }
-
-    /// Whether some item has several names of one kind.
-    pub(crate) fn has_more(&self) -> bool {
-        !self.more.is_empty()
-    }
-
-    /// Every name of these kinds, each once; in no order that means anything.
-    pub(crate) fn codes(&self, row: u32, names: &[Name], found: &mut Vec<u32>) {
-        found.clear();
-        for name in names {
-            let code = self.code(row, *name);
-            if code != 0 && !found.contains(&code) {
-                found.push(code);
-            }
-        }
-        if self.more.is_empty() {
-            return;
-        }
-        let first = self.more.partition_point(|(of, _, _)| *of < row);
-        for (_, place, code) in self.more[first..]
-            .iter()
-            .take_while(|(of, _, _)| *of == row)
-        {
-            let is_asked = names.iter().any(|name| name.place() == Some(*place));
-            if is_asked && !found.contains(code) {
-                found.push(*code);
-            }
+            Name::Reference => Some(self.reference(row)),
+            Name::Group => Some(self.group.get(row)),
+            Name::Account => Some(self.account.get(row)),
+            _ => None,
         }
     }
 }
@@ -674,12 +654,13 @@ mod tests {
         assert_eq!(side.original(1), Some((7, jpy.numeric())));
         assert_eq!(side.item(1), ItemRef::payout(9));
         assert_eq!(side.open().iter().collect::<Vec<_>>(), [0]);
-        let mut codes = Vec::new();
-        side.codes(1, &[Name::Charge, Name::Remittance], &mut codes);
-        let texts: Vec<&str> = codes
-            .iter()
-            .map(|code| input.dictionary.text(*code))
-            .collect();
+        let mut texts = Vec::new();
+        input.names(
+            Which::Left,
+            1,
+            &[Name::Charge, Name::Remittance],
+            &mut texts,
+        );
         assert_eq!(texts, ["ch_1", "RF1", "RF2"]);
         assert_eq!(
             (side.movement(0), side.movement(1)),

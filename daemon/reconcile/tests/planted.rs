@@ -6,6 +6,7 @@
     clippy::panic,
     missing_docs,
     unreachable_pub,
+    dead_code,
     reason = "a test that cannot go on should say where"
 )]
 

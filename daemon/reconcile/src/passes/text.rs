@@ -7,7 +7,6 @@
 use crate::board::Board;
 use crate::dictionary::Dictionary;
 use crate::fold::{self, fold};
-use crate::index::at;
 use crate::keys::Keyed;
 use crate::plan::Name;
 use crate::rule::Rule;
@@ -77,23 +76,19 @@ impl Names {
         which: Which,
         (rows, names): (impl Iterator<Item = u32>, &[Name]),
     ) -> Vec<(u32, u32)> {
-        // What a name is when folded, by its code: one for all who have it.
-        let mut known = vec![u32::MAX; board.input.dictionary.codes()];
-        let (mut all, mut codes, mut text) = (Vec::new(), Vec::new(), String::new());
+        let (mut all, mut texts, mut folded) = (Vec::new(), Vec::new(), String::new());
         for row in rows {
-            board.side(which).codes(row, names, &mut codes);
+            board.input.names(which, row, names, &mut texts);
             let first = all.len();
-            for code in &codes {
-                let folded = &mut known[at(*code)];
-                if *folded == u32::MAX {
-                    text.clear();
-                    fold(board.input.dictionary.text(*code), &mut text);
-                    let is_long = text.len() >= fold::SHORTEST;
-                    *folded = if is_long { self.folded.code(&text) } else { 0 };
-                    self.longest = self.longest.max(text.len());
+            for text in &texts {
+                folded.clear();
+                fold(text, &mut folded);
+                if folded.len() < fold::SHORTEST {
+                    continue;
                 }
-                let mention = (row, *folded);
-                if *folded != 0 && !all[first..].contains(&mention) {
+                self.longest = self.longest.max(folded.len());
+                let mention = (row, self.folded.code(&folded));
+                if !all[first..].contains(&mention) {
                     all.push(mention);
                 }
             }
