@@ -10,7 +10,7 @@ FIELD ?= ../shared/field
 MUST ?= 07 09 14 18 20 25 33 34
 SECONDS ?= 600
 
-.PHONY: demo test check lint format corpus field soak bench-posting bench-chain build-tools test-tools
+.PHONY: demo test check lint format corpus field soak bench-posting bench-chain bench-reconcile build-tools test-tools
 
 # The company's month through the whole chain, on the embedded default.
 demo: build-tools
@@ -43,6 +43,11 @@ bench-posting: test-tools
 # and DATABASES make it smaller.
 bench-chain: test-tools
 	.ci/with-services $(CARGO) bench --package tieout --bench chain
+
+# The reconciliation engine beside polars and duckdb on the same files. EVENTS (a million) and LARGE (five times that)
+# make it smaller; PYTHON names an interpreter that has both, else one is made.
+bench-reconcile: build-tools
+	$(CARGO) bench --package reconcile --bench engine
 
 # What a change should pass before it is shown: format, lints, tests.
 check: lint test

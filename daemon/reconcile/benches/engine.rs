@@ -11,6 +11,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::too_many_lines,
     clippy::print_stdout,
     missing_docs,
     dead_code,
@@ -284,7 +285,7 @@ fn read(folder: &Path, file: File, input: &mut Input) {
         .map(|column| header.iter().position(|name| name == column).unwrap())
         .collect();
     let mut record = csv::StringRecord::new();
-    let (mut last, mut currency) = (String::new(), Currency::from_code("EUR").unwrap());
+    let mut currencies: Vec<(String, Currency)> = Vec::new();
     let mut number = 0;
     while reader.read_record(&mut record).unwrap() {
         number += 1;
@@ -297,10 +298,13 @@ fn read(folder: &Path, file: File, input: &mut Input) {
             }
         }
         let field = |column: usize| record.get(places[column]).unwrap_or_default();
-        if field(4) != last {
-            last.clear();
-            last.push_str(field(4));
-            currency = Currency::from_code(&last).unwrap();
+        let known = currencies.iter().find(|(code, _)| code == field(4));
+        let currency = known.map_or_else(
+            || Currency::from_code(field(4)).unwrap(),
+            |(_, currency)| *currency,
+        );
+        if known.is_none() {
+            currencies.push((field(4).to_owned(), currency));
         }
         let names = [
             (ReferenceKind::Payment, field(2)),

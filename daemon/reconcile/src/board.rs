@@ -74,15 +74,13 @@ impl<'i> Board<'i> {
         let mut reach = BTreeMap::new();
         for which in Which::SIDES {
             let side = input.side(which);
-            let mut last = 0;
+            let mut seen: Vec<u16> = Vec::new();
             for row in side.rows() {
                 let currency = side.currency(row);
-                if currency != last {
-                    last = currency;
+                if !seen.contains(&currency) {
+                    seen.push(currency);
                     for which in Which::SIDES {
-                        reach
-                            .entry((which, currency))
-                            .or_insert_with(|| reached(input, which, currency));
+                        reach.insert((which, currency), reached(input, which, currency));
                     }
                 }
             }

@@ -151,29 +151,15 @@ pub(crate) struct Told<'t> {
 }
 
 impl Court<'_> {
-    /// Matches in an order of their content.
+    /// Pairs in the order of the left side, so that who writes them goes through both sides as they were pushed;
+    /// groups, which are few, in an order of their content.
     fn matches(
         &self,
-        pairs: Vec<Pair>,
+        mut pairs: Vec<Pair>,
         mut groups: Vec<Group>,
         rivals: Vec<(u32, Which, u32)>,
     ) -> Matches {
-        let lefts = self.input.side(Which::Left);
-        let key = |pair: &Pair| {
-            let row = pair.left;
-            (
-                pair.pass,
-                lefts.currency(row),
-                lefts.day(row),
-                lefts.amount(row),
-            )
-        };
-        let mut keyed: Vec<((u8, u16, i32, i64), Pair)> =
-            pairs.into_iter().map(|pair| (key(&pair), pair)).collect();
-        keyed.sort_unstable_by(|one, other| {
-            let by_key = one.0.cmp(&other.0);
-            by_key.then_with(|| self.input.compare(Which::Left, one.1.left, other.1.left))
-        });
+        pairs.sort_unstable_by_key(|pair| (pair.pass, pair.left));
         for group in &mut groups {
             self.board.sort(Which::Left, &mut group.left);
             self.board.sort(Which::Right, &mut group.right);
@@ -200,7 +186,7 @@ impl Court<'_> {
             }
         }
         Matches {
-            pairs: keyed.into_iter().map(|(_, pair)| pair).collect(),
+            pairs,
             groups,
             rivals: beside,
         }

@@ -73,7 +73,8 @@ pub struct Pending {
     pub expected_by: NaiveDate,
 }
 
-/// The matches of a run: rows of both sides, in an order that no order of the input changes.
+/// The matches of a run, pass by pass: pairs in the order in which the left side was pushed, then groups in the
+/// order of their content. Which items belong together depends on no order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matches {
     pub(crate) pairs: Vec<Pair>,

@@ -444,6 +444,9 @@ pub(crate) struct Side {
     consumed: Bits,
 }
 
+/// What one item never has in words, but for its text.
+const LARGE: usize = 1 << 24;
+
 fn place_of(kind: ReferenceKind) -> u8 {
     match kind {
         ReferenceKind::Charge => 1,
@@ -470,14 +473,14 @@ impl Side {
 
     fn has_room(&self, item: &Item<'_>) -> bool {
         self.len() < 0x7fff_ffff
-            && self.records.has_room(
-                item.references
-                    .iter()
-                    .map(|(_, name)| *name)
-                    .chain([item.identity, item.text, item.customer, item.invoice])
-                    .map(|text| text.len() + 12)
-                    .sum(),
-            )
+            && (self.records.has_room(LARGE) && item.text.len() < LARGE / 2 || self.fits(item))
+    }
+
+    /// Whether an item fits where there is little room left, or where it is large.
+    fn fits(&self, item: &Item<'_>) -> bool {
+        let names = item.references.iter().map(|(_, name)| *name);
+        let all = names.chain([item.identity, item.text, item.customer, item.invoice]);
+        self.records.has_room(all.map(|text| text.len() + 12).sum())
     }
 
     fn push(&mut self, names: &mut Dictionary, item: &Item<'_>) {

@@ -4,10 +4,11 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::too_many_lines,
     missing_docs,
     unreachable_pub,
     dead_code,
-    reason = "a test that cannot go on should say where"
+    reason = "a test that cannot go on should say where; a list of what is planted is long"
 )]
 
 #[path = "planted/world.rs"]
@@ -22,7 +23,7 @@ type Rows = Vec<(File, Row)>;
 fn made(payments: usize, seed: u64) -> (Rows, Truths) {
     let mut rows = Rows::new();
     let truths = world::make(payments, seed, &mut |file, row| {
-        rows.push((file, row.clone()))
+        rows.push((file, row.clone()));
     });
     (rows, truths)
 }
@@ -86,7 +87,7 @@ fn what_is_planted_is_found() {
                 let pending = totals.left_pending - totals.right_pending;
                 assert_eq!(totals.left - totals.right, pending + totals.breaks);
             }
-            let matched: Vec<String> = findings
+            let matched: BTreeSet<String> = findings
                 .matches
                 .iter(&plan, &first)
                 .map(|one| world::words(&one))
@@ -100,7 +101,7 @@ fn what_is_planted_is_found() {
                     (&again.totals, &again.cash),
                     (&findings.totals, &findings.cash)
                 );
-                let again: Vec<String> = again
+                let again: BTreeSet<String> = again
                     .matches
                     .iter(&plan, &other)
                     .map(|one| world::words(&one))
@@ -122,7 +123,7 @@ fn at_least_twenty_two_kinds_are_planted() {
         .flat_map(|truth| truth.breaks.keys())
         .map(|line| line.split(' ').next().unwrap())
         .collect();
-    assert!(world::PLANTED.len() + world::IN_PAYOUTS.len() - 1 >= 22);
+    assert!(world::PLANTED.len() + world::IN_PAYOUTS.len() > 22);
     assert!(kinds.len() >= 17, "{kinds:?}");
 }
 

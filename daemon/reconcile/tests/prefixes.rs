@@ -63,7 +63,7 @@ fn day(number: i64) -> NaiveDate {
 fn run(plan: &Plan, rows: &[Row], used: &BTreeSet<String>, until: [i64; 2]) -> (Input, Findings) {
     let mut input = Input::new();
     for (row, number) in rows.iter().zip(0..) {
-        if row.day > until[if row.which == Which::Left { 0 } else { 1 }] {
+        if row.day > until[usize::from(row.which != Which::Left)] {
             continue;
         }
         let item = Item {
@@ -148,7 +148,7 @@ fn holds(passes: &str, seeds: std::ops::Range<u64>) {
         assert_eq!(last.totals, once.totals, "seed {seed}");
         matched += expected.len();
     }
-    assert!(matched > 100, "only {matched} matches");
+    assert!(matched > 50, "only {matched} matches");
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn matched(plan: &Plan, input: &Input, findings: &Findings) -> Vec<String> {
         let names = found.items(which).map(|item| item.identity.to_owned());
         names.collect::<Vec<_>>().join(" + ")
     };
-    findings
+    let mut all: Vec<String> = findings
         .matches
         .iter(plan, input)
         .map(|found| {
@@ -214,7 +214,9 @@ fn matched(plan: &Plan, input: &Input, findings: &Findings) -> Vec<String> {
                 found.explanation()
             )
         })
-        .collect()
+        .collect();
+    all.sort();
+    all
 }
 
 fn kinds(findings: &Findings) -> Vec<(&str, &str, i64)> {
@@ -805,10 +807,10 @@ fn a_match_says_why() {
     assert_eq!(
         matched(&plan, &input, &findings),
         [
-            "names: Left-ch_1-0 = Right-t1-0 (reference `ch_1` is the charge and amount agree; \
-             beside it stood `Right-t2-1` of 2026-01-06)",
             "about: Left-ch_2-1 = Right-ch_2-2 (reference `ch_2`: billing has 20.00 EUR, settlement has 20.03 EUR; \
              -0.03 EUR between them is within the tolerance)",
+            "names: Left-ch_1-0 = Right-t1-0 (reference `ch_1` is the charge and amount agree; \
+             beside it stood `Right-t2-1` of 2026-01-06)",
         ]
     );
 }
@@ -855,9 +857,10 @@ fn what_all_looks_the_same_ends() {
             .iter()
             .all(|found| found.kind == "undecided" || found.kind == "missing-in-billing")
     );
-    let named: String = (0..10_000)
-        .map(|number| format!("x {} 0 01-05\n", 1000 + 7 * number))
-        .collect();
+    let mut named = String::new();
+    for number in 0..10_000 {
+        named.push_str(&format!("x {} 0 01-05\n", 1000 + 7 * number));
+    }
     let findings = reconcile(&plan, &input(&lines(&named), &lines(&named)));
     assert_eq!(findings.matches.len(), 10_000, "no two of them are equal");
 }
