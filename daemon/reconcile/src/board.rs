@@ -123,9 +123,26 @@ impl<'i> Board<'i> {
         }
     }
 
-    /// Puts rows into the order of their content.
+    /// Puts rows into the order of their content. What is compared is gathered once: rows of many equal items would
+    /// be looked up again for each comparison.
     pub(crate) fn sort(&self, which: Which, rows: &mut [u32]) {
-        rows.sort_unstable_by(|one, other| self.compare(which, *one, *other));
+        let (input, side) = (self.input, self.side(which));
+        let mut all: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let whole = (side.currency(*row), side.day(*row), side.amount(*row));
+                let reference = input.dictionary.text(side.reference(*row));
+                (whole, reference, input.identity(which, *row), *row)
+            })
+            .collect();
+        all.sort_unstable_by(|one, other| {
+            (one.0, one.1, one.2)
+                .cmp(&(other.0, other.1, other.2))
+                .then_with(|| side.item(one.3).cmp(&side.item(other.3)))
+        });
+        for (row, (_, _, _, sorted)) in rows.iter_mut().zip(all) {
+            *row = sorted;
+        }
     }
 
     pub(crate) fn compare(&self, which: Which, one: u32, other: u32) -> Ordering {
