@@ -10,7 +10,7 @@ FIELD ?= ../shared/field
 MUST ?= 04 06 07 08 09 10 11 12 14 18 20 23 25 28 33 34
 SECONDS ?= 600
 
-.PHONY: demo test check lint format corpus field fuzz soak bench-posting bench-chain bench-settle build-tools test-tools
+.PHONY: demo test check lint format corpus field fuzz soak bench-posting bench-chain bench-settle bench-reconcile build-tools test-tools
 
 # The company's month through the whole chain, on the embedded default.
 demo: build-tools
@@ -54,6 +54,11 @@ bench-chain: test-tools
 # DATABASES make it smaller.
 bench-settle: test-tools
 	.ci/with-services $(CARGO) bench --package tieout --bench settle
+
+# The reconciliation engine beside polars and duckdb on the same files. EVENTS (a million) and LARGE (five times that)
+# make it smaller; PYTHON names an interpreter that has both, else one is made.
+bench-reconcile: build-tools
+	$(CARGO) bench --package reconcile --bench engine
 
 # What a change should pass before it is shown: format, lints, tests.
 check: lint test

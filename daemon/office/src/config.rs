@@ -481,9 +481,7 @@ impl Config {
         }
         self.refuse_secrets()?;
         for plan in &self.reconciliations {
-            if let reconcile::Source::Ledger { events, .. } = &plan.left
-                && let Some(problem) = events.problems().first()
-            {
+            if let Some(problem) = plan.problems().first() {
                 bail!("reconciliation `{}`: {problem}", plan.reconciliation);
             }
         }

@@ -1,11 +1,18 @@
-//! What is left after the passes, and what the matches themselves say.
+//! What the matches themselves say, what can be paired in more than one way, and what is left after the passes.
+//!
+//! Every open item ends as a break or as pending, so that totals tie by construction:
+//! `left - right = left_pending - right_pending + breaks`.
 
-use crate::finding::{Break, BreakStatus};
-use crate::plan::{On, Plan};
-use crate::{Board, Findings, Input, Item, Match, Pair, cash};
-use chrono::NaiveDate;
+use crate::board::{Board, Group, Pair, RIVALS};
+use crate::finding::{self, Break, BreakStatus, Matches, Pending};
+use crate::index::{Bits, Unions, number};
+use crate::plan::{Cause, Name, On, Plan};
+use crate::rule::{Compare, Rule};
+use crate::side::{Input, Which, currency, date};
+use crate::{Findings, cash, leftovers, sentence};
+use chrono::{Duration, NaiveDate};
 use ledger::encode::Encoder;
-use ledger::{Currency, Money};
+use ledger::{Money, Movement};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Sums of one currency, in minor units. `left - right = left_pending - right_pending + breaks`.
@@ -27,211 +34,374 @@ pub struct Totals {
     pub breaks: i64,
 }
 
-pub(crate) fn conclude(plan: &Plan, input: &Input, mut board: Board<'_>) -> Findings {
-    let as_of = input.right_until.max(input.left_until);
-    board.ambiguous.retain(|pair| {
-        pair.left
-            .iter()
-            .all(|index| board.open_left.contains(index))
-            && pair
-                .right
-                .iter()
-                .all(|index| board.open_right.contains(index))
-    });
+/// The name of a break: of what it says and of which items, whenever it is found.
+pub(crate) fn break_id<'i>(
+    plan: &str,
+    kind: &str,
+    identities: impl Iterator<Item = &'i str>,
+) -> String {
+    let mut encoder = Encoder::new("tieout.break.v1");
+    encoder.text(plan);
+    encoder.text(kind);
+    identities.for_each(|identity| encoder.text(identity));
+    let id: String = encoder.finish().short().chars().take(10).collect();
+    format!("BRK-{id}")
+}
+
+pub(crate) fn conclude<'p>(
+    plan: &'p Plan,
+    rules: &'p [Rule<'p>],
+    mut board: Board<'_>,
+) -> Findings {
+    let input = board.input;
+    let found = std::mem::take(&mut board.found);
+    let open = Which::SIDES.map(|which| board.open(which).clone());
     let mut court = Court {
         plan,
+        rules,
         input,
-        board: &board,
-        as_of,
+        board,
+        as_of: input.as_of(),
         breaks: Vec::new(),
-        pending_left: BTreeSet::new(),
-        pending_right: BTreeSet::new(),
+        waiting: [Bits::default(), Bits::default()],
+        open,
     };
-    let matches = board
-        .pairs
-        .iter()
-        .map(|pair| court.judge_match(pair))
+    let matches = court.matches(found.pairs, found.groups, found.rivals);
+    court.judge(&matches);
+    court.ambiguities(found.ambiguous);
+    let unfinished = found.unfinished.into_iter();
+    let unfinished = unfinished
+        .map(|one| ((one.which, one.row), one.candidates))
         .collect();
-    let told = court.ambiguities();
-    court.leftovers(&told);
-    let mut breaks = court.breaks;
-    let (pending_left, pending_right) = (court.pending_left, court.pending_right);
-    let totals = totals(&board, &breaks, &pending_left, &pending_right);
-    let mut cash = cash::table(plan, &board, (&pending_left, &pending_right));
-    breaks.extend(cash::fees(plan, input, &mut cash));
-    breaks.sort_by(|a, b| {
-        (&a.kind, a.since, &a.reference, &a.id).cmp(&(&b.kind, b.since, &b.reference, &b.id))
+    leftovers::tell(&mut court, &unfinished);
+    let mut breaks = std::mem::take(&mut court.breaks);
+    let (open, waiting) = (&court.open, [&court.waiting[0], &court.waiting[1]]);
+    let mut added = cash::add_up(plan, input, [&open[0], &open[1]], waiting);
+    let (fees, tied_fees) = cash::fees(plan, input, &mut added.cash);
+    breaks.extend(fees);
+    in_order(&mut breaks);
+    let pending = Which::SIDES.iter().flat_map(|which| {
+        let mut rows: Vec<u32> = waiting[which.place()].iter().collect();
+        rows.sort_unstable_by(|one, other| input.compare(*which, *one, *other));
+        rows.into_iter().map(|row| Pending {
+            which: *which,
+            item: input.side(*which).item(row),
+            expected_by: expected_by(plan, input, *which, row),
+        })
     });
     Findings {
+        pending: pending.collect(),
         matches,
         breaks,
-        totals,
-        cash,
-        as_of,
+        totals: added.totals,
+        cash: added.cash,
+        as_of: input.as_of(),
+        tied_fees,
     }
 }
 
-struct Court<'c, 'i> {
-    plan: &'c Plan,
-    input: &'c Input,
-    board: &'c Board<'i>,
+/// Orders breaks for people and gives each a name of its own: items that nothing tells apart are numbered.
+fn in_order(breaks: &mut [Break]) {
+    breaks.sort_by(|a, b| {
+        let key = |one: &Break| (one.since, one.currency);
+        a.kind
+            .cmp(&b.kind)
+            .then_with(|| key(a).cmp(&key(b)))
+            .then_with(|| (&a.reference, a.amount, &a.id).cmp(&(&b.reference, b.amount, &b.id)))
+            .then_with(|| a.items.cmp(&b.items))
+    });
+    let mut seen = BTreeMap::<String, u32>::new();
+    for found in breaks {
+        let count = seen.entry(found.id.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            found.id = format!("{}-{count}", found.id);
+        }
+    }
+}
+
+pub(crate) fn expected_by(plan: &Plan, input: &Input, which: Which, row: u32) -> NaiveDate {
+    let side = input.side(which);
+    side.due(row)
+        .unwrap_or_else(|| side.on(row) + Duration::days(plan.overdue_after_days))
+}
+
+/// Who judges what was found.
+pub(crate) struct Court<'c> {
+    pub(crate) plan: &'c Plan,
+    pub(crate) rules: &'c [Rule<'c>],
+    pub(crate) input: &'c Input,
+    pub(crate) board: Board<'c>,
     as_of: Option<NaiveDate>,
     breaks: Vec<Break>,
-    /// Indices that are not due yet.
-    pending_left: BTreeSet<usize>,
-    pending_right: BTreeSet<usize>,
+    /// Rows that are not due yet.
+    waiting: [Bits; 2],
+    /// Rows that no pass and no earlier run took.
+    open: [Bits; 2],
 }
 
-/// What a break is made of.
-struct Finding<'f> {
-    kind: String,
-    status: BreakStatus,
-    left: &'f [&'f Item],
-    right: &'f [&'f Item],
-    detail: String,
-    lasting: bool,
+/// What a break says of which rows.
+pub(crate) struct Told<'t> {
+    pub(crate) kind: &'t str,
+    pub(crate) status: BreakStatus,
+    pub(crate) left: &'t [u32],
+    pub(crate) right: &'t [u32],
+    pub(crate) detail: String,
+    pub(crate) lasting: bool,
 }
 
-impl<'i> Court<'_, 'i> {
-    fn items(&self, pair: &Pair) -> (Vec<&'i Item>, Vec<&'i Item>) {
-        let left = pair
-            .left
-            .iter()
-            .filter_map(|index| self.board.left(*index))
-            .collect();
-        let right = pair
-            .right
-            .iter()
-            .filter_map(|index| self.board.right(*index))
-            .collect();
-        (left, right)
-    }
-
-    fn add(&mut self, finding: &Finding<'_>) {
-        let all = || finding.left.iter().chain(finding.right);
-        let Some(first) = all().min() else { return };
-        let amount = sum(finding.left) - sum(finding.right);
-        let mut identities: Vec<&str> = all().map(|item| item.identity.as_str()).collect();
-        identities.sort_unstable();
-        let mut encoder = Encoder::new("tieout.break.v1");
-        encoder.text(&self.plan.reconciliation);
-        encoder.text(&finding.kind);
-        identities
-            .iter()
-            .for_each(|identity| encoder.text(identity));
-        let id: String = encoder.finish().short().chars().take(10).collect();
-        let since = all().map(|item| item.on).min().unwrap_or(first.on);
-        let named = finding
-            .left
-            .first()
-            .or(finding.right.first())
-            .copied()
-            .unwrap_or(first);
-        self.breaks.push(Break {
-            id: format!("BRK-{id}"),
-            kind: finding.kind.clone(),
-            status: finding.status,
-            reference: named.reference.clone(),
-            account: named.account.clone(),
-            currency: first.currency,
-            amount,
-            since,
-            age_days: self.as_of.map_or(0, |as_of| (as_of - since).num_days()),
-            items: all().map(|item| item.item).collect(),
-            detail: finding.detail.clone(),
-            lasting: finding.lasting,
+impl Court<'_> {
+    /// Pairs in the order of the left side, so that who writes them goes through both sides as they were pushed;
+    /// groups, which are few, in an order of their content.
+    fn matches(
+        &self,
+        mut pairs: Vec<Pair>,
+        mut groups: Vec<Group>,
+        rivals: Vec<(u32, Which, u32)>,
+    ) -> Matches {
+        pairs.sort_unstable_by_key(|pair| (pair.pass, pair.left));
+        for group in &mut groups {
+            self.board.sort(Which::Left, &mut group.left);
+            self.board.sort(Which::Right, &mut group.right);
+        }
+        groups.sort_by(|one, other| {
+            let first = |group: &Group, which: Which| match which {
+                Which::Left | Which::LeftFees => group.left.first().copied(),
+                Which::Right | Which::RightFees => group.right.first().copied(),
+            };
+            let compare = |which: Which| match (first(one, which), first(other, which)) {
+                (Some(one), Some(other)) => self.input.compare(which, one, other),
+                (one, other) => one.is_some().cmp(&other.is_some()),
+            };
+            one.pass
+                .cmp(&other.pass)
+                .then_with(|| compare(Which::Left))
+                .then_with(|| compare(Which::Right))
         });
+        let mut beside = BTreeMap::<u32, Vec<(Which, u32)>>::new();
+        for (left, which, row) in rivals {
+            let of = beside.entry(left).or_default();
+            if of.len() < RIVALS {
+                of.push((which, row));
+            }
+        }
+        Matches {
+            pairs,
+            groups,
+            rivals: beside,
+        }
     }
 
-    fn judge_match(&mut self, pair: &Pair) -> Match {
-        let (left, right) = self.items(pair);
-        let pass = self.plan.passes.get(pair.pass);
-        let on = pass.map(|pass| pass.on);
-        let right_name = self.plan.right.name();
-        let explanation = self.explain(&left, &right, on);
-        let unusual = match on {
-            Some(On::NetOfFee) => Some(("fee", BreakStatus::Open)),
-            Some(On::ManyRight) => Some(("split", BreakStatus::Explained)),
-            Some(On::ManyLeft) => Some(("merged", BreakStatus::Explained)),
-            _ => None,
+    pub(crate) fn add(&mut self, told: Told<'_>) {
+        let input = self.input;
+        let all = || {
+            let lefts = told.left.iter().map(|row| (Which::Left, *row));
+            lefts.chain(told.right.iter().map(|row| (Which::Right, *row)))
         };
-        if let Some((kind, status)) = unusual {
-            let kind = kind.to_owned();
-            let detail = explanation.clone();
-            self.add(&Finding {
-                kind,
-                status,
-                left: &left,
-                right: &right,
-                detail,
-                lasting: true,
-            });
+        let Some((which, row)) = all().next() else {
+            return;
+        };
+        let mut identities: Vec<&str> = all()
+            .map(|(which, row)| input.identity(which, row))
+            .collect();
+        identities.sort_unstable();
+        let of = input.side(which).currency(row);
+        let sum = |which: Which, rows: &[u32]| {
+            let side = input.side(which);
+            let own = rows.iter().filter(|row| side.currency(**row) == of);
+            own.map(|row| side.amount(*row)).sum::<i64>()
+        };
+        let days = all().map(|(which, row)| input.side(which).day(row));
+        let since = date(days.min().unwrap_or(0));
+        let rights = input.side(Which::Right);
+        let mut others = told.right.iter().filter(|row| rights.currency(**row) != of);
+        let other = others
+            .next()
+            .map(|row| Money::minor(rights.amount(*row), currency(rights.currency(*row))));
+        self.breaks.push(Break {
+            id: break_id(&self.plan.reconciliation, told.kind, identities.into_iter()),
+            kind: told.kind.to_owned(),
+            status: told.status,
+            reference: input.name(which, row, Name::Reference).to_owned(),
+            account: input.name(which, row, Name::Account).to_owned(),
+            currency: currency(of),
+            amount: sum(Which::Left, told.left) - sum(Which::Right, told.right),
+            other,
+            since,
+            expected_by: all()
+                .map(|(which, row)| expected_by(self.plan, input, which, row))
+                .min()
+                .unwrap_or(since),
+            age_days: self.as_of.map_or(0, |as_of| (as_of - since).num_days()),
+            items: all()
+                .map(|(which, row)| input.side(which).item(row))
+                .collect(),
+            detail: told.detail,
+            lasting: told.lasting,
+        });
+        for (which, row) in all() {
+            self.board.close(which, row);
         }
-        self.judge_movements(&left, &right);
-        if let (Some(limit), Some(l), Some(r)) =
-            (self.plan.late_after_days, left.first(), right.first())
-            && (r.on - l.on).num_days() > limit
-        {
-            let detail = format!(
-                "came to the {right_name} on {}, {} days after {}",
-                r.on,
-                (r.on - l.on).num_days(),
-                l.on
+    }
+
+    pub(crate) fn wait(&mut self, which: Which, row: u32) {
+        self.waiting[which.place()].add(row);
+        self.board.close(which, row);
+    }
+
+    /// Whether this run or an earlier one took it.
+    pub(crate) fn is_matched(&self, which: Which, row: u32) -> bool {
+        !self.open[which.place()].has(row)
+    }
+
+    /// Days from an item to the day as of which this holds.
+    pub(crate) fn age(&self, which: Which, row: u32) -> i64 {
+        let on = self.input.side(which).on(row);
+        self.as_of.map_or(0, |as_of| (as_of - on).num_days())
+    }
+
+    /// Whether the other side had the time to bring an item's counterpart.
+    pub(crate) fn is_overdue(&self, which: Which, row: u32) -> bool {
+        let of = currency(self.input.side(which).currency(row));
+        let until = self.input.reach(which.other()).of(of);
+        until.is_some_and(|until| until > expected_by(self.plan, self.input, which, row))
+    }
+
+    fn judge(&mut self, matches: &Matches) {
+        for pair in &matches.pairs {
+            let rows = (
+                std::slice::from_ref(&pair.left),
+                std::slice::from_ref(&pair.right),
             );
-            let kind = "late".to_owned();
-            let status = BreakStatus::Explained;
-            self.add(&Finding {
+            self.judge_one(pair.pass, rows);
+        }
+        for group in &matches.groups {
+            self.judge_one(group.pass, (&group.left, &group.right));
+        }
+    }
+
+    fn judge_one(&mut self, pass: u8, (left, right): (&[u32], &[u32])) {
+        let Some(rule) = self.rules.get(usize::from(pass)) else {
+            return;
+        };
+        if let Some((kind, status)) = self.unusual(rule, (left, right)) {
+            let detail = finding::explain(self.plan, self.input, rule, (left, right));
+            let next = sentence::after_match(kind, self.plan);
+            self.add(Told {
                 kind,
                 status,
-                left: &left,
-                right: &right,
+                left,
+                right,
+                detail: format!("{detail}{next}"),
+                lasting: true,
+            });
+        }
+        if self.plan.declares_movements() {
+            self.judge_movements(left, right);
+        }
+        let (Some(limit), Some(l), Some(r)) =
+            (self.plan.late_after_days, left.first(), right.first())
+        else {
+            return;
+        };
+        let (came, began) = (
+            self.input.side(Which::Right).on(*r),
+            self.input.side(Which::Left).on(*l),
+        );
+        let days = (came - began).num_days();
+        if days > limit {
+            let detail = format!(
+                "came to the {} on {came}, {days} days after {began}; the money is there, nothing is to be done but to ask for the delay",
+                self.plan.right.name(),
+            );
+            self.add(Told {
+                kind: "late",
+                status: BreakStatus::Explained,
+                left,
+                right,
                 detail,
                 lasting: true,
             });
         }
-        let amounts = |items: &[&Item]| items.iter().map(|item| (item.item, item.amount)).collect();
-        let currency = left
-            .first()
-            .or(right.first())
-            .map_or_else(any_currency, |item| item.currency);
-        Match {
-            pass: pass.map(|pass| pass.pass.clone()).unwrap_or_default(),
-            currency,
-            left: amounts(&left),
-            right: amounts(&right),
-            explanation,
+    }
+
+    /// What of a match is out of the ordinary.
+    fn unusual(
+        &self,
+        rule: &Rule<'_>,
+        (left, right): (&[u32], &[u32]),
+    ) -> Option<(&'static str, BreakStatus)> {
+        match &rule.pass.on {
+            On::ManyRight => return Some(("split", BreakStatus::Explained)),
+            On::ManyLeft => return Some(("merged", BreakStatus::Explained)),
+            On::ManyToMany if left.len() + right.len() > 2 => {
+                return Some(("regrouped", BreakStatus::Explained));
+            }
+            On::ReversedLeft | On::ReversedRight => {
+                return Some(("reversed", BreakStatus::Explained));
+            }
+            _ if rule.is_exact() => return None,
+            _ => {}
+        }
+        let named = |cause: Cause| match cause {
+            Cause::Fee => ("fee", BreakStatus::Open),
+            Cause::Fx => ("fx", BreakStatus::Explained),
+            Cause::BankFee => ("short", BreakStatus::Open),
+            Cause::Rounding => ("rounding", BreakStatus::Explained),
+            Cause::Other => ("amount", BreakStatus::Open),
+        };
+        let cause = rule.pass.difference;
+        match rule.compare {
+            Compare::Net | Compare::Schedule { .. } => Some(named(cause.unwrap_or(Cause::Fee))),
+            Compare::Facing | Compare::Rates(_) => Some(named(cause.unwrap_or(Cause::Fx))),
+            Compare::Exact => {
+                let sum = |which: Which, rows: &[u32]| -> i64 {
+                    rows.iter()
+                        .map(|row| self.input.side(which).amount(*row))
+                        .sum()
+                };
+                let differs = sum(Which::Left, left) != sum(Which::Right, right);
+                differs.then(|| named(cause.unwrap_or(Cause::Other)))
+            }
         }
     }
 
     /// A match whose sides are not the same movement: a refund that was booked as a charge.
-    fn judge_movements(&mut self, left: &[&Item], right: &[&Item]) {
-        let plan = self.plan;
-        if !plan.declares_movements() {
+    fn judge_movements(&mut self, left: &[u32], right: &[u32]) {
+        let input = self.input;
+        let movements = |which: Which, rows: &[u32]| -> BTreeSet<i64> {
+            let side = input.side(which);
+            rows.iter()
+                .map(|row| side.movement_number(*row))
+                .filter(|number| *number != 0)
+                .collect()
+        };
+        if let ([l], [r]) = (left, right) {
+            let of = |which: Which, row: u32| input.side(which).movement_number(row);
+            if of(Which::Left, *l) == of(Which::Right, *r) {
+                return;
+            }
+        }
+        let (l, r) = (movements(Which::Left, left), movements(Which::Right, right));
+        if l == r || left.is_empty() || right.is_empty() {
             return;
         }
-        let movements = |items: &[&Item]| -> BTreeSet<&'static str> {
-            let known = items.iter().filter_map(|item| plan.movement_of(item));
-            known.map(ledger::Movement::name).collect()
+        let words = |numbers: BTreeSet<i64>| -> String {
+            let names = numbers.into_iter().filter_map(Movement::from_number);
+            names.map(Movement::name).collect::<Vec<_>>().join(" and ")
         };
-        let (l, r) = (movements(left), movements(right));
-        if l == r {
-            return;
-        }
-        let words = |names: BTreeSet<&'static str>| -> String {
-            names.into_iter().collect::<Vec<_>>().join(" and ")
-        };
-        let reference = left.first().map(|item| item.reference.as_str());
+        let row = left.first().copied().unwrap_or(0);
         let detail = format!(
-            "`{}` of {}: {} booked it as {}, {} calls it {}",
-            reference.unwrap_or_default(),
-            left.first().map(|item| money(item)).unwrap_or_default(),
-            plan.left.name(),
+            "`{}` of {}: {} booked it as {}, {} calls it {}; the money is the same, one of the two is named wrongly: correct the booking, or the events that the plan declares",
+            input.name(Which::Left, row, Name::Reference),
+            finding::money(input, Which::Left, row),
+            self.plan.left.name(),
             words(l),
-            plan.right.name(),
+            self.plan.right.name(),
             words(r)
         );
-        self.add(&Finding {
-            kind: "movement".to_owned(),
+        self.add(Told {
+            kind: "movement",
             status: BreakStatus::Open,
             left,
             right,
@@ -240,322 +410,51 @@ impl<'i> Court<'_, 'i> {
         });
     }
 
-    fn explain(&self, left: &[&Item], right: &[&Item], on: Option<On>) -> String {
-        let names = |items: &[&Item]| {
-            items
-                .iter()
-                .map(|item| money(item))
-                .collect::<Vec<_>>()
-                .join(" + ")
+    /// Tells each group of items between which several answers fit, once. What a later pass took is no part of it.
+    fn ambiguities(&mut self, ambiguous: Vec<Group>) {
+        let count = self.input.len(Which::Left);
+        let node = |which: Which, row: u32| match which {
+            Which::Left | Which::LeftFees => row,
+            Which::Right | Which::RightFees => number(count) + row,
         };
-        let reference = left
-            .first()
-            .map(|item| item.reference.as_str())
-            .unwrap_or_default();
-        match on {
-            Some(On::Reference) => format!("reference `{reference}` and amount agree"),
-            Some(On::NetOfFee) => format!(
-                "`{reference}`: {} has {}, {} has {} of which {} is its fee",
-                self.plan.left.name(),
-                names(left),
-                self.plan.right.name(),
-                names(right),
-                right
-                    .first()
-                    .map(|item| Money::minor(item.fee, item.currency).to_string())
-                    .unwrap_or_default()
-            ),
-            Some(On::ReferenceInText) => {
-                format!("`{reference}` stands in the text, and the amount agrees")
-            }
-            Some(On::Amount) => "the only ones of this amount within the window".to_owned(),
-            Some(On::ManyRight) => {
-                format!("`{reference}` of {} came as {}", names(left), names(right))
-            }
-            Some(On::ManyLeft) => {
-                let all: Vec<&str> = left.iter().map(|item| item.reference.as_str()).collect();
-                format!("{} came together as {}", all.join(" and "), names(right))
-            }
-            None => String::new(),
-        }
-    }
-
-    /// Tells each group of items between which several answers fit, once.
-    fn ambiguities(&mut self) -> [BTreeSet<usize>; 2] {
-        let mut groups: Vec<(BTreeSet<usize>, BTreeSet<usize>)> = Vec::new();
-        for pair in &self.board.ambiguous {
-            let mut left: BTreeSet<usize> = pair.left.iter().copied().collect();
-            let mut right: BTreeSet<usize> = pair.right.iter().copied().collect();
-            groups.retain(|(l, r)| {
-                let touches = !l.is_disjoint(&left) || !r.is_disjoint(&right);
-                if touches {
-                    left.extend(l);
-                    right.extend(r);
-                }
-                !touches
-            });
-            groups.push((left, right));
-        }
-        groups.sort();
-        let mut told = [BTreeSet::new(), BTreeSet::new()];
-        for (left, right) in groups {
-            let pair = Pair {
-                pass: 0,
-                left: left.iter().copied().collect(),
-                right: right.iter().copied().collect(),
-            };
-            let (l, r) = self.items(&pair);
-            let detail = format!(
-                "{} and {} can be paired in more than one way; somebody has to say which",
-                counted(l.len(), self.plan.left.name()),
-                counted(r.len(), self.plan.right.name())
-            );
-            let status = BreakStatus::Open;
-            self.add(&Finding {
-                kind: "ambiguous".into(),
-                status,
-                left: &l,
-                right: &r,
-                detail,
-                lasting: false,
-            });
-            let [told_left, told_right] = &mut told;
-            told_left.extend(left);
-            told_right.extend(right);
-        }
-        told
-    }
-
-    fn leftovers(&mut self, told: &[BTreeSet<usize>; 2]) {
-        let [told_left, told_right] = told;
-        let mut rights: BTreeSet<usize> = self
-            .board
-            .open_right
-            .difference(told_right)
-            .copied()
-            .collect();
-        let lefts: Vec<usize> = self
-            .board
-            .open_left
-            .difference(told_left)
-            .copied()
-            .collect();
-        let left_known = matched_references(&self.board.left, &self.board.open_left);
-        let right_known = matched_references(&self.board.right, &self.board.open_right);
-        for index in lefts {
-            let Some(left) = self.board.left(index) else {
-                continue;
-            };
-            let counterpart = rights.iter().copied().find(|right| {
-                self.board
-                    .right(*right)
-                    .is_some_and(|right| same_reference(left, right))
-            });
-            if let Some(counterpart) = counterpart {
-                rights.remove(&counterpart);
-                let right: Vec<&Item> = self.board.right(counterpart).into_iter().collect();
-                let detail = self.amounts_differ(left, &right);
-                let status = BreakStatus::Open;
-                self.add(&Finding {
-                    kind: "amount".into(),
-                    status,
-                    left: &[left],
-                    right: &right,
-                    detail,
-                    lasting: false,
-                });
+        let mut members = BTreeSet::new();
+        let mut unions = None;
+        for group in ambiguous {
+            let lefts = group.left.iter().map(|row| (Which::Left, *row));
+            let rights = group.right.iter().map(|row| (Which::Right, *row));
+            let open: Vec<(Which, u32)> = lefts
+                .chain(rights)
+                .filter(|(which, row)| self.board.open(*which).has(*row))
+                .collect();
+            let has = |which: Which| open.iter().any(|(of, _)| *of == which);
+            if !has(Which::Left) || !has(Which::Right) {
                 continue;
             }
-            let sides = (self.plan.left.name(), self.plan.right.name());
-            let twin = right_known.contains(&key_of(left));
-            let finding = self.alone(left, sides, self.input.right_until, twin);
-            let cut = self.board.cut_left.get(&index);
-            if let Some(finding) = finding.map(|finding| unless_cut_off(finding, cut)) {
-                self.add(&Finding {
-                    left: &[left],
-                    ..finding
-                });
-            } else {
-                self.pending_left.insert(index);
+            let all =
+                unions.get_or_insert_with(|| Unions::new(count + self.input.len(Which::Right)));
+            for (which, row) in &open {
+                all.join(node(open[0].0, open[0].1), node(*which, *row));
+                members.insert((*which, *row));
             }
         }
-        for index in rights {
-            let Some(right) = self.board.right(index) else {
-                continue;
-            };
-            let sides = (self.plan.right.name(), self.plan.left.name());
-            let twin = left_known.contains(&key_of(right));
-            let finding = self.alone(right, sides, self.input.left_until, twin);
-            let cut = self.board.cut_right.get(&index);
-            if let Some(finding) = finding.map(|finding| unless_cut_off(finding, cut)) {
-                self.add(&Finding {
-                    right: &[right],
-                    ..finding
-                });
-            } else {
-                self.pending_right.insert(index);
-            }
+        let Some(mut unions) = unions else { return };
+        let mut groups = BTreeMap::<u32, [Vec<u32>; 2]>::new();
+        for (which, row) in members {
+            let root = unions.find(node(which, row));
+            groups.entry(root).or_default()[which.place()].push(row);
         }
-    }
-
-    fn amounts_differ(&self, left: &Item, right: &[&Item]) -> String {
-        format!(
-            "`{}`: {} has {}, {} has {}",
-            left.reference,
-            self.plan.left.name(),
-            money(left),
-            self.plan.right.name(),
-            right
-                .iter()
-                .map(|item| money(item))
-                .collect::<Vec<_>>()
-                .join(" + ")
-        )
-    }
-
-    /// A break for an item without counterpart; none while the other side may still bring it.
-    fn alone(
-        &self,
-        item: &Item,
-        (own, other): (&str, &str),
-        other_until: Option<NaiveDate>,
-        twin: bool,
-    ) -> Option<Finding<'static>> {
-        let status = BreakStatus::Open;
-        if twin {
-            let detail = format!(
-                "`{}` of {} stands twice in {own}",
-                item.reference,
-                money(item)
-            );
-            let kind = format!("duplicate-in-{own}");
-            return Some(Finding {
-                kind,
-                status,
-                left: &[],
-                right: &[],
+        for [mut left, mut right] in groups.into_values() {
+            self.board.sort(Which::Left, &mut left);
+            self.board.sort(Which::Right, &mut right);
+            let detail = sentence::ambiguous(self, &left, &right);
+            self.add(Told {
+                kind: "ambiguous",
+                status: BreakStatus::Open,
+                left: &left,
+                right: &right,
                 detail,
                 lasting: false,
             });
         }
-        let waited = other_until.map_or(0, |until| (until - item.on).num_days());
-        if waited <= self.plan.overdue_after_days {
-            return None;
-        }
-        let detail = format!(
-            "{own} has `{}` of {} on {}; {other} has nothing {waited} days later",
-            item.reference,
-            money(item),
-            item.on
-        );
-        Some(Finding {
-            kind: format!("missing-in-{other}"),
-            status,
-            left: &[],
-            right: &[],
-            detail,
-            lasting: false,
-        })
     }
-}
-
-/// What nobody could look for is not missing: where the search for several that make an item up was
-/// cut off, the finding says so.
-fn unless_cut_off<'f>(mut finding: Finding<'f>, candidates: Option<&usize>) -> Finding<'f> {
-    if let (Some(candidates), true) = (candidates, finding.kind.starts_with("missing-in-")) {
-        "ambiguous".clone_into(&mut finding.kind);
-        finding.detail.push_str(&format!(
-            "; the search for several that make it up was cut off at {candidates} candidates: narrow the pass's window or raise its `up_to`"
-        ));
-    }
-    finding
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} at the {what}")
-}
-
-fn money(item: &Item) -> String {
-    Money::minor(item.amount, item.currency).to_string()
-}
-
-fn any_currency() -> Currency {
-    // A match has items; this is never reached and must not panic if it were.
-    Currency::from_numeric(978).unwrap_or_else(|_never| any_currency())
-}
-
-fn sum(items: &[&Item]) -> i64 {
-    items.iter().map(|item| item.amount).sum()
-}
-
-type ReferenceKey<'k> = (u16, &'k str, i64);
-
-/// Direction belongs to the key: a reversal carries the reference of what it reverses.
-fn key_of(item: &Item) -> ReferenceKey<'_> {
-    (
-        item.currency.numeric(),
-        item.reference.as_str(),
-        item.amount.signum(),
-    )
-}
-
-fn same_reference(left: &Item, right: &Item) -> bool {
-    !left.reference.is_empty() && key_of(left) == key_of(right)
-}
-
-/// References of matched items: what is left over under one of them is a duplicate.
-fn matched_references<'k>(
-    items: &[&'k Item],
-    open: &BTreeSet<usize>,
-) -> BTreeSet<ReferenceKey<'k>> {
-    items
-        .iter()
-        .enumerate()
-        .filter(|(index, item)| !open.contains(index) && !item.reference.is_empty())
-        .map(|(_, item)| key_of(item))
-        .collect()
-}
-
-fn totals(
-    board: &Board<'_>,
-    breaks: &[Break],
-    pending_left: &BTreeSet<usize>,
-    pending_right: &BTreeSet<usize>,
-) -> BTreeMap<Currency, Totals> {
-    let mut all = BTreeMap::<Currency, Totals>::new();
-    for (index, item) in board.left.iter().enumerate() {
-        let totals = all.entry(item.currency).or_default();
-        totals.left += item.amount;
-        totals.left_matched += if board.open_left.contains(&index) {
-            0
-        } else {
-            item.amount
-        };
-        totals.left_pending += if pending_left.contains(&index) {
-            item.amount
-        } else {
-            0
-        };
-    }
-    for (index, item) in board.right.iter().enumerate() {
-        let totals = all.entry(item.currency).or_default();
-        totals.right += item.amount;
-        totals.right_matched += if board.open_right.contains(&index) {
-            0
-        } else {
-            item.amount
-        };
-        totals.right_pending += if pending_right.contains(&index) {
-            item.amount
-        } else {
-            0
-        };
-    }
-    for found in breaks.iter().filter(|found| !found.lasting) {
-        all.entry(found.currency).or_default().breaks += found.amount;
-    }
-    for totals in all.values_mut() {
-        totals.breaks += totals.left_matched - totals.right_matched;
-    }
-    all
 }

@@ -4,13 +4,13 @@
 //! is declared by the plan, the right side's stands in the settlement file. Where the plan declares none, all are
 //! compared as one.
 
+use crate::breaks::{Totals, break_id};
 use crate::finding::{Break, BreakStatus};
+use crate::index::{Bits, Buckets};
 use crate::plan::Plan;
-use crate::{Board, Input, Item};
-use chrono::NaiveDate;
-use ledger::encode::Encoder;
+use crate::side::{Input, Which, currency, date};
 use ledger::{Currency, Money, Movement};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// One movement in one currency, in minor units: `left - right = left_open - right_open + breaks`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,148 +30,300 @@ pub struct Cash {
 /// Cash by currency and movement; none where the plan declares none.
 pub type CashTable = BTreeMap<(Currency, Option<Movement>), Cash>;
 
-/// Adds up both sides. What is neither waiting nor the same on both sides differs.
-pub(crate) fn table(
-    plan: &Plan,
-    board: &Board<'_>,
-    waiting: (&BTreeSet<usize>, &BTreeSet<usize>),
-) -> CashTable {
-    let mut table = CashTable::new();
-    let key = |item: &Item| (item.currency, plan.movement_of(item));
-    for (index, item) in board.left.iter().enumerate() {
-        let cash = table.entry(key(item)).or_default();
-        cash.left += item.amount;
-        cash.breaks += item.amount;
-        if waiting.0.contains(&index) {
-            cash.left_open += item.amount;
-            cash.breaks -= item.amount;
+/// What of one side, currency and movement there is, is matched and waits.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    all: i64,
+    matched: i64,
+    waiting: i64,
+}
+
+/// Both sides added up: by currency, and by movement as well.
+pub(crate) struct Added {
+    pub(crate) totals: BTreeMap<Currency, Totals>,
+    pub(crate) cash: CashTable,
+}
+
+/// Adds up both sides and what earlier runs carried. What is neither matched nor waiting differs.
+pub(crate) fn add_up(plan: &Plan, input: &Input, open: [&Bits; 2], waiting: [&Bits; 2]) -> Added {
+    let mut added = Added {
+        totals: BTreeMap::new(),
+        cash: CashTable::new(),
+    };
+    let is_declared = plan.declares_movements();
+    for which in Which::SIDES {
+        let place = which.place();
+        for ((numeric, movement), sums) in
+            by_movement(input, which, Some((open[place], waiting[place])))
+        {
+            added.put(
+                which,
+                (currency(numeric), movement.filter(|_| is_declared)),
+                sums,
+            );
         }
     }
-    for (index, item) in board.right.iter().enumerate() {
-        let cash = table.entry(key(item)).or_default();
-        cash.right += item.amount;
-        cash.breaks -= item.amount;
-        if waiting.1.contains(&index) {
-            cash.right_open += item.amount;
-            cash.breaks += item.amount;
+    for ((currency, movement), carried) in &input.carried {
+        for (which, amount) in [(Which::Left, carried.left), (Which::Right, carried.right)] {
+            let sums = Sums {
+                all: amount,
+                matched: amount,
+                waiting: 0,
+            };
+            added.put(which, (*currency, movement.filter(|_| is_declared)), sums);
         }
     }
-    table
+    added
+}
+
+impl Added {
+    fn put(&mut self, which: Which, key: (Currency, Option<Movement>), sums: Sums) {
+        let totals = self.totals.entry(key.0).or_default();
+        let cash = self.cash.entry(key).or_default();
+        let differs = sums.all - sums.waiting;
+        if which == Which::Left {
+            totals.left += sums.all;
+            totals.left_matched += sums.matched;
+            totals.left_pending += sums.waiting;
+            totals.breaks += differs;
+            cash.left += sums.all;
+            cash.left_open += sums.waiting;
+            cash.breaks += differs;
+        } else {
+            totals.right += sums.all;
+            totals.right_matched += sums.matched;
+            totals.right_pending += sums.waiting;
+            totals.breaks -= differs;
+            cash.right += sums.all;
+            cash.right_open += sums.waiting;
+            cash.breaks -= differs;
+        }
+    }
+}
+
+/// The sums of a side by currency and movement; neighbours have mostly the same, so the last one is looked at first.
+fn by_movement(
+    input: &Input,
+    which: Which,
+    state: Option<(&Bits, &Bits)>,
+) -> Vec<((u16, Option<Movement>), Sums)> {
+    let side = input.side(which);
+    let mut all: Vec<((u16, i64), Sums)> = Vec::new();
+    let mut last = 0;
+    for row in side.rows() {
+        let key = (side.currency(row), side.movement_number(row));
+        if all.get(last).is_none_or(|entry| entry.0 != key) {
+            last = all
+                .iter()
+                .position(|entry| entry.0 == key)
+                .unwrap_or_else(|| {
+                    all.push((key, Sums::default()));
+                    all.len() - 1
+                });
+        }
+        let (amount, sums) = (side.amount(row), &mut all[last].1);
+        sums.all += amount;
+        if let Some((open, waiting)) = state {
+            if !open.has(row) {
+                sums.matched += amount;
+            }
+            if waiting.has(row) {
+                sums.waiting += amount;
+            }
+        }
+    }
+    all.into_iter()
+        .map(|((currency, movement), sums)| ((currency, Movement::from_number(movement)), sums))
+        .collect()
 }
 
 /// Both sides summed, and nothing said of what waits or differs.
 pub fn sums(plan: &Plan, input: &Input) -> CashTable {
     let mut table = CashTable::new();
-    for item in &input.left {
-        let key = (item.currency, plan.movement_of(item));
-        table.entry(key).or_default().left += item.amount;
+    let is_declared = plan.declares_movements();
+    for which in [Which::Left, Which::Right, Which::LeftFees, Which::RightFees] {
+        let is_fee = matches!(which, Which::LeftFees | Which::RightFees);
+        for ((numeric, movement), sums) in by_movement(input, which, None) {
+            let movement = if is_fee {
+                Some(Movement::Fee)
+            } else {
+                movement.filter(|_| is_declared)
+            };
+            let cash = table.entry((currency(numeric), movement)).or_default();
+            match which {
+                Which::Left | Which::LeftFees => cash.left += sums.all,
+                Which::Right | Which::RightFees => cash.right += sums.all,
+            }
+        }
     }
-    for item in &input.right {
-        let key = (item.currency, plan.movement_of(item));
-        table.entry(key).or_default().right += item.amount;
-    }
-    let fee = |item: &Item| (item.currency, Some(Movement::Fee));
-    for item in &input.left_fees {
-        table.entry(fee(item)).or_default().left += item.amount;
-    }
-    for item in &input.right_fees {
-        table.entry(fee(item)).or_default().right += item.amount;
+    let carried = input.carried.iter();
+    let carried =
+        carried.map(|((of, movement), sums)| ((*of, movement.filter(|_| is_declared)), sums));
+    let fees = input.carried_fees.iter();
+    for (key, sums) in carried.chain(fees.map(|(of, sums)| ((*of, Some(Movement::Fee)), sums))) {
+        let cash = table.entry(key).or_default();
+        cash.left += sums.left;
+        cash.right += sums.right;
     }
     table
 }
 
 /// One key's fees at both sides.
-#[derive(Default)]
-struct Fees<'i> {
-    left: Vec<&'i Item>,
-    right: Vec<&'i Item>,
-}
-
-impl Fees<'_> {
-    fn sums(&self) -> (i64, i64) {
-        let sum = |items: &[&Item]| items.iter().map(|item| item.amount).sum::<i64>();
-        (sum(&self.left), sum(&self.right))
-    }
+struct Fees {
+    reference: u32,
+    currency: u16,
+    left: Vec<u32>,
+    right: Vec<u32>,
 }
 
 /// Compares the fees that the ledger books with those that the processor withheld, by their reference. A fee
 /// that only one side has, or that differs, is a break of its own.
-pub(crate) fn fees(plan: &Plan, input: &Input, table: &mut CashTable) -> Vec<Break> {
-    let mut groups = BTreeMap::<(Currency, &str), Fees<'_>>::new();
-    for item in &input.left_fees {
-        let key = (item.currency, item.reference.as_str());
-        groups.entry(key).or_default().left.push(item);
+pub(crate) fn fees(plan: &Plan, input: &Input, table: &mut CashTable) -> (Vec<Break>, [Bits; 2]) {
+    for (currency, carried) in &input.carried_fees {
+        let cash = table.entry((*currency, Some(Movement::Fee))).or_default();
+        cash.left += carried.left;
+        cash.right += carried.right;
+        cash.breaks += carried.left - carried.right;
     }
-    for item in &input.right_fees {
-        let key = (item.currency, item.reference.as_str());
-        groups.entry(key).or_default().right.push(item);
+    let mut tied = [Bits::default(), Bits::default()];
+    let codes = input.dictionary.codes();
+    let [lefts, rights] = [Which::LeftFees, Which::RightFees].map(|which| {
+        let side = input.side(which);
+        Buckets::new(codes, |put| {
+            side.rows().for_each(|row| put(side.reference(row), row));
+        })
+    });
+    if input.len(Which::LeftFees) + input.len(Which::RightFees) == 0 {
+        return (Vec::new(), tied);
     }
     let mut breaks = Vec::new();
-    for ((currency, reference), fees) in groups {
-        let (left, right) = fees.sums();
-        let cash = table.entry((currency, Some(Movement::Fee))).or_default();
-        cash.left += left;
-        cash.right += right;
-        if left == right {
-            continue;
+    for reference in 0..lefts.keys() {
+        for fees in by_currency(
+            input,
+            reference,
+            (lefts.of(reference), rights.of(reference)),
+        ) {
+            if one_key(plan, input, &fees, (table, &mut breaks)) {
+                fees.left.iter().for_each(|row| tied[0].add(*row));
+                fees.right.iter().for_each(|row| tied[1].add(*row));
+            }
         }
-        if is_early(plan, input, &fees) {
-            cash.left_open += left;
-            cash.right_open += right;
-            continue;
-        }
-        cash.breaks += left - right;
-        breaks.extend(fee_break(plan, input, (currency, reference), &fees));
     }
-    breaks
+    (breaks, tied)
+}
+
+fn by_currency(input: &Input, reference: u32, (left, right): (&[u32], &[u32])) -> Vec<Fees> {
+    let mut all: Vec<Fees> = Vec::new();
+    let mut add = |which: Which, row: u32| {
+        let currency = input.side(which).currency(row);
+        let place = all.iter().position(|fees| fees.currency == currency);
+        let place = place.unwrap_or_else(|| {
+            all.push(Fees {
+                reference,
+                currency,
+                left: Vec::new(),
+                right: Vec::new(),
+            });
+            all.len() - 1
+        });
+        match which {
+            Which::Left | Which::LeftFees => all[place].left.push(row),
+            Which::Right | Which::RightFees => all[place].right.push(row),
+        }
+    };
+    left.iter().for_each(|row| add(Which::LeftFees, *row));
+    right.iter().for_each(|row| add(Which::RightFees, *row));
+    for fees in &mut all {
+        fees.left
+            .sort_by(|one, other| input.compare(Which::LeftFees, *one, *other));
+        fees.right
+            .sort_by(|one, other| input.compare(Which::RightFees, *one, *other));
+    }
+    all
+}
+
+/// Adds one key's fees up and says whether they tie.
+fn one_key(
+    plan: &Plan,
+    input: &Input,
+    fees: &Fees,
+    (table, breaks): (&mut CashTable, &mut Vec<Break>),
+) -> bool {
+    let sum = |which: Which, rows: &[u32]| -> i64 {
+        rows.iter().map(|row| input.side(which).amount(*row)).sum()
+    };
+    let (left, right) = (
+        sum(Which::LeftFees, &fees.left),
+        sum(Which::RightFees, &fees.right),
+    );
+    let key = (currency(fees.currency), Some(Movement::Fee));
+    let cash = table.entry(key).or_default();
+    cash.left += left;
+    cash.right += right;
+    if left == right {
+        return true;
+    }
+    if is_early(plan, input, fees) {
+        cash.left_open += left;
+        cash.right_open += right;
+    } else {
+        cash.breaks += left - right;
+        breaks.extend(fee_break(plan, input, fees, (left, right)));
+    }
+    false
 }
 
 /// Whether the other side may still bring it.
-fn is_early(plan: &Plan, input: &Input, fees: &Fees<'_>) -> bool {
-    let first = |items: &[&Item]| items.iter().map(|item| item.on).max();
-    let (on, other): (Option<NaiveDate>, Option<NaiveDate>) =
-        match (fees.left.is_empty(), fees.right.is_empty()) {
-            (false, true) => (first(&fees.left), input.right_until),
-            (true, false) => (first(&fees.right), input.left_until),
-            _ => return false,
-        };
-    match (on, other) {
+fn is_early(plan: &Plan, input: &Input, fees: &Fees) -> bool {
+    let last = |which: Which, rows: &[u32]| rows.iter().map(|row| input.side(which).on(*row)).max();
+    let (on, other) = match (fees.left.is_empty(), fees.right.is_empty()) {
+        (false, true) => (last(Which::LeftFees, &fees.left), &input.right_until),
+        (true, false) => (last(Which::RightFees, &fees.right), &input.left_until),
+        _ => return false,
+    };
+    match (on, other.of(currency(fees.currency))) {
         (Some(on), Some(until)) => (until - on).num_days() <= plan.overdue_after_days,
         _ => true,
     }
 }
 
-fn fee_break(
-    plan: &Plan,
-    input: &Input,
-    (currency, reference): (Currency, &str),
-    fees: &Fees<'_>,
-) -> Option<Break> {
-    let all = || fees.left.iter().chain(&fees.right);
-    let since = all().map(|item| item.on).min()?;
-    let named = all().next()?;
-    let (left, right) = fees.sums();
+fn fee_break(plan: &Plan, input: &Input, fees: &Fees, (left, right): (i64, i64)) -> Option<Break> {
+    let (lefts, rights) = (input.side(Which::LeftFees), input.side(Which::RightFees));
+    let days = fees.left.iter().map(|row| lefts.day(*row));
+    let since = date(
+        days.chain(fees.right.iter().map(|row| rights.day(*row)))
+            .min()?,
+    );
+    let account = match (fees.left.first(), fees.right.first()) {
+        (Some(row), _) => lefts.account(*row),
+        (None, Some(row)) => rights.account(*row),
+        (None, None) => return None,
+    };
+    let currency = currency(fees.currency);
+    let reference = input.dictionary.text(fees.reference);
     let said = |amount: i64| Money::minor(-amount, currency).to_string();
-    let mut encoder = Encoder::new("tieout.break.v1");
-    encoder.text(&plan.reconciliation);
-    encoder.text("fees");
-    encoder.text(currency.code());
-    encoder.text(reference);
-    let id: String = encoder.finish().short().chars().take(10).collect();
-    let as_of = input.right_until.max(input.left_until);
+    let items = fees.left.iter().map(|row| lefts.item(*row));
     Some(Break {
-        id: format!("BRK-{id}"),
+        id: break_id(
+            &plan.reconciliation,
+            "fees",
+            [currency.code(), reference].into_iter(),
+        ),
         kind: "fees".to_owned(),
         status: BreakStatus::Open,
         reference: reference.to_owned(),
-        account: named.account.clone(),
+        account: input.dictionary.text(account).to_owned(),
         currency,
         amount: left - right,
+        other: None,
         since,
-        age_days: as_of.map_or(0, |as_of| (as_of - since).num_days()),
-        items: all().map(|item| item.item).collect(),
+        expected_by: since + chrono::Duration::days(plan.overdue_after_days),
+        age_days: input.as_of().map_or(0, |as_of| (as_of - since).num_days()),
+        items: items
+            .chain(fees.right.iter().map(|row| rights.item(*row)))
+            .collect(),
         detail: format!(
-            "`{reference}`: {} booked fees of {}, {} took {}",
+            "`{reference}`: {} booked fees of {}, {} took {}; the difference has the one who took it: compare the fees of `{reference}` line by line, then book it or claim it back",
             plan.left.name(),
             said(left),
             plan.right.name(),

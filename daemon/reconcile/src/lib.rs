@@ -1,174 +1,110 @@
 //! Reconciliation: open items of two sides in, matches and breaks out.
 //!
-//! Pure and deterministic. Items are put into one order before anything is compared, so that the
-//! order of the input changes nothing; references and texts become small numbers; a pass proposes
-//! pairs among what is still open, and nothing is consumed twice. Where two answers fit, the
-//! finding says `ambiguous` and names them: there is no guess.
+//! Pure and deterministic. The two sides are columns of numbers ([`Input`]), a pass proposes among what the ones
+//! before it left open, and nothing is consumed twice. Where two answers fit, both are told: there is no guess. The
+//! order of the input and the number of threads change nothing: whatever is ordered, is ordered by content
+//! (currency, day, amount, reference), and by identity where that is the same.
+//!
+//! # Runs upon runs
+//!
+//! A run gets what is open and what is new, and of what earlier runs consumed only the items whose names occur
+//! among those (`consumed`), so that a second payment of one name is told as a duplicate; of the rest it gets the
+//! sums ([`Input::carried`]). The findings of runs over growing data are those of one run over all of it, item by
+//! item, where
+//!
+//! * data comes in the order of its days: what a side's [`Coverage`] says to be known is complete, and nothing
+//!   earlier follows;
+//! * every pass has a window, or what it would match without one comes in the days that later passes wait;
+//!   and nothing of a name that was added up (`sums`) follows after the window;
+//! * passes wait long enough. One that rests on being the only answer takes an item when the data of the other side
+//!   reaches beyond all that could stand beside it: its window, three windows for a search, and as much as earlier
+//!   passes can still change, which is the sum of both directions of their windows (three times that for a search).
+//!   A pass waits so long, but no longer than `wait_days`, or than the days after which an item is overdue where
+//!   that is not named: then an answer is wanted more than a proof against what may follow;
+//! * one pass at most rests on being the only answer. Where there are several, a run may take by one of them what
+//!   one run over all would take by a later one or leave: what the later passes of earlier runs took is gone, and
+//!   stands beside nothing any more. What it takes is still the only answer among what is open.
+//!
+//! A pass on references and equal amounts alone takes at once. It pairs items of one reference and one amount first
+//! with first, so that what comes later is what is left over. Breaks that come from no match are found anew in each
+//! run; a match stands until a person undoes it.
 
+mod board;
 mod breaks;
 mod cash;
+mod dictionary;
 mod finding;
+mod fold;
+mod index;
+mod keys;
+mod leftovers;
+mod number;
 mod passes;
 pub mod plan;
-mod subset;
+mod record;
+mod rule;
+mod search;
+mod sentence;
+mod side;
 
 pub use breaks::Totals;
 pub use cash::{Cash, CashTable, sums};
-pub use finding::{Break, BreakStatus};
+pub use finding::{Break, BreakStatus, Match, Matched, Matches, Pending};
+pub use number::Number;
 pub use plan::{Events, FeeKey, FeeSource, On, Pass, Plan, Source};
+pub use side::{Carried, Coverage, GroupSum, Input, Item, TooMuch, Which};
 
+use board::Board;
 use chrono::NaiveDate;
-use ledger::{Currency, ItemRef, Movement};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Something that waits for its counterpart. Ordered by currency, day, reference, identity.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Item {
-    /// The currency.
-    pub currency: Currency,
-    /// The day it was booked.
-    pub on: NaiveDate,
-    /// What the other side may know it by.
-    pub reference: String,
-    /// Its amount in minor units, signed alike on both sides.
-    pub amount: i64,
-    /// The fee within the amount: what arrives is `amount - fee`.
-    pub fee: i64,
-    /// What it is called for good: the same in every run and every database.
-    pub identity: String,
-    /// What the books call it.
-    pub item: ItemRef,
-    /// What moved, where a settlement file says so.
-    pub movement: Option<Movement>,
-    /// Free text in which the other side's reference may stand.
-    pub text: String,
-    /// Whose it is, for people: an entity or an account.
-    pub account: String,
-    /// Consumed by an earlier run.
-    pub consumed: bool,
-}
-
-/// Both sides, and how far the data of each reaches.
-#[derive(Clone, Debug, Default)]
-pub struct Input {
-    /// The side that expects.
-    pub left: Vec<Item>,
-    /// The side that answers.
-    pub right: Vec<Item>,
-    /// Fees that the ledger books apart, where the plan names them: what they take is below zero.
-    pub left_fees: Vec<Item>,
-    /// Fees that the settlement withheld, signed alike.
-    pub right_fees: Vec<Item>,
-    /// The last day that the left side's data covers.
-    pub left_until: Option<NaiveDate>,
-    /// The last day that the right side's data covers.
-    pub right_until: Option<NaiveDate>,
-}
-
-/// Items that belong together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Match {
-    /// The pass that found them.
-    pub pass: String,
-    /// Their currency.
-    pub currency: Currency,
-    /// The items at the left: item and amount.
-    pub left: Vec<(ItemRef, i64)>,
-    /// The items at the right.
-    pub right: Vec<(ItemRef, i64)>,
-    /// Why.
-    pub explanation: String,
-}
+use index::Bits;
+use ledger::{Currency, ItemRef};
+use std::collections::BTreeMap;
 
 /// All that a run found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// New matches.
-    pub matches: Vec<Match>,
+    pub matches: Matches,
     /// Everything that is wrong as of now.
     pub breaks: Vec<Break>,
+    /// What waits and is not due yet, in the order of its content.
+    pub pending: Vec<Pending>,
     /// Totals by currency.
     pub totals: BTreeMap<Currency, Totals>,
     /// The same by movement, fees included.
     pub cash: CashTable,
     /// The day as of which this holds.
     pub as_of: Option<NaiveDate>,
+    tied_fees: [Bits; 2],
 }
 
-/// The two sides while passes run: indices of what is open.
-pub(crate) struct Board<'i> {
-    pub(crate) left: Vec<&'i Item>,
-    pub(crate) right: Vec<&'i Item>,
-    pub(crate) open_left: BTreeSet<usize>,
-    pub(crate) open_right: BTreeSet<usize>,
-    pub(crate) pairs: Vec<Pair>,
-    /// Groups of items between which two answers fit.
-    pub(crate) ambiguous: Vec<Pair>,
-    /// Items whose search for several that make them up was cut off, with the number of candidates.
-    pub(crate) cut_left: BTreeMap<usize, usize>,
-    pub(crate) cut_right: BTreeMap<usize, usize>,
-}
-
-/// A proposal by indices.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Pair {
-    pub(crate) pass: usize,
-    pub(crate) left: Vec<usize>,
-    pub(crate) right: Vec<usize>,
+impl Findings {
+    /// Fees that agree with the other side's of their key: no later run needs them, but for their sums.
+    pub fn tied_fees<'f>(
+        &'f self,
+        input: &'f Input,
+        which: Which,
+    ) -> impl Iterator<Item = ItemRef> + 'f {
+        let place = match which {
+            Which::Left | Which::LeftFees => 0,
+            Which::Right | Which::RightFees => 1,
+        };
+        let side = input.side([Which::LeftFees, Which::RightFees][place]);
+        self.tied_fees[place].iter().map(|row| side.item(row))
+    }
 }
 
 /// Runs all passes of a plan.
 pub fn reconcile(plan: &Plan, input: &Input) -> Findings {
-    let mut left: Vec<&Item> = input.left.iter().collect();
-    let mut right: Vec<&Item> = input.right.iter().collect();
-    left.sort();
-    right.sort();
-    let open = |items: &[&Item]| {
-        items
-            .iter()
-            .enumerate()
-            .filter(|(_, item)| !item.consumed)
-            .map(|(index, _)| index)
-            .collect()
-    };
-    let mut board = Board {
-        open_left: open(&left),
-        open_right: open(&right),
-        left,
-        right,
-        pairs: Vec::new(),
-        ambiguous: Vec::new(),
-        cut_left: BTreeMap::new(),
-        cut_right: BTreeMap::new(),
-    };
-    for (index, pass) in plan.passes.iter().enumerate() {
-        passes::run(&mut board, index, pass);
-    }
-    breaks::conclude(plan, input, board)
+    reconcile_on(plan, input, 1)
 }
 
-impl<'i> Board<'i> {
-    pub(crate) fn left(&self, index: usize) -> Option<&'i Item> {
-        self.left.get(index).copied()
+/// Runs all passes of a plan on so many threads. How many changes nothing but the time.
+pub fn reconcile_on(plan: &Plan, input: &Input, threads: usize) -> Findings {
+    let rules = plan.rules();
+    let mut board = Board::new(input, threads.clamp(1, 64));
+    for rule in &rules {
+        passes::run(&mut board, rule);
     }
-
-    pub(crate) fn right(&self, index: usize) -> Option<&'i Item> {
-        self.right.get(index).copied()
-    }
-
-    pub(crate) fn take(&mut self, pair: Pair) {
-        for index in &pair.left {
-            self.open_left.remove(index);
-        }
-        for index in &pair.right {
-            self.open_right.remove(index);
-        }
-        self.pairs.push(pair);
-    }
-}
-
-/// Whether two days are close enough for a pass.
-pub(crate) fn near(left: &Item, right: &Item, pass: &Pass) -> bool {
-    pass.window_days
-        .is_none_or(|window| (right.on - left.on).num_days().abs() <= window)
+    breaks::conclude(plan, &rules, board)
 }

@@ -9,7 +9,8 @@
 use chrono::NaiveDate;
 use ledger::{Currency, ItemRef, Movement, Origin};
 use reconcile::{
-    Cash, Events, FeeKey, FeeSource, Findings, Input, Item, On, Pass, Plan, Source, reconcile, sums,
+    Cash, Coverage, Events, FeeKey, FeeSource, Findings, Input, Item, On, Pass, Plan, Source,
+    Which, reconcile, sums,
 };
 use std::collections::BTreeMap;
 
@@ -22,33 +23,31 @@ fn day(number: u32) -> NaiveDate {
 }
 
 /// `movement reference amount day`, one item per line; `dispute_reversal` for two words.
-fn items(side: &str, table: &str) -> Vec<Item> {
+fn push(input: &mut Input, which: Which, table: &str) {
     let lines = table.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines
-        .zip(1..)
-        .map(|(line, number)| {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let name = words[0].replace('_', " ");
-            let movement = Movement::ALL.into_iter().find(|one| one.name() == name);
-            Item {
-                currency: eur(),
-                on: day(words[3].parse().unwrap()),
-                reference: words[1].to_owned(),
-                amount: words[2].parse().unwrap(),
-                fee: 0,
-                identity: format!("{side}-{}-{number}", words[1]),
-                item: if side == "left" {
-                    ItemRef::entry(number, 1)
-                } else {
-                    ItemRef::line(Origin::Processor, number)
-                },
-                movement: Some(movement.unwrap()),
-                text: String::new(),
-                account: "eu".into(),
-                consumed: false,
-            }
-        })
-        .collect()
+    for (line, number) in lines.zip(1..) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let name = words[0].replace('_', " ");
+        let movement = Movement::ALL.into_iter().find(|one| one.name() == name);
+        let item = if matches!(which, Which::Left | Which::LeftFees) {
+            ItemRef::entry(number, 1)
+        } else {
+            ItemRef::line(Origin::Processor, number)
+        };
+        let item = Item {
+            reference: words[1],
+            identity: &format!("{which:?}-{}-{number}", words[1]),
+            movement: Some(movement.unwrap()),
+            account: "eu",
+            ..Item::new(
+                item,
+                day(words[3].parse().unwrap()),
+                words[2].parse().unwrap(),
+                eur(),
+            )
+        };
+        input.push(which, &item).unwrap();
+    }
 }
 
 fn plan(events: Events) -> Plan {
@@ -66,14 +65,10 @@ fn plan(events: Events) -> Plan {
         right: Source::Settlement {
             processor: "psp".into(),
         },
-        passes: vec![Pass {
-            pass: "reference".into(),
-            on: On::Reference,
-            window_days: None,
-            up_to: None,
-        }],
+        passes: vec![Pass::new("reference", On::Reference)],
         overdue_after_days: 5,
         late_after_days: None,
+        bank_fee: BTreeMap::new(),
     }
 }
 
@@ -92,15 +87,19 @@ const LEFT: &str = "charge ch_1 1000 5
 const FEES: &str = "fee po_1 -194 8
     fee po_2 -50 9";
 
+fn input(left: [&str; 2], right: [&str; 2]) -> Input {
+    let mut input = Input::new();
+    push(&mut input, Which::Left, left[0]);
+    push(&mut input, Which::LeftFees, left[1]);
+    push(&mut input, Which::Right, right[0]);
+    push(&mut input, Which::RightFees, right[1]);
+    input.left_until = Coverage::through(Some(day(31)));
+    input.right_until = Coverage::through(Some(day(31)));
+    input
+}
+
 fn run(plan: &Plan, left: [&str; 2], right: [&str; 2]) -> Findings {
-    let input = Input {
-        left: items("left", left[0]),
-        left_fees: items("left", left[1]),
-        right: items("right", right[0]),
-        right_fees: items("right", right[1]),
-        left_until: Some(day(31)),
-        right_until: Some(day(31)),
-    };
+    let input = input(left, right);
     let findings = reconcile(plan, &input);
     let sums = sums(plan, &input);
     assert_eq!(sums.len(), findings.cash.len());
@@ -206,12 +205,7 @@ fn a_plain_list_of_events_compares_all_as_one() {
 
 #[test]
 fn a_fee_that_may_still_come_is_open() {
-    let input = Input {
-        left_fees: items("left", "fee po_1 -194 30"),
-        left_until: Some(day(31)),
-        right_until: Some(day(31)),
-        ..Input::default()
-    };
+    let input = input(["", "fee po_1 -194 30"], ["", ""]);
     let findings = reconcile(&plan(declared()), &input);
     assert_eq!(findings.breaks, []);
     let cash = findings.cash[&(eur(), Some(Movement::Fee))];

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use ledger::{Currency, ItemRef, Movement, Origin, SettlementLine, Side};
-use reconcile::{Events, FeeKey, Input, Item, Plan, Source};
+use reconcile::{Coverage, Events, FeeKey, Input, Item, Plan, Source, Which};
 use reports::continuity;
 use std::collections::{BTreeMap, BTreeSet};
 use store::Snapshot;
@@ -12,21 +12,17 @@ use store::settlement::StoredLine;
 /// Both sides of a plan, with what earlier runs consumed.
 pub async fn load(books: &Snapshot, plan: &Plan) -> anyhow::Result<Input> {
     let consumed = books.consumed(&plan.reconciliation).await?;
-    let (left, left_until) = side(books, &plan.left, "left", &consumed).await?;
-    let (right, right_until) = side(books, &plan.right, "right", &consumed).await?;
-    let (left_fees, right_fees) = fees(books, plan).await?;
-    Ok(Input {
-        left,
-        right,
-        left_fees,
-        right_fees,
-        left_until,
-        right_until,
-    })
+    let mut input = Input::new();
+    let left = side(books, &plan.left, (Which::Left, &consumed), &mut input).await?;
+    let right = side(books, &plan.right, (Which::Right, &consumed), &mut input).await?;
+    input.left_until = Coverage::through(left);
+    input.right_until = Coverage::through(right);
+    fees(books, plan, &mut input).await?;
+    Ok(input)
 }
 
 /// The fees that the ledger books apart, and those that the processor withheld; what takes is below zero.
-async fn fees(books: &Snapshot, plan: &Plan) -> anyhow::Result<(Vec<Item>, Vec<Item>)> {
+async fn fees(books: &Snapshot, plan: &Plan, input: &mut Input) -> anyhow::Result<()> {
     let (
         Source::Ledger {
             fees: Some(source), ..
@@ -34,98 +30,120 @@ async fn fees(books: &Snapshot, plan: &Plan) -> anyhow::Result<(Vec<Item>, Vec<I
         Source::Settlement { processor },
     ) = (&plan.left, &plan.right)
     else {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok(());
     };
     let events = Events::Listed(source.events.clone());
-    let (mut left, _) = ledger_lines(books, &source.account, &events).await?;
-    for item in &mut left {
-        // What is debited to the account of fees is taken from what was paid.
-        item.amount = -item.amount;
-    }
-    let mut right = Vec::new();
+    // What is debited to the account of fees is taken from what was paid.
+    ledger_lines(books, &source.account, &events, |item| {
+        let amount = -item.amount;
+        input.push(Which::LeftFees, &Item { amount, ..*item })
+    })
+    .await?;
     for stored in processor_lines(books, processor).await? {
         let line = &stored.line;
         let reference = match source.by {
-            FeeKey::Payout => line.payout.clone(),
-            FeeKey::Reference => line.reference().to_owned(),
+            FeeKey::Payout => line.payout.as_str(),
+            FeeKey::Reference => line.reference(),
         };
         // What is not paid out yet is not due at the other side.
         if line.fee.amount() == 0 || reference.is_empty() {
             continue;
         }
-        let mut item = settlement_item(&stored);
-        item.on = line.paid_on.unwrap_or(line.booked_on);
-        item.amount = -line.fee.amount();
-        item.reference = reference;
-        right.push(item);
+        let item = Item {
+            on: line.paid_on.unwrap_or(line.booked_on),
+            amount: -line.fee.amount(),
+            fee: 0,
+            reference,
+            references: &[],
+            ..settlement_item(&stored, &[])
+        };
+        input.push(Which::RightFees, &item)?;
     }
-    Ok((left, right))
+    Ok(())
 }
 
 type Consumed = BTreeSet<(String, ItemRef)>;
 
+/// Pushes one side and says how far its data reaches.
 async fn side(
     books: &Snapshot,
     source: &Source,
-    side: &str,
-    consumed: &Consumed,
-) -> anyhow::Result<(Vec<Item>, Option<NaiveDate>)> {
-    let (mut items, until) = match source {
+    (which, consumed): (Which, &Consumed),
+    input: &mut Input,
+) -> anyhow::Result<Option<NaiveDate>> {
+    let name = if which == Which::Left { "left" } else { "right" };
+    let mut push = |item: &Item<'_>| {
+        let consumed = consumed.contains(&(name.to_owned(), item.item));
+        input.push(which, &Item { consumed, ..*item })
+    };
+    match source {
         Source::Ledger {
             account, events, ..
-        } => ledger_lines(books, account, events).await?,
+        } => ledger_lines(books, account, events, push).await,
         Source::Settlement { processor } => {
-            let lines = processor_lines(books, processor).await?;
-            let items = lines.iter().map(settlement_item).collect();
-            (items, covered(books, processor).await?)
+            for stored in processor_lines(books, processor).await? {
+                let names = names(&stored.line);
+                push(&settlement_item(&stored, &names))?;
+            }
+            covered(books, processor).await
         }
         Source::Payouts { processor } => {
-            let lines = processor_lines(books, processor).await?;
-            (payouts(&lines)?, covered(books, processor).await?)
+            for item in payouts(&processor_lines(books, processor).await?)? {
+                push(&item)?;
+            }
+            covered(books, processor).await
         }
         Source::Bank { text } => {
             let wanted = text.to_lowercase();
-            let lines = books.settlement_lines(Origin::Bank).await?;
-            let own = lines
-                .iter()
-                .filter(|line| text_of(&line.line).to_lowercase().contains(&wanted));
-            (own.map(bank_item).collect(), banks_covered(books).await?)
+            for stored in books.settlement_lines(Origin::Bank).await? {
+                let (own, names) = (text_of(&stored.line), names(&stored.line));
+                if own.to_lowercase().contains(&wanted) {
+                    let identity = format!("{}|{}", stored.account, stored.line.identity);
+                    push(&bank_item(&stored, (&identity, &own), &names))?;
+                }
+            }
+            banks_covered(books).await
         }
-    };
-    tell_apart(&mut items);
-    for item in &mut items {
-        item.consumed = consumed.contains(&(side.to_owned(), item.item));
     }
-    Ok((items, until))
 }
 
+/// Hands every line on an account out and says which is the last day.
 async fn ledger_lines(
     books: &Snapshot,
     account: &str,
     events: &Events,
-) -> anyhow::Result<(Vec<Item>, Option<NaiveDate>)> {
-    let mut items = Vec::new();
+    mut each: impl FnMut(&Item<'_>) -> Result<(), reconcile::TooMuch>,
+) -> anyhow::Result<Option<NaiveDate>> {
+    let mut until = None;
     for row in books.account_items(account).await? {
         let Some(movement) = events.find(&row.event_type) else {
             continue;
         };
         let credit = Side::from_number(row.side) == Some(Side::Credit);
-        items.push(Item {
-            currency: Currency::from_numeric(row.currency_id)?,
-            on: row.accounting_on,
-            amount: if credit { -row.amount } else { row.amount },
-            fee: 0,
-            identity: format!("{}|{}|{}", row.entity, row.event_type, row.reference),
-            item: ItemRef::entry(row.entry_id, row.line_no),
+        let amount = if credit { -row.amount } else { row.amount };
+        let currency = Currency::from_numeric(row.currency_id)?;
+        until = until.max(Some(row.accounting_on));
+        each(&Item {
+            reference: &row.reference,
+            identity: &format!("{}|{}|{}", row.entity, row.event_type, row.reference),
             movement,
-            text: row.event_type,
-            account: row.entity,
-            reference: row.reference,
-            consumed: false,
-        });
+            text: &row.event_type,
+            account: &row.entity,
+            ..Item::new(
+                ItemRef::entry(row.entry_id, row.line_no),
+                row.accounting_on,
+                amount,
+                currency,
+            )
+        })?;
     }
-    let until = items.iter().map(|item| item.on).max();
-    Ok((items, until))
+    Ok(until)
+}
+
+/// All names by which the other side may know a line.
+fn names(line: &SettlementLine) -> Vec<(ledger::ReferenceKind, &str)> {
+    let references = line.references.iter();
+    references.map(|one| (one.kind, one.text.as_str())).collect()
 }
 
 async fn processor_lines(books: &Snapshot, processor: &str) -> anyhow::Result<Vec<StoredLine>> {
@@ -134,69 +152,83 @@ async fn processor_lines(books: &Snapshot, processor: &str) -> anyhow::Result<Ve
     Ok(lines)
 }
 
-fn settlement_item(stored: &StoredLine) -> Item {
+fn settlement_item<'l>(
+    stored: &'l StoredLine,
+    references: &'l [(ledger::ReferenceKind, &'l str)],
+) -> Item<'l> {
     let line = &stored.line;
     Item {
-        currency: line.net.currency(),
-        on: line.booked_on,
-        reference: line.reference().to_owned(),
-        amount: line.gross.amount(),
         fee: line.fee.amount(),
-        identity: line.identity.clone(),
-        item: stored.item(),
+        reference: line.reference(),
+        references,
+        group: &line.payout,
+        identity: &line.identity,
         movement: Some(line.movement),
-        text: line.description.clone(),
-        account: stored.account.clone(),
-        consumed: false,
+        text: &line.description,
+        account: &stored.account,
+        customer: &line.counterparty,
+        original: line
+            .original
+            .map(|money| (money.amount(), money.currency())),
+        ..Item::new(
+            stored.item(),
+            line.booked_on,
+            line.gross.amount(),
+            line.net.currency(),
+        )
     }
 }
 
-fn bank_item(stored: &StoredLine) -> Item {
+fn bank_item<'l>(
+    stored: &'l StoredLine,
+    (identity, text): (&'l str, &'l str),
+    references: &'l [(ledger::ReferenceKind, &'l str)],
+) -> Item<'l> {
     let line = &stored.line;
     Item {
-        currency: line.net.currency(),
-        on: line.booked_on,
-        reference: String::new(),
-        amount: line.net.amount(),
-        fee: 0,
-        identity: format!("{}|{}", stored.account, line.identity),
-        item: stored.item(),
+        references,
+        identity,
         movement: Some(line.movement),
-        text: text_of(line),
-        account: stored.account.clone(),
-        consumed: false,
+        text,
+        account: &stored.account,
+        customer: &line.counterparty,
+        ..Item::new(
+            stored.item(),
+            line.booked_on,
+            line.net.amount(),
+            line.net.currency(),
+        )
     }
 }
 
 /// All that a bank's line says in words, and who is at its other end.
 fn text_of(line: &SettlementLine) -> String {
-    let references = line.references.iter().map(|found| found.text.as_str());
-    let texts = [line.description.as_str(), line.counterparty.as_str()];
-    let texts: Vec<&str> = texts.into_iter().chain(references).collect();
-    texts.join(" ")
+    let names = line.references.iter().map(|one| one.text.as_str());
+    let names: Vec<&str> = names.collect();
+    format!(
+        "{} {} {}",
+        line.counterparty,
+        line.description,
+        names.join(" ")
+    )
 }
 
 /// The lines of each payout as one item.
-fn payouts(lines: &[StoredLine]) -> anyhow::Result<Vec<Item>> {
-    let mut sums = BTreeMap::<(Currency, &str, i64), Item>::new();
+fn payouts(lines: &[StoredLine]) -> anyhow::Result<Vec<Item<'_>>> {
+    let mut sums = BTreeMap::<(Currency, &str, i64), Item<'_>>::new();
     for stored in lines {
         let line = &stored.line;
         let Some(id) = stored.payout_id else { continue };
         let on = line.paid_on.unwrap_or(line.booked_on);
+        let currency = line.net.currency();
         let sum = sums
-            .entry((line.net.currency(), &line.payout, id))
+            .entry((currency, &line.payout, id))
             .or_insert_with(|| Item {
-                currency: line.net.currency(),
-                on,
-                reference: line.payout.clone(),
-                amount: 0,
-                fee: 0,
-                identity: line.payout.clone(),
-                item: ItemRef::payout(id),
+                reference: &line.payout,
+                identity: &line.payout,
                 movement: Some(Movement::Payout),
-                text: String::new(),
-                account: stored.account.clone(),
-                consumed: false,
+                account: &stored.account,
+                ..Item::new(ItemRef::payout(id), on, 0, currency)
             });
         sum.on = sum.on.max(on);
         sum.amount = sum
@@ -232,17 +264,4 @@ async fn banks_covered(books: &Snapshot) -> anyhow::Result<Option<NaiveDate>> {
         .filter(|found| found.kind != continuity::Kind::Overlap)
         .filter_map(before);
     Ok(reached.into_values().chain(gaps).min())
-}
-
-/// Gives items with one identity a number each, in an order that does not depend on the store's.
-fn tell_apart(items: &mut [Item]) {
-    items.sort();
-    let mut seen = BTreeMap::<String, u32>::new();
-    for item in items {
-        let count = seen.entry(item.identity.clone()).or_default();
-        *count += 1;
-        if *count > 1 {
-            item.identity = format!("{}#{count}", item.identity);
-        }
-    }
 }

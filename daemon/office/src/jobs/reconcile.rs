@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::jobs::{items, lease};
 use anyhow::Context as _;
 use ledger::{Currency, ItemRef, Movement, Origin};
-use reconcile::{Cash, CashTable, Findings, Plan, Source};
+use reconcile::{Cash, CashTable, Findings, Input, Plan, Source, Which};
 use reports::{CashRow, ClearingRow};
 use std::collections::BTreeMap;
 use store::Snapshot;
@@ -62,9 +62,12 @@ async fn one(call: &Call, plan: &Plan) -> anyhow::Result<Summary> {
     drop(books);
     let own = plan.clone();
     // The holder of the lease has to say meanwhile that it is there.
-    let matching = tokio::task::spawn_blocking(move || reconcile::reconcile(&own, &input));
-    let findings = matching.await.context("the matching broke off")?;
-    write(call, plan, &findings).await?;
+    let matching = tokio::task::spawn_blocking(move || {
+        let findings = reconcile::reconcile_on(&own, &input, THREADS);
+        (input, findings)
+    });
+    let (input, findings) = matching.await.context("the matching broke off")?;
+    write(call, plan, &input, &findings).await?;
     Ok(Summary {
         reconciliation: plan.reconciliation.clone(),
         matches: findings.matches.len(),
@@ -83,18 +86,34 @@ fn left(name: &str) -> Summary {
     }
 }
 
-async fn write(call: &Call, plan: &Plan, findings: &Findings) -> anyhow::Result<()> {
-    let matches: Vec<NewMatch> = findings
-        .matches
-        .iter()
+/// Threads of one matching: how many changes nothing but the time.
+const THREADS: usize = 2;
+
+/// The matches as rows.
+fn match_rows(plan: &Plan, input: &Input, findings: &Findings) -> Vec<NewMatch> {
+    let matches = findings.matches.iter(plan, input);
+    let items = |found: &reconcile::Match<'_>, which: Which| {
+        let items = found.items(which);
+        items.map(|item| (item.item, item.amount)).collect()
+    };
+    matches
         .map(|found| NewMatch {
-            pass: found.pass.clone(),
-            currency_id: i64::from(found.currency.numeric()),
-            left: found.left.clone(),
-            right: found.right.clone(),
-            explanation: found.explanation.clone(),
+            pass: found.pass().to_owned(),
+            currency_id: i64::from(found.currency().numeric()),
+            left: items(&found, Which::Left),
+            right: items(&found, Which::Right),
+            explanation: found.explanation(),
         })
-        .collect();
+        .collect()
+}
+
+async fn write(
+    call: &Call,
+    plan: &Plan,
+    input: &Input,
+    findings: &Findings,
+) -> anyhow::Result<()> {
+    let matches = match_rows(plan, input, findings);
     let breaks: Vec<BreakRow> = findings
         .breaks
         .iter()
@@ -203,7 +222,7 @@ pub async fn examine(call: &Call, books: &Snapshot) -> anyhow::Result<Examinatio
         let input = items::load(books, plan).await?;
         let own = |name: &str| name == plan.reconciliation;
         let seen = states.iter().filter(|row| own(&row.reconciliation));
-        let as_of = input.right_until.max(input.left_until);
+        let as_of = input.as_of();
         let left: Vec<&CashStateRow> = stored
             .iter()
             .filter(|row| own(&row.reconciliation))
