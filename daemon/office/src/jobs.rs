@@ -40,7 +40,7 @@ async fn dispatch(call: &Call, job: &str) -> anyhow::Result<Value> {
         "ingest" => serde_json::to_value(intake::ingest_folders(call).await?)?,
         "post" => serde_json::to_value(post::run(call).await?)?,
         "settle" => serde_json::to_value(settle::run(call).await?)?,
-        "reconcile" => serde_json::to_value(reconcile::run(call, None).await?)?,
+        "reconcile" => serde_json::to_value(Box::pin(reconcile::run(call, None)).await?)?,
         "export" => serde_json::to_value(export::run(call, None).await?)?,
         "report" => serde_json::to_value(report::run(call).await?)?,
         other => anyhow::bail!("there is no job `{other}`"),

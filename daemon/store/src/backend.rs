@@ -303,6 +303,25 @@ fn postgres_class(code: &str) -> Class {
     }
 }
 
+/// How often a transaction is begun again that never was.
+const BEGIN_AGAIN: u32 = 3;
+
+/// Begins a transaction. A connection that is turned away, or that went while nobody used it, has done nothing.
+pub(crate) async fn begun(
+    pool: &PgPool,
+    begin: &'static str,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let mut tries = 0;
+    loop {
+        match pool.begin_with(begin).await {
+            Err(error) if tries < BEGIN_AGAIN && database_class(&error) == Class::Retry => {
+                tries += 1;
+            }
+            other => return other,
+        }
+    }
+}
+
 /// Begins a transaction that the server ends when it does nothing for so long.
 async fn begin_within(pool: &PgPool, stall: Duration) -> Result<Tx, StoreError> {
     let mut tx = pool.begin().await?;
@@ -325,7 +344,7 @@ impl Store {
         self.is_writable()?;
         let mut tx = match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres { pool, .. } => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { pool, .. } => Tx::Postgres(begun(pool, "BEGIN").await?),
         };
         tx.wait_in_line().await?;
         Ok(tx)

@@ -3,6 +3,7 @@
 //! A [`Snapshot`] is one read transaction on one connection. Whoever writes meanwhile neither waits for it
 //! nor is seen by it, so that two sums that it reads belong together.
 
+use crate::backend::begun;
 use crate::file::BookFile;
 use crate::{Store, StoreError, Tx};
 use futures_util::lock::Mutex;
@@ -44,10 +45,9 @@ impl Store {
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let mut reading = match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin_with("BEGIN DEFERRED").await?),
-            Self::Postgres { pool, .. } => Tx::Postgres(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    .await?,
-            ),
+            Self::Postgres { pool, .. } => {
+                Tx::Postgres(begun(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
         };
         // Both databases take it at the first question, not at `BEGIN`.
         let first = sql!("snapshot");

@@ -1,6 +1,8 @@
 //! Files that were spoilt with some knowledge of what files are made of: lines, fields, numbers, days,
 //! quotes, brackets.
 
+#![allow(dead_code, reason = "each test uses its own part of what is shared")]
+
 use fastrand::Rng;
 
 /// Numbers that somebody might not have thought of, and days.

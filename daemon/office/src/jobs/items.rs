@@ -71,7 +71,11 @@ async fn side(
     (which, consumed): (Which, &Consumed),
     input: &mut Input,
 ) -> anyhow::Result<Option<NaiveDate>> {
-    let name = if which == Which::Left { "left" } else { "right" };
+    let name = if which == Which::Left {
+        "left"
+    } else {
+        "right"
+    };
     let mut push = |item: &Item<'_>| {
         let consumed = consumed.contains(&(name.to_owned(), item.item));
         input.push(which, &Item { consumed, ..*item })
@@ -143,7 +147,9 @@ async fn ledger_lines(
 /// All names by which the other side may know a line.
 fn names(line: &SettlementLine) -> Vec<(ledger::ReferenceKind, &str)> {
     let references = line.references.iter();
-    references.map(|one| (one.kind, one.text.as_str())).collect()
+    references
+        .map(|one| (one.kind, one.text.as_str()))
+        .collect()
 }
 
 async fn processor_lines(books: &Snapshot, processor: &str) -> anyhow::Result<Vec<StoredLine>> {

@@ -49,7 +49,7 @@ pub async fn run(call: &Call, only: Option<&str>) -> anyhow::Result<Vec<Summary>
         .filter(|plan| only.is_none_or(|only| plan.reconciliation == only))
     {
         let name = &plan.reconciliation;
-        let done = lease::alone(call, "reconcile", name, one(call, plan)).await?;
+        let done = lease::alone(call, "reconcile", name, Box::pin(one(call, plan))).await?;
         all.push(done.unwrap_or_else(|| left(name)));
     }
     Ok(all)
@@ -107,12 +107,7 @@ fn match_rows(plan: &Plan, input: &Input, findings: &Findings) -> Vec<NewMatch> 
         .collect()
 }
 
-async fn write(
-    call: &Call,
-    plan: &Plan,
-    input: &Input,
-    findings: &Findings,
-) -> anyhow::Result<()> {
+async fn write(call: &Call, plan: &Plan, input: &Input, findings: &Findings) -> anyhow::Result<()> {
     let matches = match_rows(plan, input, findings);
     let breaks: Vec<BreakRow> = findings
         .breaks
