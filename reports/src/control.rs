@@ -4,8 +4,9 @@
 //! verdict is `INCOMPLETE` while data is missing, `BREAKS` when all data is here and something
 //! differs, `NOTHING RECEIVED` where nothing came yet, `TIES` otherwise.
 
+pub mod continuity;
+
 use crate::ReportError;
-use crate::continuity;
 use ledger::{Currency, Money};
 use std::collections::BTreeMap;
 use store::control::{BatchState, EntryTotal, IntakeControl, TargetControl};

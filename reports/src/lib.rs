@@ -4,7 +4,6 @@
 //! character that a renderer writes; polars, which lives in [`frame`] alone, groups and sums them.
 
 pub mod build;
-pub mod continuity;
 pub mod control;
 pub mod frame;
 pub mod model;
@@ -46,3 +45,5 @@ pub enum ReportError {
         what: String,
     },
 }
+
+pub use control::continuity;

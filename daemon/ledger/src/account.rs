@@ -1,6 +1,6 @@
 //! The chart of accounts: every account has a type, and its normal side follows or is named.
 
-use crate::text;
+use crate::spelling;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -354,7 +354,7 @@ impl Chart {
 
     /// The name in the chart that is nearest to a misspelt one, for error messages.
     pub fn nearest(&self, name: &str) -> Option<&str> {
-        text::nearest(name, self.0.keys().map(String::as_str))
+        spelling::nearest(name, self.0.keys().map(String::as_str))
     }
 }
 

@@ -18,6 +18,7 @@ pub mod money;
 pub mod posting;
 pub mod record;
 pub mod reversal;
+pub mod spelling;
 pub mod text;
 
 pub use account::{Account, AccountType, Chart, ChartError, Formerly, Label, Labels, Side};

@@ -1,18 +1,16 @@
 //! One file per job. A job takes no input, looks at what is there, does what is missing, and may
 //! run twice.
 
-mod answers;
 pub mod export;
-mod fault;
 pub mod intake;
 pub mod items;
-mod lease;
 pub mod post;
 pub mod reconcile;
 pub mod report;
 pub mod settle;
 
 use crate::call::Call;
+use crate::fault;
 use crate::metric;
 use crate::panics;
 use serde_json::Value;

@@ -5,6 +5,7 @@
 //! are what a person decides; questions ([`questions`]) change nothing. Nobody here knows a terminal, a
 //! table of text, or the environment of a process.
 
+mod answers;
 mod call;
 mod class;
 mod closed;
@@ -14,7 +15,9 @@ pub mod deeds;
 pub mod effect;
 pub mod evidence;
 mod expected;
+mod fault;
 pub mod jobs;
+mod lease;
 mod mapper;
 pub mod metric;
 pub mod panics;

@@ -8,8 +8,8 @@
 //! What fails for a while is tried again in place, from the same batch, for nothing of it was written;
 //! what must not go on stops the source and says why.
 
+use crate::answers;
 use crate::call::Call;
-use crate::jobs;
 use crate::mapper;
 use crate::metric;
 use anyhow::Context as _;
@@ -244,7 +244,7 @@ impl Asking {
 
 /// What the books answer. Where they do not, events wait as they would without having been asked.
 async fn answer(call: &Call, may_be_late: bool) -> IntakeSummary {
-    let answered = Box::pin(jobs::post::answer(call, may_be_late)).await;
+    let answered = Box::pin(answers::answer(call, may_be_late)).await;
     answered.unwrap_or_else(|error| {
         tracing::warn!(error = %format!("{error:#}"), "events that only the books can answer wait for `tieout post`");
         IntakeSummary::default()

@@ -1,7 +1,9 @@
 //! What is open while the passes run, and what they found so far.
 
+pub(crate) mod rule;
+
+use crate::board::rule::Facts;
 use crate::index::Bits;
-use crate::rule::Facts;
 use crate::side::{Input, Side, Which, currency};
 use chrono::Datelike;
 use std::cmp::Ordering;

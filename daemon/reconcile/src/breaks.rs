@@ -3,13 +3,17 @@
 //! Every open item ends as a break or as pending, so that totals tie by construction:
 //! `left - right = left_pending - right_pending + breaks`.
 
+pub(crate) mod cash;
+mod leftovers;
+mod sentence;
+
+use crate::Findings;
+use crate::board::rule::{Compare, Rule};
 use crate::board::{Board, Group, Pair, RIVALS};
 use crate::finding::{self, Break, BreakStatus, Matches, Pending};
 use crate::index::{Bits, Unions, number};
 use crate::plan::{Cause, Name, On, Plan};
-use crate::rule::{Compare, Rule};
 use crate::side::{Input, Which, currency, date};
-use crate::{Findings, cash, leftovers, sentence};
 use chrono::{Duration, NaiveDate};
 use ledger::encode::Encoder;
 use ledger::{Money, Movement};

@@ -1,8 +1,8 @@
 //! What a run found: matches, each with the reason, and what is wrong, each with a name that stays.
 
+use crate::board::rule::{Compare, Rule};
 use crate::board::{Group, Pair, RIVALS};
 use crate::plan::{Name, On, Plan};
-use crate::rule::{Compare, Rule};
 use crate::side::{Input, Which, currency};
 use chrono::NaiveDate;
 use ledger::{Currency, ItemRef, Money};
@@ -380,7 +380,7 @@ pub(crate) fn between(
     };
     let facts = |which: Which, row: u32| {
         let side = input.side(which);
-        crate::rule::Facts {
+        crate::board::rule::Facts {
             currency: side.currency(row),
             amount: side.amount(row),
             fee: side.fee(row),

@@ -31,24 +31,20 @@
 
 mod board;
 mod breaks;
-mod cash;
 mod dictionary;
 mod finding;
 mod fold;
 mod index;
 mod keys;
-mod leftovers;
 mod number;
 mod passes;
 pub mod plan;
 mod record;
-mod rule;
 mod search;
-mod sentence;
 mod side;
 
 pub use breaks::Totals;
-pub use cash::{Cash, CashTable, sums};
+pub use breaks::cash::{Cash, CashTable, sums};
 pub use finding::{Break, BreakStatus, Match, Matched, Matches, Pending};
 pub use number::Number;
 pub use plan::{Events, FeeKey, FeeSource, On, Pass, Plan, Source};

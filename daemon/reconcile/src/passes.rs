@@ -8,10 +8,10 @@ mod reversal;
 mod sums;
 pub(crate) mod text;
 
+use crate::board::rule::Rule;
 use crate::board::{Board, Found};
 use crate::keys::Keyed;
 use crate::plan::{Name, On};
-use crate::rule::Rule;
 use crate::side::Which;
 
 pub(crate) fn run(board: &mut Board<'_>, rule: &Rule<'_>) {

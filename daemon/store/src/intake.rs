@@ -9,7 +9,6 @@
 
 use crate::StoreError;
 pub use crate::prepare::{IntakePart, Local, ReadEvent, Reading, Unreadable};
-pub use crate::take::Redecided;
 use chrono::{DateTime, Utc};
 use ledger::Hash;
 use sqlx_macros::FromRow;

@@ -3,7 +3,6 @@
 //! writes, for whom all others wait, looks a name up once per part and otherwise adds and copies numbers.
 
 use crate::index::Index;
-use crate::reversal::ASKING;
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::bounds::{self, Bound, Whole};
@@ -20,6 +19,9 @@ pub type Reading = fn(&[u8]) -> Option<Hash>;
 
 /// What says of bytes in quarantine that they are an event's own form, whatever their source sends.
 const STRUCTURED: &str = r#"{"content-type":"application/cloudevents+json"}"#;
+
+/// How the reason of an event ends whose entries take others back, until the books were asked.
+pub(crate) const ASKING: &str = "; `tieout post` looks for it";
 
 /// The most that is kept of what came with bytes.
 const MOST_HEADERS: usize = 64 << 10;

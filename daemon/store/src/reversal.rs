@@ -5,13 +5,11 @@
 
 use crate::books::json;
 use crate::intake::Stamp;
+use crate::prepare::ASKING;
 use crate::record::{Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
-use ledger::Part;
+use ledger::{Decision, Part};
 use std::collections::BTreeSet;
-
-/// How the reason of an event ends whose entries take others back, until the books were asked.
-pub(crate) const ASKING: &str = "; `tieout post` looks for it";
 
 /// What an entry of a decision takes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +22,17 @@ pub struct TakesBack {
     pub part: Part,
     /// How many parts of it were taken back before.
     pub before: i64,
+}
+
+/// What was decided anew about an event.
+#[derive(Clone, Debug)]
+pub struct Redecided {
+    /// The event's number.
+    pub event: i64,
+    /// What is decided.
+    pub decision: Decision,
+    /// Which of its entries take others back.
+    pub takes_back: Vec<TakesBack>,
 }
 
 /// A row: an entry, the one that it takes back, and how much of it.

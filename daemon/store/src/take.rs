@@ -14,13 +14,13 @@ use crate::outlook::{Outlook, Tell};
 use crate::plan::{Ground, Plan, TakenAll, event_keys, reading};
 use crate::prepare::{Prepared, PreparedDecision};
 use crate::record::{Head, NewLink, Span, digest, kinds};
-use crate::reversal::TakesBack;
+use crate::reversal::{Redecided, TakesBack};
 use crate::sort::{EntryRow, Found, JournalRows, OutcomeRow, Sorted, Sorting};
 use crate::{StoreError, Tx, rows};
 use futures_util::future::join;
 use futures_util::lock::Mutex;
+use ledger::Hash;
 use ledger::chain::{Link, merkle_root};
-use ledger::{Decision, Hash};
 use sqlx_macros::FromRow;
 
 /// Where the books stand after a posting, and the record chain's link over its batch.
@@ -37,17 +37,6 @@ struct LastRows {
     head: Option<Vec<u8>>,
     record_head: Vec<u8>,
     last_record: Option<Vec<u8>>,
-}
-
-/// What was decided anew about an event.
-#[derive(Clone, Debug)]
-pub struct Redecided {
-    /// The event's number.
-    pub event: i64,
-    /// What is decided.
-    pub decision: Decision,
-    /// Which of its entries take others back.
-    pub takes_back: Vec<TakesBack>,
 }
 
 impl Tx {

@@ -33,10 +33,11 @@ use store::cases::NewDeed;
 use store::claim::Claim;
 use store::desk::NewProposal;
 use store::export::DeliveryKind;
-use store::intake::{IntakeBatch, IntakePart, ReadEvent, Redecided, Stamp, Unreadable};
+use store::intake::{IntakeBatch, IntakePart, ReadEvent, Stamp, Unreadable};
 use store::plan::Taken;
 use store::reconciliation::{BreakRow, NewMatch};
 use store::record::Guards;
+use store::reversal::Redecided;
 use store::settlement::{
     Announced, FileReader, NewFile, SettleSummary, StatementRow, Taken as TakenFile,
 };

@@ -471,7 +471,7 @@ pub(super) fn without_entries<'n>(
     missing
         .map(|(at, name)| {
             (at, {
-                ledger::text::nearest(name, posting.iter().copied()).map(str::to_owned)
+                ledger::spelling::nearest(name, posting.iter().copied()).map(str::to_owned)
             })
         })
         .collect()

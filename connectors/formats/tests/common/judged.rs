@@ -1,5 +1,7 @@
 //! What holds of every settlement file that is read, whatever is in it.
 
+#![allow(dead_code, reason = "each test uses its own part of what is shared")]
+
 use formats::settlement::{Parse, ParseError};
 use ledger::{SettlementLine, Statement};
 

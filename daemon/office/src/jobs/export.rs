@@ -11,7 +11,7 @@ mod send;
 
 use crate::call::Call;
 use crate::config::TargetConfig;
-use crate::jobs::lease;
+use crate::lease;
 use anyhow::Context as _;
 use connectors::erp::{ErpConnector, ErpKind, Host};
 use futures_util::future::join_all;

@@ -4,7 +4,8 @@
 //! trusts no total that it did not sum itself.
 
 use crate::call::Call;
-use crate::jobs::{items, lease};
+use crate::jobs::items;
+use crate::lease;
 use anyhow::Context as _;
 use ledger::{Currency, ItemRef, Movement, Origin};
 use reconcile::{Cash, CashTable, Findings, Input, Plan, Source, Which};

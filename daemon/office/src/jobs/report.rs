@@ -2,7 +2,8 @@
 
 use crate::call::Call;
 use crate::expected;
-use crate::jobs::{lease, reconcile};
+use crate::jobs::reconcile;
+use crate::lease;
 use anyhow::Context as _;
 use connectors::transport::part_name;
 use reports::build::{CONTROL, Subject};

@@ -4,9 +4,9 @@
 //! Both sides are ordered by amount and day, so that the candidates of an item stand side by side: the work grows
 //! with the items and not with their pairs, also where all amounts are equal.
 
+use crate::board::rule::Rule;
 use crate::board::{Board, Found, Group, Pair};
 use crate::index::number;
-use crate::rule::Rule;
 use crate::side::Which;
 
 /// Currency, amount, day and row.

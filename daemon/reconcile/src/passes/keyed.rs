@@ -5,10 +5,10 @@
 //! candidate; else all of them are ambiguous. Only names of single payments (a reference, a charge) make a class;
 //! a customer's or a payout's name does not, for two invoices of one customer are two things.
 
+use crate::board::rule::{Facts, Rule};
 use crate::board::{Board, Found, Group, Pair, RIVALS, Unfinished};
 use crate::index::{Unions, at, number};
 use crate::keys::Keyed;
-use crate::rule::{Facts, Rule};
 use crate::side::Which;
 
 /// What the members of a class have in common. Its order serves grouping and nothing else.

@@ -6,10 +6,10 @@
 //! it. Two answers are ambiguous. Where the search was not finished, neither the item nor what it might have wanted
 //! is taken: that is undecided.
 
+use crate::board::rule::Rule;
 use crate::board::{Board, Found, Group, Unfinished};
 use crate::index::{at, number};
 use crate::keys::Keyed;
-use crate::rule::Rule;
 use crate::search::{self, Answer, MOST};
 use crate::side::Which;
 use std::collections::BTreeMap;

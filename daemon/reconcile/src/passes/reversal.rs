@@ -1,10 +1,10 @@
 //! Items of one side that take each other back: a payout that failed and the line that returned its money. They
 //! have one name, one currency and opposite amounts; the other side has nothing of them.
 
+use crate::board::rule::Rule;
 use crate::board::{Board, Found, Group};
 use crate::keys::Keyed;
 use crate::plan::Name;
-use crate::rule::Rule;
 use crate::side::Which;
 
 pub(crate) fn run(board: &Board<'_>, rule: &Rule<'_>, which: Which) -> Found {

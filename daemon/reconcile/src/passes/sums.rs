@@ -1,9 +1,9 @@
 //! All lines of one name against all of the other side: captures in parts, refunds of one payment, the lines of a
 //! payout. They belong together if their sums agree, in one currency and within the days of the pass.
 
+use crate::board::rule::{Facts, Rule};
 use crate::board::{Board, Found, Group, Pair};
 use crate::index::number;
-use crate::rule::{Facts, Rule};
 use crate::side::Which;
 
 pub(crate) fn key(

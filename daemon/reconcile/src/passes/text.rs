@@ -5,11 +5,11 @@
 //! name that stands in two different texts have more than one answer.
 
 use crate::board::Board;
+use crate::board::rule::Rule;
 use crate::dictionary::Dictionary;
 use crate::fold::{self, fold};
 use crate::keys::Keyed;
 use crate::plan::Name;
-use crate::rule::Rule;
 use crate::side::Which;
 use regex_lite::Regex;
 

@@ -6,7 +6,7 @@
 /// Before a job begins.
 #[cfg(debug_assertions)]
 #[expect(clippy::panic, reason = "a test asks for it")]
-pub(super) async fn point(job: &str) {
+pub(crate) async fn point(job: &str) {
     let Ok(text) = std::env::var("TIEOUT_FAULT") else {
         return;
     };
@@ -22,4 +22,4 @@ pub(super) async fn point(job: &str) {
 
 /// Before a job begins.
 #[cfg(not(debug_assertions))]
-pub(super) async fn point(_job: &str) {}
+pub(crate) async fn point(_job: &str) {}

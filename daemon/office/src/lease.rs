@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Works while nobody else does; nothing is begun, and nothing comes back, while somebody else still does.
-pub(super) async fn alone<T>(
+pub(crate) async fn alone<T>(
     call: &Call,
     job: &str,
     subject: &str,

@@ -2,14 +2,14 @@
 //! day. Then what only one side has: a second of what was matched, what the other side never expects, what is not
 //! due yet, and what is missing.
 
+use crate::board::rule::Rule;
+use crate::breaks::sentence;
 use crate::breaks::{Court, Told};
 use crate::finding::BreakStatus;
 use crate::index::{Bits, at};
 use crate::keys::Keyed;
 use crate::passes::text;
 use crate::plan::Name;
-use crate::rule::Rule;
-use crate::sentence;
 use crate::side::{Which, currency};
 use ledger::Movement;
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,14 +2,17 @@
 
 use crate::call::Call;
 use crate::closed::{Closed, posting};
-use ledger::{Decision, JournalEntry, Posting, Remaining, Wanted};
+use crate::mapper::Deciding;
+use crate::{fault, lease};
+use ledger::{Decision, JournalEntry, Posting, Remaining, Wanted, bounds};
+use mappings::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use store::Snapshot;
-use store::intake::Redecided;
-use store::reversal::TakesBack;
+use store::intake::{IntakeSummary, SuspendedEvent};
+use store::reversal::{Redecided, TakesBack};
 
 /// The books as they are asked about some decisions. What one decision takes back is gone for the next.
-pub(super) struct Answers<'c> {
+pub(crate) struct Answers<'c> {
     call: &'c Call,
     closed: Closed,
     /// Entries that may be taken back, with what is left of each, and in how many parts the rest went.
@@ -20,7 +23,7 @@ pub(super) struct Answers<'c> {
 
 impl<'c> Answers<'c> {
     /// Looks up what some decisions ask for.
-    pub(super) async fn of(
+    pub(crate) async fn of(
         call: &'c Call,
         decisions: impl Iterator<Item = &Decision>,
     ) -> anyhow::Result<Self> {
@@ -51,7 +54,7 @@ impl<'c> Answers<'c> {
     }
 
     /// What is decided about an event, as the books see it.
-    pub(super) fn answer(&mut self, event: i64, decision: Decision) -> anyhow::Result<Redecided> {
+    pub(crate) fn answer(&mut self, event: i64, decision: Decision) -> anyhow::Result<Redecided> {
         let (rule, postings, wanted) = match decision {
             Decision::Posted { rule, postings } => (rule, postings, Vec::new()),
             Decision::Asks {
@@ -154,4 +157,81 @@ pub(crate) async fn remaining(books: &Snapshot, id: i64) -> anyhow::Result<(Rema
         })?;
     }
     Ok((left, i64::try_from(parts.len())?))
+}
+
+/// Events that are decided at once: what they take back is looked for in one pass over the entries.
+const PAGE: i64 = 5_000;
+
+/// Decides those again that the books may answer: what takes entries back and was not asked for yet, and, where an entity
+/// wants late events on its first open day, what may be late. Nothing, while another process decides suspended events.
+pub(crate) async fn answer(call: &Call, may_be_late: bool) -> anyhow::Result<IntakeSummary> {
+    let late = may_be_late && call.config.takes_late();
+    let first = call.store.snapshot().await?.first_asking().await?;
+    let after = match first {
+        _ if late => 0,
+        Some(first) => first - 1,
+        None => return Ok(IntakeSummary::default()),
+    };
+    fault::point("asking").await;
+    let answered = lease::alone(call, "post", "suspended", decide_from(call, after)).await?;
+    Ok(answered.unwrap_or_default())
+}
+
+/// Decides the suspended events after one again, as the mapping and the books say now.
+pub(crate) async fn decide_from(call: &Call, after: i64) -> anyhow::Result<IntakeSummary> {
+    let mut total = IntakeSummary::default();
+    let mut after = after;
+    loop {
+        let page = call.store.suspended_after(after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(total);
+        };
+        after = last.id;
+        let decisions = decide_again(call, &page).await?;
+        let mut summary = IntakeSummary::default();
+        if !decisions.is_empty() {
+            let mut tx = call.store.begin().await?;
+            let version = call.program()?.version;
+            summary = tx.redecide(decisions, version, &call.stamp()).await?;
+            tx.commit().await?;
+        }
+        // What waits for the same reason as before is not written again.
+        let same = i64::try_from(page.len())? - summary.received;
+        summary.received += same;
+        summary.suspended += same;
+        total.add(&summary);
+    }
+}
+
+/// What the mapping says of suspended events.
+fn decided(call: &Call, page: &[SuspendedEvent]) -> anyhow::Result<Vec<Decision>> {
+    let mut deciding = Deciding::sound(call.program()?, &call.context)?;
+    let decisions = page
+        .iter()
+        .map(|suspended| match Event::stored(&suspended.payload) {
+            Ok(event) => deciding.decide(&event, suspended.received_at),
+            Err(error) => Decision::Suspended {
+                rule: None,
+                reason: error.to_string(),
+            },
+        })
+        .collect();
+    Ok(decisions)
+}
+
+async fn decide_again(call: &Call, page: &[SuspendedEvent]) -> anyhow::Result<Vec<Redecided>> {
+    let decisions = decided(call, page)?;
+    let mut answers = Answers::of(call, decisions.iter()).await?;
+    let mut redecided = Vec::new();
+    for (suspended, decision) in page.iter().zip(decisions) {
+        let one = answers.answer(suspended.id, decision)?;
+        let still = match &one.decision {
+            Decision::Suspended { reason, .. } => Some(bounds::REASON.cut(reason)),
+            _ => None,
+        };
+        if still.is_none_or(|reason| suspended.reason.as_deref() != Some(reason.as_ref())) {
+            redecided.push(one);
+        }
+    }
+    Ok(redecided)
 }
