@@ -24,7 +24,7 @@ impl Clock for SystemClock {
 pub(crate) struct RandomIds;
 
 impl IdGen for RandomIds {
-    fn next_id(&self, now: DateTime<Utc>) -> Uuid {
+    fn next_id(&self, _owner: &str, now: DateTime<Utc>) -> Uuid {
         let mut random = [0u8; 10];
         fastrand::fill(&mut random);
         let millis = u64::try_from(now.timestamp_millis()).unwrap_or(0);

@@ -311,7 +311,13 @@ async fn take(
         };
         match pipeline::take_one(call, &name, batch, &writer).await {
             Err(error) if turn < TURNS && class(&error) == Class::Refuse => {}
-            other => return other,
+            Ok(summary) => {
+                if summary.asking > 0 {
+                    server.asks.notify_one();
+                }
+                return Ok(summary);
+            }
+            Err(error) => return Err(error),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! begins, what runs is finished, and the books are closed, all within `stop_seconds`. SIGHUP reads
 //! configuration and mapping again (`run/reload.rs`).
 
+mod asking;
 mod reload;
 mod schedule;
 mod signals;
@@ -158,6 +159,7 @@ async fn open_http(
     let events = http::router(server.clone());
     let events = Listener::bind(config.listen, events, server.clone(), config.limits).await?;
     faces.spawn(events.serve(stopped.clone()));
+    faces.spawn(asking::ask(server.clone(), stopped.clone()));
     if let Some(address) = config.metrics.as_ref().and_then(|metrics| metrics.listen) {
         let router = http::metrics_router(server.clone());
         let mut metrics = Listener::bind(address, router, server.clone(), config.limits).await?;

@@ -195,6 +195,31 @@ fn events_come_in_over_http_once_and_the_daemon_stops_when_told() {
     std::fs::remove_dir_all(dir).unwrap();
 }
 
+/// The void waits for nobody: the books are asked soon after, or when the daemon stops.
+#[test]
+fn what_takes_an_entry_back_may_come_over_http() {
+    let (dir, url) = company("http-takes-back");
+    let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mappings/packs/billing/tests");
+    let read = std::fs::read(pack.join("invoice-voided/event.json")).unwrap();
+    let events: Vec<Value> = serde_json::from_slice(&read).unwrap();
+    let daemon = Daemon::start(&dir, TOKEN);
+    eventually(Duration::from_secs(30), || get(&format!("{url}/readyz")));
+    let (status, told) = post(&url, TOKEN, MANY, json!(events).to_string());
+    assert_eq!(
+        (status, &told["posted"], &told["suspended"]),
+        (200, &json!(1), &json!(1)),
+        "{told}"
+    );
+    assert_eq!(daemon.stop(), Some(0));
+    let verify = expect_json(0, &["-c", &config(&dir), "--json", "verify"]);
+    assert_eq!(
+        (&verify["events"], &verify["entries"]),
+        (&json!(2), &json!(2)),
+        "{verify}"
+    );
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
 fn create_topic(brokers: &str, topic: &str) {
     block_on(async {
         let admin: AdminClient<DefaultClientContext> = ClientConfig::new()

@@ -1,8 +1,9 @@
 //! Time and ids come from outside, so that equal input gives equal bytes.
 
 use chrono::{DateTime, Duration, Utc};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use uuid::Uuid;
 
 /// Where the time comes from. Microseconds, because PostgreSQL keeps no more.
@@ -13,8 +14,9 @@ pub trait Clock: Debug + Send + Sync {
 
 /// Where ids come from that leave the system.
 pub trait IdGen: Debug + Send + Sync {
-    /// A new UUID, version 7.
-    fn next_id(&self, now: DateTime<Utc>) -> Uuid;
+    /// A new UUID, version 7, for something of `owner`: things that are made at once for different owners get theirs
+    /// whichever comes first.
+    fn next_id(&self, owner: &str, now: DateTime<Utc>) -> Uuid;
 }
 
 /// Cuts a time to whole microseconds.
@@ -32,11 +34,11 @@ impl Clock for FixedClock {
     }
 }
 
-/// Ids that count up from a seed: for the demo and for tests.
+/// Ids that count up from a seed, for each owner apart: for the demo and for tests.
 #[derive(Debug)]
 pub struct SequentialIds {
     seed: u64,
-    next: AtomicU64,
+    given: Mutex<BTreeMap<String, u64>>,
 }
 
 impl SequentialIds {
@@ -44,16 +46,23 @@ impl SequentialIds {
     pub const fn new(seed: u64) -> Self {
         Self {
             seed,
-            next: AtomicU64::new(0),
+            given: Mutex::new(BTreeMap::new()),
         }
     }
 }
 
 impl IdGen for SequentialIds {
-    fn next_id(&self, now: DateTime<Utc>) -> Uuid {
-        let count = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut encoder = crate::encode::Encoder::new("tieout.id.v1");
+    fn next_id(&self, owner: &str, now: DateTime<Utc>) -> Uuid {
+        let count = {
+            let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+            let next = given.entry(owner.to_owned()).or_default();
+            let count = *next;
+            *next += 1;
+            count
+        };
+        let mut encoder = crate::encode::Encoder::new("tieout.id.v2");
         encoder.value(self.seed);
+        encoder.value(owner);
         encoder.value(count);
         let hash = encoder.finish();
         let mut random = [0u8; 10];

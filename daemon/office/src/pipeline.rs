@@ -36,7 +36,7 @@ const QUEUE: usize = 1;
 const UNDERWAY: usize = 2;
 
 /// How often the books are asked about events that only they can answer.
-const ASK_EVERY: Duration = Duration::from_secs(10);
+pub const ASK_EVERY: Duration = Duration::from_secs(10);
 
 /// The first and the longest rest before something is tried again.
 const REST: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
@@ -243,7 +243,7 @@ impl Asking {
 }
 
 /// What the books answer. Where they do not, events wait as they would without having been asked.
-async fn answer(call: &Call, may_be_late: bool) -> IntakeSummary {
+pub async fn answer(call: &Call, may_be_late: bool) -> IntakeSummary {
     let answered = Box::pin(answers::answer(call, may_be_late)).await;
     answered.unwrap_or_else(|error| {
         tracing::warn!(error = %format!("{error:#}"), "events that only the books can answer wait for `tieout post`");

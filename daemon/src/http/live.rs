@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use office::Call;
 use std::sync::{Arc, PoisonError, RwLock};
 use store::writer::Writer;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_rustls::TlsAcceptor;
 
 /// What a reload replaces.
@@ -28,6 +28,8 @@ pub(crate) struct Server {
     pub(crate) bounds: Bounds,
     /// One body at a time moves the checkpoint of this source.
     pub(crate) writer: Arc<Mutex<Writer>>,
+    /// Told when events came that only the books can answer.
+    pub(crate) asks: Arc<Notify>,
 }
 
 impl Server {
@@ -44,6 +46,7 @@ impl Server {
             health,
             bounds,
             writer,
+            asks: Arc::new(Notify::new()),
         }
     }
 

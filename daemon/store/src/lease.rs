@@ -98,10 +98,14 @@ impl Lease {
         }
     }
 
-    /// Gives it back at once, rather than when the server notices.
+    /// Gives it back: when this returns somebody else can take it.
     pub async fn end(self) {
-        if let Kept::Session(session) = self.0 {
-            // One that cannot be closed is gone, and its lock with it.
+        if let Kept::Session(mut session) = self.0 {
+            // A server takes a farewell when it comes to it, and holds the lock until then; this it answers. One
+            // that cannot be asked or closed is gone, and its lock with it.
+            let _answered = sqlx::query(sql!("unlock", postgres))
+                .execute(&mut session)
+                .await;
             let _gone = session.close().await;
         }
     }

@@ -96,7 +96,7 @@ impl Source<'_> {
     async fn claim(&self) -> anyhow::Result<Option<Claim>> {
         let call = self.to.call;
         let stamp = call.stamp();
-        let uuid = call.ids.next_id(stamp.now).to_string();
+        let uuid = call.ids.next_id(self.to.name, stamp.now).to_string();
         let mut tx = call.store.begin().await?;
         let most = self.to.config.batch_entries;
         let claim = tx.claim(self.to.id, most, &uuid, &stamp).await?;
