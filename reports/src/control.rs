@@ -102,6 +102,8 @@ pub struct Control {
     pub totals: Vec<EntryTotal>,
     /// Balances that differ from their lines.
     pub balance_differences: Vec<String>,
+    /// Where what reconciliations keep from run to run is not what the rows say.
+    pub kept_differences: Vec<String>,
     /// Per target.
     pub targets: Vec<TargetLine>,
     /// Per reconciliation and currency.
@@ -185,6 +187,7 @@ impl Control {
                 &books.balances().await?,
                 &books.line_sums().await?,
             ),
+            kept_differences: Vec::new(),
             targets: targets(books, &totals).await?,
             totals,
             cash,
@@ -242,6 +245,7 @@ impl Control {
     /// differences with a name, and the equation counts them.
     pub fn failures(&self) -> Vec<String> {
         let mut failures = self.balance_differences.clone();
+        failures.extend(self.kept_differences.iter().cloned());
         let (without, disagree) = &self.strays;
         failures.extend(
             without

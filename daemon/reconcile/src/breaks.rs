@@ -93,14 +93,16 @@ pub(crate) fn conclude<'p>(
             expected_by: expected_by(plan, input, *which, row),
         })
     });
+    let pending = pending.collect();
     Findings {
-        pending: pending.collect(),
+        pending,
         matches,
         breaks,
         totals: added.totals,
         cash: added.cash,
         as_of: input.as_of(),
         tied_fees,
+        open: court.open,
     }
 }
 

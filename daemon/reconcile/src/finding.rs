@@ -2,11 +2,13 @@
 
 use crate::board::rule::{Compare, Rule};
 use crate::board::{Group, Pair, RIVALS};
+use crate::memory;
 use crate::plan::{Name, On, Plan};
 use crate::side::{Input, Which, currency};
 use chrono::NaiveDate;
-use ledger::{Currency, ItemRef, Money};
+use ledger::{Currency, ItemRef, Money, Movement};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Whether a break is about money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,9 +97,25 @@ impl Matches {
 
     /// Each of them, with the plan and the input that they were found by.
     pub fn iter<'m>(&'m self, plan: &'m Plan, input: &'m Input) -> impl Iterator<Item = Match<'m>> {
+        self.part(0..self.len(), plan, input)
+    }
+
+    /// Some of them, by their places.
+    pub fn part<'m>(
+        &'m self,
+        places: Range<usize>,
+        plan: &'m Plan,
+        input: &'m Input,
+    ) -> impl Iterator<Item = Match<'m>> {
         let rules: std::rc::Rc<[Rule<'m>]> = plan.rules().into();
         let names = rules.clone();
-        let pairs = self.pairs.iter().map(move |pair| Match {
+        let count = self.pairs.len();
+        let of_groups = places.start.saturating_sub(count)..places.end.saturating_sub(count);
+        let pairs = self
+            .pairs
+            .get(places.start.min(count)..places.end.min(count));
+        let groups = self.groups.get(of_groups);
+        let pairs = pairs.unwrap_or_default().iter().map(move |pair| Match {
             matches: self,
             plan,
             input,
@@ -107,7 +125,7 @@ impl Matches {
             right: std::slice::from_ref(&pair.right),
             candidates: 0,
         });
-        let groups = self.groups.iter().map(move |group| Match {
+        let groups = groups.unwrap_or_default().iter().map(move |group| Match {
             matches: self,
             plan,
             input,
@@ -145,6 +163,21 @@ pub struct Matched<'m> {
     pub currency: Currency,
     /// What it is called for good.
     pub identity: &'m str,
+    /// What moved, where somebody says so.
+    pub movement: Option<Movement>,
+}
+
+impl<'m> Matched<'m> {
+    pub(crate) fn of(input: &'m Input, which: Which, row: u32) -> Self {
+        let side = input.side(which);
+        Self {
+            item: side.item(row),
+            amount: side.amount(row),
+            currency: currency(side.currency(row)),
+            identity: input.identity(which, row),
+            movement: side.movement(row),
+        }
+    }
 }
 
 impl<'m> Match<'m> {
@@ -169,17 +202,28 @@ impl<'m> Match<'m> {
 
     /// The items of a side.
     pub fn items(&self, which: Which) -> impl Iterator<Item = Matched<'m>> + use<'m> {
-        let (input, side) = (self.input, self.input.side(which));
+        let input = self.input;
         let rows = match which {
             Which::Left | Which::LeftFees => self.left,
             Which::Right | Which::RightFees => self.right,
         };
-        rows.iter().map(move |row| Matched {
-            item: side.item(*row),
-            amount: side.amount(*row),
-            currency: currency(side.currency(*row)),
-            identity: input.identity(which, *row),
-        })
+        rows.iter().map(move |row| Matched::of(input, which, *row))
+    }
+
+    /// Names by which a later run asks for it (see [`asked`](crate::asked)), each once.
+    pub fn names(&self, names: &mut Vec<i64>) {
+        names.clear();
+        let rows = |which: Which| match which {
+            Which::Left | Which::LeftFees => self.left,
+            Which::Right | Which::RightFees => self.right,
+        };
+        for which in Which::SIDES {
+            for row in rows(which) {
+                memory::remembered(self.input, &self.rules, (which, *row), names);
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
     }
 
     /// Why: the fields that agree, what differs, what else was there.

@@ -36,6 +36,7 @@ mod finding;
 mod fold;
 mod index;
 mod keys;
+mod memory;
 mod number;
 mod passes;
 pub mod plan;
@@ -44,8 +45,9 @@ mod search;
 mod side;
 
 pub use breaks::Totals;
-pub use breaks::cash::{Cash, CashTable, sums};
+pub use breaks::cash::{Cash, CashTable, Sums};
 pub use finding::{Break, BreakStatus, Match, Matched, Matches, Pending};
+pub use memory::asked;
 pub use number::Number;
 pub use plan::{Events, FeeKey, FeeSource, On, Pass, Plan, Source};
 pub use side::{Carried, Coverage, GroupSum, Input, Item, TooMuch, Which};
@@ -72,21 +74,55 @@ pub struct Findings {
     /// The day as of which this holds.
     pub as_of: Option<NaiveDate>,
     tied_fees: [Bits; 2],
+    open: [Bits; 2],
 }
 
 impl Findings {
+    /// What no run took, in the order in which it was pushed: the next run needs it again. Of fees, what does not
+    /// tie.
+    pub fn open<'f>(
+        &'f self,
+        input: &'f Input,
+        which: Which,
+    ) -> impl Iterator<Item = ItemRef> + 'f {
+        let side = input.side(which);
+        let rows = side.rows().filter(move |row| match which {
+            Which::Left => self.open[0].has(*row),
+            Which::Right => self.open[1].has(*row),
+            Which::LeftFees => !self.tied_fees[0].has(*row),
+            Which::RightFees => !self.tied_fees[1].has(*row),
+        });
+        rows.map(|row| side.item(row))
+    }
+
     /// Fees that agree with the other side's of their key: no later run needs them, but for their sums.
     pub fn tied_fees<'f>(
         &'f self,
         input: &'f Input,
         which: Which,
-    ) -> impl Iterator<Item = ItemRef> + 'f {
+    ) -> impl Iterator<Item = Matched<'f>> + 'f {
         let place = match which {
             Which::Left | Which::LeftFees => 0,
             Which::Right | Which::RightFees => 1,
         };
-        let side = input.side([Which::LeftFees, Which::RightFees][place]);
-        self.tied_fees[place].iter().map(|row| side.item(row))
+        let which = [Which::LeftFees, Which::RightFees][place];
+        self.tied_fees[place]
+            .iter()
+            .map(move |row| Matched::of(input, which, row))
+    }
+}
+
+/// Items that were pushed as consumed by earlier runs, each with the names under which a later run asks for it.
+pub fn consumed(plan: &Plan, input: &Input, mut each: impl FnMut(Which, Matched<'_>, &[i64])) {
+    let rules = plan.rules();
+    let mut names = Vec::new();
+    for which in Which::SIDES {
+        let side = input.side(which);
+        for row in side.rows().filter(|row| side.is_consumed(*row)) {
+            names.clear();
+            memory::remembered(input, &rules, (which, row), &mut names);
+            each(which, Matched::of(input, which, row), &names);
+        }
     }
 }
 

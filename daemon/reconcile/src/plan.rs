@@ -191,6 +191,11 @@ impl Plan {
         }
     }
 
+    /// Whether the plan says of this movement that the left side has it.
+    pub fn names_movement(&self, movement: Movement) -> bool {
+        self.declares_movements() && self.declares(movement)
+    }
+
     /// What cannot be meant, a sentence each.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = match &self.left {

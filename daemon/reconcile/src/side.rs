@@ -192,6 +192,9 @@ pub struct Input {
     pub left_until: Coverage,
     /// How far the right side's data reaches.
     pub right_until: Coverage,
+    /// How far the left side's bookings of fees reach, where that is known apart: what it books later than payments
+    /// is not missing before.
+    pub fees_until: Option<Coverage>,
     /// What earlier runs matched and nobody pushes again, by currency and movement.
     pub carried: BTreeMap<(Currency, Option<Movement>), Carried>,
     /// What of fees tied in earlier runs and nobody pushes again.

@@ -9,8 +9,8 @@
 use chrono::NaiveDate;
 use ledger::{Currency, ItemRef, Movement, Origin};
 use reconcile::{
-    Cash, Coverage, Events, FeeKey, FeeSource, Findings, Input, Item, On, Pass, Plan, Source,
-    Which, reconcile, sums,
+    Cash, CashTable, Coverage, Events, FeeKey, FeeSource, Findings, Input, Item, On, Pass, Plan,
+    Source, Sums, Which, reconcile,
 };
 use std::collections::BTreeMap;
 
@@ -24,6 +24,10 @@ fn day(number: u32) -> NaiveDate {
 
 /// `movement reference amount day`, one item per line; `dispute_reversal` for two words.
 fn push(input: &mut Input, which: Which, table: &str) {
+    each(which, table, |item| input.push(which, item).unwrap());
+}
+
+fn each(which: Which, table: &str, mut take: impl FnMut(&Item<'_>)) {
     let lines = table.lines().map(str::trim).filter(|line| !line.is_empty());
     for (line, number) in lines.zip(1..) {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -46,7 +50,7 @@ fn push(input: &mut Input, which: Which, table: &str) {
                 eur(),
             )
         };
-        input.push(which, &item).unwrap();
+        take(&item);
     }
 }
 
@@ -98,10 +102,27 @@ fn input(left: [&str; 2], right: [&str; 2]) -> Input {
     input
 }
 
+/// What both sides sum up to, item by item.
+fn sums(plan: &Plan, sides: [[&str; 2]; 2]) -> CashTable {
+    let mut sums = Sums::new(plan);
+    for (places, texts) in [
+        ([Which::Left, Which::LeftFees], sides[0]),
+        ([Which::Right, Which::RightFees], sides[1]),
+    ] {
+        for (which, text) in places.into_iter().zip(texts) {
+            each(which, text, |item| {
+                sums.add(which, item.currency, item.movement, item.amount)
+                    .unwrap();
+            });
+        }
+    }
+    sums.table().unwrap()
+}
+
 fn run(plan: &Plan, left: [&str; 2], right: [&str; 2]) -> Findings {
     let input = input(left, right);
     let findings = reconcile(plan, &input);
-    let sums = sums(plan, &input);
+    let sums = sums(plan, [left, right]);
     assert_eq!(sums.len(), findings.cash.len());
     for (key, cash) in &findings.cash {
         let open = cash.left_open - cash.right_open;

@@ -112,31 +112,6 @@ pub struct DecidedEvent {
     pub outcome: i64,
 }
 
-/// A line on one account, as reconciliation sees it.
-#[derive(Clone, Debug, FromRow)]
-pub struct AccountItem {
-    /// The entry.
-    pub entry_id: i64,
-    /// The line.
-    pub line_no: i64,
-    /// The entity's code.
-    pub entity: String,
-    /// The side's number.
-    pub side: i64,
-    /// The positive amount in minor units.
-    pub amount: i64,
-    /// The ISO number of the currency.
-    pub currency_id: i64,
-    /// The entry's reference.
-    pub reference: String,
-    /// The accounting date.
-    pub accounting_on: NaiveDate,
-    /// The type of its event.
-    pub event_type: String,
-    /// The line's dimensions as JSON.
-    pub dimensions: Option<String>,
-}
-
 /// A stored event with its outcome.
 #[derive(Clone, Debug, FromRow)]
 pub struct EventRow {
@@ -287,17 +262,6 @@ impl Snapshot {
     /// [`StoreError::Database`].
     pub async fn line_sums(&self) -> Result<Vec<BalanceRow>, StoreError> {
         Ok(on_snapshot!(self, db => sqlx::query_as(sql!("journal/line_sums")).fetch_all(db).await)?)
-    }
-
-    /// All lines on an account.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn account_items(&self, account: &str) -> Result<Vec<AccountItem>, StoreError> {
-        Ok(
-            on_snapshot!(self, db => sqlx::query_as(sql!("journal/account_items"))
-            .bind(account).fetch_all(db).await)?,
-        )
     }
 
     /// An event with its outcome.

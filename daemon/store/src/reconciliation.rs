@@ -2,7 +2,8 @@
 
 use crate::bulk::Field;
 use crate::intake::Stamp;
-use crate::record::{NewLink, Span, digest, kinds};
+use crate::numbers::count;
+use crate::record::{Digesting, NewLink, Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::ItemRef;
@@ -278,19 +279,17 @@ impl Snapshot {
 }
 
 impl Tx {
-    /// Writes a run's findings: new matches, the breaks as they are now, the totals.
+    /// Writes a run's findings: the breaks as they are now, the totals.
     ///
     /// # Errors
-    /// [`StoreError::Database`], also when a match would consume an item again.
+    /// [`StoreError::Database`].
     pub async fn write_findings(
         &mut self,
         reconciliation: &str,
-        matches: &[NewMatch],
         breaks: &[BreakRow],
         states: &[StateRow],
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
-        self.insert_matches(reconciliation, matches, stamp).await?;
         self.replace_findings(reconciliation, breaks, stamp).await?;
         on_tx!(&mut *self, db => sqlx::query(sql!("reconciliation/clear_state"))
             .bind(reconciliation).execute(db).await?.rows_affected());
@@ -328,35 +327,56 @@ impl Tx {
         self.seal_replaced(&kinds::CASH, reconciliation, stamp)
             .await
     }
+}
 
-    async fn insert_matches(
+/// Matches on their way into the books, page by page.
+#[derive(Debug)]
+pub struct NewMatches {
+    first: [i64; 2],
+    next: [i64; 2],
+    digests: [Digesting; 2],
+}
+
+impl NewMatches {
+    /// The number of the match that is added next.
+    pub const fn next(&self) -> i64 {
+        self.next[0]
+    }
+}
+
+impl Tx {
+    /// Begins to add matches.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn begin_matches(&mut self) -> Result<NewMatches, StoreError> {
+        let id: i64 = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("reconciliation/next_match")).fetch_one(db).await?);
+        let serial: i64 = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("reconciliation/next_item")).fetch_one(db).await?);
+        Ok(NewMatches {
+            first: [id, serial],
+            next: [id, serial],
+            digests: [Digesting::default(), Digesting::default()],
+        })
+    }
+
+    /// Adds a page of matches.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], also when a match would consume an item again.
+    pub async fn add_matches(
         &mut self,
+        adding: &mut NewMatches,
         reconciliation: &str,
-        matches: &[NewMatch],
+        page: &[NewMatch],
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
-        let first: i64 = on_tx!(&mut *self, db =>
-            sqlx::query_scalar(sql!("reconciliation/next_match")).fetch_one(db).await?);
-        let mut items: Vec<(&str, ItemRef, i64, i64)> = Vec::new();
-        let mut rows = Vec::new();
-        for (id, found) in (first..).zip(matches) {
-            items.extend(
-                found
-                    .left
-                    .iter()
-                    .map(|(item, amount)| ("left", *item, id, *amount)),
-            );
-            items.extend(
-                found
-                    .right
-                    .iter()
-                    .map(|(item, amount)| ("right", *item, id, *amount)),
-            );
-            rows.push((id, found));
-        }
+        let [id, serial] = adding.next;
         let sum = |items: &[(ItemRef, i64)]| items.iter().map(|(_, amount)| amount).sum::<i64>();
-        let matches = || {
-            rows.iter().map(|(id, found)| {
+        let numbered: Vec<(i64, &NewMatch)> = (id..).zip(page).collect();
+        let rows = || {
+            numbered.iter().map(|(id, found)| {
                 [
                     Field::Int(*id),
                     Field::Text(reconciliation),
@@ -369,25 +389,15 @@ impl Tx {
                 ]
             })
         };
-        self.insert(kinds::MATCHES, matches()).await?;
-        if let Some((last, _)) = rows.last() {
-            let link = NewLink::over(&kinds::MATCH, Span::keys(first, *last), digest(matches()));
-            self.append_records(vec![link], stamp).await?;
-        }
-        self.insert_match_items(reconciliation, &items, stamp).await
-    }
-
-    async fn insert_match_items(
-        &mut self,
-        reconciliation: &str,
-        items: &[(&str, ItemRef, i64, i64)],
-        stamp: &Stamp,
-    ) -> Result<(), StoreError> {
-        let first: i64 = on_tx!(&mut *self, db =>
-            sqlx::query_scalar(sql!("reconciliation/next_item")).fetch_one(db).await?);
-        let numbered: Vec<_> = (first..).zip(items).collect();
+        adding.digests[0].add(rows());
+        self.insert(kinds::MATCHES, rows()).await?;
+        let sides = numbered.iter().flat_map(|(id, found)| {
+            let left = found.left.iter().map(move |item| ("left", *id, item));
+            left.chain(found.right.iter().map(move |item| ("right", *id, item)))
+        });
+        let items: Vec<_> = (serial..).zip(sides).collect();
         let rows = || {
-            numbered.iter().map(|(serial, (side, item, id, amount))| {
+            items.iter().map(|(serial, (side, id, (item, amount)))| {
                 [
                     Field::Text(reconciliation),
                     Field::Text(side),
@@ -400,13 +410,33 @@ impl Tx {
                 ]
             })
         };
+        adding.digests[1].add(rows());
         self.insert(kinds::MATCH_ITEMS, rows()).await?;
-        let rows = digest(rows());
-        if rows.rows == 0 {
-            return Ok(());
+        adding.next = [id + count(numbered.len()), serial + count(items.len())];
+        Ok(())
+    }
+
+    /// Covers the matches that were added.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn end_matches(
+        &mut self,
+        added: NewMatches,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let records = [&kinds::MATCH, &kinds::MATCH_ITEM];
+        for ((record, digest), (first, next)) in records
+            .into_iter()
+            .zip(added.digests)
+            .zip(added.first.into_iter().zip(added.next))
+        {
+            if next > first {
+                let span = Span::keys(first, next - 1);
+                let link = NewLink::over(record, span, digest.finish());
+                self.append_records(vec![link], stamp).await?;
+            }
         }
-        let span = Span::keys(first, first + rows.rows - 1);
-        let link = NewLink::over(&kinds::MATCH_ITEM, span, rows);
-        self.append_records(vec![link], stamp).await
+        Ok(())
     }
 }

@@ -121,23 +121,40 @@ const LINKS: Table<15> = Table {
     ],
 };
 
+/// The digest of rows as they go into a table, page by page.
+#[derive(Debug, Default)]
+pub(crate) struct Digesting {
+    encoder: RowEncoder,
+    digest: RowsDigest,
+}
+
+impl Digesting {
+    pub(crate) fn add<'v, const N: usize>(&mut self, rows: impl Iterator<Item = [Field<'v>; N]>) {
+        for row in rows {
+            for (column, field) in (1..).zip(row) {
+                match field {
+                    Field::Null => {}
+                    Field::Int(value) => self.encoder.int(column, value),
+                    Field::Bytes(bytes) => self.encoder.bytes(column, bytes),
+                    Field::Text(text) => self.encoder.text(column, text),
+                    Field::Moment(at) => self.encoder.moment(column, at),
+                    Field::Day(on) => self.encoder.day(column, on),
+                }
+            }
+            self.digest.add(&self.encoder.finish());
+        }
+    }
+
+    pub(crate) fn finish(self) -> Digested {
+        self.digest.finish()
+    }
+}
+
 /// The digest of rows as they go into a table.
 pub(crate) fn digest<'v, const N: usize>(rows: impl Iterator<Item = [Field<'v>; N]>) -> Digested {
-    let (mut encoder, mut digest) = (RowEncoder::default(), RowsDigest::default());
-    for row in rows {
-        for (column, field) in (1..).zip(row) {
-            match field {
-                Field::Null => {}
-                Field::Int(value) => encoder.int(column, value),
-                Field::Bytes(bytes) => encoder.bytes(column, bytes),
-                Field::Text(text) => encoder.text(column, text),
-                Field::Moment(at) => encoder.moment(column, at),
-                Field::Day(on) => encoder.day(column, on),
-            }
-        }
-        digest.add(&encoder.finish());
-    }
-    digest.finish()
+    let mut digesting = Digesting::default();
+    digesting.add(rows);
+    digesting.finish()
 }
 
 impl Tx {

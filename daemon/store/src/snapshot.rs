@@ -69,6 +69,15 @@ impl Store {
 }
 
 impl Snapshot {
+    /// The text that this database takes.
+    pub(crate) const fn dialect<'t>(&self, sqlite: &'t str, postgres: &'t str) -> &'t str {
+        if self.server.is_some() {
+            postgres
+        } else {
+            sqlite
+        }
+    }
+
     /// Whether the books hold all that was written: false for a copy of a file that was made without the log
     /// beside it, and then what came last is missing.
     ///

@@ -2072,7 +2072,12 @@ async fn matches_and_breaks_keep_their_items(store: Store) {
         row.items.clone_from(&items);
         let mut tx = store.begin().await.unwrap();
         let breaks = [row.clone()];
-        tx.write_findings("payments", matches, &breaks, &[], &stamp())
+        let mut adding = tx.begin_matches().await.unwrap();
+        tx.add_matches(&mut adding, "payments", matches, &stamp())
+            .await
+            .unwrap();
+        tx.end_matches(adding, &stamp()).await.unwrap();
+        tx.write_findings("payments", &breaks, &[], &stamp())
             .await
             .unwrap();
         tx.commit().await.unwrap();
@@ -2311,7 +2316,7 @@ fn found(id: &str, amount: i64, lasting: bool) -> BreakRow {
 async fn a_case_outlives_its_finding(store: Store) {
     let run = async |rows: &[BreakRow]| {
         let mut tx = store.begin().await.unwrap();
-        tx.write_findings("payments", &[], rows, &[], &stamp())
+        tx.write_findings("payments", rows, &[], &stamp())
             .await
             .unwrap();
         tx.commit().await.unwrap();

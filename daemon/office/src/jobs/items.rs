@@ -1,273 +1,543 @@
-//! Open items for reconciliation: rows of the store as the two sides of a plan.
+//! The sides of a plan as the books have them, item by item: nobody holds a side but the engine, in its columns.
+//!
+//! A processor's lines are read once, whatever a plan wants of them: items of their own, payouts, fees. A payout is
+//! the sum of its lines, or what a line says that is the payout itself; a payout that failed comes back as an item of
+//! its own, under the name of the one that it takes back.
 
-use anyhow::Context as _;
 use chrono::NaiveDate;
-use ledger::{Currency, ItemRef, Movement, Origin, SettlementLine, Side};
-use reconcile::{Coverage, Events, FeeKey, Input, Item, Plan, Source, Which};
+use ledger::{Currency, ItemRef, Movement, Origin, ReferenceKind, Side};
+use reconcile::{Coverage, Events, FeeKey, FeeSource, Item, Plan, Source, TooMuch, Which};
 use reports::continuity;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use store::Snapshot;
-use store::settlement::StoredLine;
+use store::items::{CompletedLine, LedgerItem, Part, SettlementItem};
+use store::kept::SIDES;
 
-/// Both sides of a plan, with what earlier runs consumed.
-pub async fn load(books: &Snapshot, plan: &Plan) -> anyhow::Result<Input> {
-    let consumed = books.consumed(&plan.reconciliation).await?;
-    let mut input = Input::new();
-    let left = side(books, &plan.left, (Which::Left, &consumed), &mut input).await?;
-    let right = side(books, &plan.right, (Which::Right, &consumed), &mut input).await?;
-    input.left_until = Coverage::through(left);
-    input.right_until = Coverage::through(right);
-    fees(books, plan, &mut input).await?;
-    Ok(input)
+/// A side's name in the books.
+pub(crate) const fn side_name(which: Which) -> &'static str {
+    SIDES[place(which)]
 }
 
-/// The fees that the ledger books apart, and those that the processor withheld; what takes is below zero.
-async fn fees(books: &Snapshot, plan: &Plan, input: &mut Input) -> anyhow::Result<()> {
-    let (
-        Source::Ledger {
-            fees: Some(source), ..
-        },
-        Source::Settlement { processor },
-    ) = (&plan.left, &plan.right)
-    else {
-        return Ok(());
-    };
-    let events = Events::Listed(source.events.clone());
-    // What is debited to the account of fees is taken from what was paid.
-    ledger_lines(books, &source.account, &events, |item| {
-        let amount = -item.amount;
-        input.push(Which::LeftFees, &Item { amount, ..*item })
-    })
-    .await?;
-    for stored in processor_lines(books, processor).await? {
-        let line = &stored.line;
-        let reference = match source.by {
-            FeeKey::Payout => line.payout.as_str(),
-            FeeKey::Reference => line.reference(),
-        };
-        // What is not paid out yet is not due at the other side.
-        if line.fee.amount() == 0 || reference.is_empty() {
-            continue;
-        }
-        let item = Item {
-            on: line.paid_on.unwrap_or(line.booked_on),
-            amount: -line.fee.amount(),
+/// A side's place among the four.
+pub(crate) const fn place(which: Which) -> usize {
+    match which {
+        Which::Left => 0,
+        Which::Right => 1,
+        Which::LeftFees => 2,
+        Which::RightFees => 3,
+    }
+}
+
+/// The four sides, in their order.
+pub(crate) const ALL: [Which; 4] = [Which::Left, Which::Right, Which::LeftFees, Which::RightFees];
+
+/// What lines of a payout add to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Added {
+    pub(crate) contents: i64,
+    pub(crate) stated: i64,
+    pub(crate) fee: i64,
+    pub(crate) last_on: NaiveDate,
+}
+
+impl Added {
+    const fn none(on: NaiveDate) -> Self {
+        Self {
+            contents: 0,
+            stated: 0,
             fee: 0,
-            reference,
-            references: &[],
-            ..settlement_item(&stored, &[])
-        };
-        input.push(Which::RightFees, &item)?;
+            last_on: on,
+        }
     }
-    Ok(())
+
+    /// What leaves the processor: as it says itself, or else what the lines sum up to.
+    pub(crate) fn amount(&self) -> Option<i64> {
+        if self.stated == 0 {
+            Some(self.contents)
+        } else {
+            self.stated.checked_neg()
+        }
+    }
+
+    fn add(&mut self, movement: i64, (net, fee): (i64, i64), on: NaiveDate) -> Result<(), TooMuch> {
+        let is_payout = movement == Movement::Payout.number();
+        let sum = if is_payout {
+            &mut self.stated
+        } else {
+            &mut self.contents
+        };
+        *sum = sum.checked_add(net).ok_or(TooMuch)?;
+        self.fee = self.fee.checked_add(fee).ok_or(TooMuch)?;
+        self.last_on = self.last_on.max(on);
+        Ok(())
+    }
 }
 
-type Consumed = BTreeSet<(String, ItemRef)>;
+/// What was read beside the items.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// What was added to payouts, by number.
+    pub(crate) payouts: BTreeMap<i64, Added>,
+    /// The last day at the ledger's side.
+    pub(crate) left_until: Option<NaiveDate>,
+    /// The last day on which the ledger booked a fee.
+    pub(crate) fees_until: Option<NaiveDate>,
+}
 
-/// Pushes one side and says how far its data reaches.
-async fn side(
-    books: &Snapshot,
-    source: &Source,
-    (which, consumed): (Which, &Consumed),
-    input: &mut Input,
-) -> anyhow::Result<Option<NaiveDate>> {
-    let name = if which == Which::Left {
-        "left"
-    } else {
-        "right"
-    };
-    let mut push = |item: &Item<'_>| {
-        let consumed = consumed.contains(&(name.to_owned(), item.item));
-        input.push(which, &Item { consumed, ..*item })
-    };
-    match source {
-        Source::Ledger {
-            account, events, ..
-        } => ledger_lines(books, account, events, push).await,
-        Source::Settlement { processor } => {
-            for stored in processor_lines(books, processor).await? {
-                let names = names(&stored.line);
-                push(&settlement_item(&stored, &names))?;
+/// From which rows on, and up to which, each kind of row is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stretch<'a> {
+    /// Entries, then lines of settlement files: after the first number, up to the second.
+    Between {
+        entries: (i64, i64),
+        lines: (i64, i64),
+    },
+    /// What the plan keeps open.
+    Open,
+    /// What the plan has matched under one of these names, a JSON array.
+    Named(&'a str),
+}
+
+/// Takes items as they are read.
+pub(crate) trait Take: FnMut(Which, &Item<'_>) -> Result<(), TooMuch> {}
+impl<F: FnMut(Which, &Item<'_>) -> Result<(), TooMuch>> Take for F {}
+
+/// A plan's sides.
+pub(crate) struct Sides<'b> {
+    books: &'b Snapshot,
+    pub(crate) plan: &'b Plan,
+    entities: BTreeMap<i64, String>,
+    event_types: BTreeMap<i64, String>,
+    /// Payouts of the plan's processors, by account, currency and name.
+    payouts: BTreeMap<String, BTreeMap<(i64, String), i64>>,
+}
+
+impl<'b> Sides<'b> {
+    pub(crate) async fn of(books: &'b Snapshot, plan: &'b Plan) -> anyhow::Result<Self> {
+        let mut payouts = BTreeMap::new();
+        for source in [&plan.left, &plan.right] {
+            if let Source::Settlement { processor } | Source::Payouts { processor } = source {
+                payouts.insert(processor.clone(), books.payouts(processor).await?);
             }
-            covered(books, processor).await
         }
-        Source::Payouts { processor } => {
-            for item in payouts(&processor_lines(books, processor).await?)? {
-                push(&item)?;
-            }
-            covered(books, processor).await
+        Ok(Self {
+            books,
+            plan,
+            entities: books.entity_codes().await?,
+            event_types: books.event_type_names().await?,
+            payouts,
+        })
+    }
+
+    /// A processor's payouts, by number: what it calls each, in which currency.
+    pub(crate) fn payouts_of(&self, processor: &str) -> BTreeMap<i64, (i64, &str)> {
+        let all = self.payouts.get(processor).into_iter().flatten();
+        all.map(|((currency, name), id)| (*id, (*currency, name.as_str())))
+            .collect()
+    }
+
+    /// Where the ledger books fees, where the plan compares them.
+    pub(crate) const fn fees(&self) -> Option<&'b FeeSource> {
+        match (&self.plan.left, &self.plan.right) {
+            (
+                Source::Ledger {
+                    fees: Some(fees), ..
+                },
+                Source::Settlement { .. },
+            ) => Some(fees),
+            _ => None,
         }
-        Source::Bank { text } => {
-            let wanted = text.to_lowercase();
-            for stored in books.settlement_lines(Origin::Bank).await? {
-                let (own, names) = (text_of(&stored.line), names(&stored.line));
-                if own.to_lowercase().contains(&wanted) {
-                    let identity = format!("{}|{}", stored.account, stored.line.identity);
-                    push(&bank_item(&stored, (&identity, &own), &names))?;
+    }
+
+    /// The side and the processor whose payouts are items, or whose fees are compared by payout.
+    pub(crate) fn payout_sides(&self) -> Vec<(Which, &'b str)> {
+        let mut sides = Vec::new();
+        for (which, source) in [
+            (Which::Left, &self.plan.left),
+            (Which::Right, &self.plan.right),
+        ] {
+            match source {
+                Source::Payouts { processor } => sides.push((which, processor.as_str())),
+                Source::Settlement { processor }
+                    if self.fees().is_some_and(|fees| fees.by == FeeKey::Payout) =>
+                {
+                    sides.push((Which::RightFees, processor.as_str()));
                 }
+                _ => {}
             }
-            banks_covered(books).await
+        }
+        sides
+    }
+
+    /// Hands out the items of a stretch, but for payouts: of these it says what their lines add to them.
+    pub(crate) async fn each(
+        &self,
+        stretch: Stretch<'_>,
+        beside: &mut Beside,
+        mut take: impl Take,
+    ) -> anyhow::Result<()> {
+        let sources = [
+            (Which::Left, &self.plan.left),
+            (Which::Right, &self.plan.right),
+        ];
+        for (which, source) in sources {
+            match source {
+                Source::Ledger {
+                    account, events, ..
+                } => {
+                    let until = self
+                        .ledger((which, account), events, stretch, &mut take)
+                        .await?;
+                    beside.left_until = beside.left_until.max(until);
+                }
+                Source::Settlement { processor } | Source::Payouts { processor } => {
+                    self.processor((which, processor), stretch, beside, &mut take)
+                        .await?;
+                }
+                Source::Bank { text } => self.bank((which, text), stretch, &mut take).await?,
+            }
+        }
+        if let Some(fees) = self.fees()
+            && !matches!(stretch, Stretch::Named(_))
+        {
+            let events = Events::Listed(fees.events.clone());
+            let from = (Which::LeftFees, fees.account.as_str());
+            // What is debited to the account of fees is taken from what was paid.
+            let negated = |which: Which, item: &Item<'_>| {
+                let amount = item.amount.checked_neg().ok_or(TooMuch)?;
+                take(which, &Item { amount, ..*item })
+            };
+            let until = self.ledger(from, &events, stretch, negated).await?;
+            beside.fees_until = beside.fees_until.max(until);
+        }
+        Ok(())
+    }
+
+    fn part<'s>(&'s self, which: Which, stretch: Stretch<'s>, of_entries: bool) -> Part<'s> {
+        let name = self.plan.reconciliation.as_str();
+        match stretch {
+            Stretch::Between { entries, lines } => {
+                let (after, through) = if of_entries { entries } else { lines };
+                Part::Between(after, through)
+            }
+            Stretch::Open => Part::Open(name, side_name(which)),
+            Stretch::Named(names) => Part::Named(name, side_name(which), names),
+        }
+    }
+
+    /// Hands out lines on an account, and says which is the last day.
+    async fn ledger(
+        &self,
+        (which, account): (Which, &str),
+        events: &Events,
+        stretch: Stretch<'_>,
+        mut take: impl Take,
+    ) -> anyhow::Result<Option<NaiveDate>> {
+        let wanted: BTreeMap<i64, (&str, Option<Movement>)> = self
+            .event_types
+            .iter()
+            .filter_map(|(id, name)| Some((*id, (name.as_str(), events.find(name)?))))
+            .collect();
+        let (mut until, mut identity) = (None, String::new());
+        let part = self.part(which, stretch, true);
+        let each = |row: LedgerItem<'_>| -> anyhow::Result<()> {
+            let Some((event_type, movement)) = wanted.get(&row.event_type_id) else {
+                return Ok(());
+            };
+            let entity = self.entities.get(&row.entity_id).map_or("", String::as_str);
+            identity.clear();
+            for text in [entity, "|", event_type, "|", row.reference] {
+                identity.push_str(text);
+            }
+            let credit = Side::from_number(row.side) == Some(Side::Credit);
+            let amount = if credit { -row.amount } else { row.amount };
+            until = until.max(Some(row.accounting_on));
+            let item = Item {
+                reference: row.reference,
+                identity: &identity,
+                movement: *movement,
+                text: event_type,
+                account: entity,
+                ..Item::new(
+                    ItemRef::entry(row.entry_id, row.line_no),
+                    row.accounting_on,
+                    amount,
+                    Currency::from_numeric(row.currency_id)?,
+                )
+            };
+            Ok(take(which, &item)?)
+        };
+        self.books.ledger_items(account, part, each).await??;
+        Ok(until)
+    }
+
+    async fn processor(
+        &self,
+        (which, processor): (Which, &str),
+        stretch: Stretch<'_>,
+        beside: &mut Beside,
+        mut take: impl Take,
+    ) -> anyhow::Result<()> {
+        let adds = !self.payout_sides().is_empty();
+        let payouts = self.payouts.get(processor);
+        // Neighbours belong mostly to one payout.
+        let mut last: Option<(i64, String, Option<i64>)> = None;
+        let is_new = matches!(stretch, Stretch::Between { .. });
+        let own_fees =
+            which == Which::Right && self.fees().is_some_and(|fees| fees.by == FeeKey::Reference);
+        let mut each = |row: SettlementItem<'_>| -> anyhow::Result<()> {
+            self.processor_line(which, &row, &mut take)?;
+            if own_fees && is_new {
+                fee_line(&row, &mut take)?;
+            }
+            if !adds || !is_new || row.payout.is_empty() {
+                return Ok(());
+            }
+            if last.as_ref().is_none_or(|(currency, name, _)| {
+                (*currency, name.as_str()) != (row.currency_id, row.payout)
+            }) {
+                let key = (row.currency_id, row.payout.to_owned());
+                let id = payouts.and_then(|payouts| payouts.get(&key)).copied();
+                last = Some((key.0, key.1, id));
+            }
+            let Some((_, _, Some(id))) = last else {
+                return Ok(());
+            };
+            let on = row.paid_on.unwrap_or(row.booked_on);
+            let added = beside.payouts.entry(id).or_insert(Added::none(on));
+            Ok(added.add(row.movement, (row.net, row.fee), on)?)
+        };
+        let from = (Origin::Processor, processor);
+        let part = self.part(which, stretch, false);
+        self.books.settlement_items(from, part, &mut each).await??;
+        if own_fees && matches!(stretch, Stretch::Open) {
+            // A line's fee may be open when the line is not.
+            let part = self.part(Which::RightFees, stretch, false);
+            let fee = |row: SettlementItem<'_>| fee_line(&row, &mut take);
+            self.books.settlement_items(from, part, fee).await??;
+        }
+        Ok(())
+    }
+
+    /// What a plan wants of a processor's line.
+    fn processor_line(
+        &self,
+        which: Which,
+        row: &SettlementItem<'_>,
+        mut take: impl Take,
+    ) -> anyhow::Result<()> {
+        let movement = Movement::from_number(row.movement);
+        let is_settlement = |source: &Source| matches!(source, Source::Settlement { .. });
+        let source = if which == Which::Left {
+            &self.plan.left
+        } else {
+            &self.plan.right
+        };
+        if !is_settlement(source) {
+            // Of payouts only the ones that came back are lines.
+            if movement == Some(Movement::PayoutFailure) {
+                let names = names(row.references);
+                let item = processor_item(row, &names)?;
+                let amount = row.net.checked_neg().ok_or(TooMuch)?;
+                take(
+                    which,
+                    &Item {
+                        amount,
+                        fee: 0,
+                        group: "",
+                        ..item
+                    },
+                )?;
+            }
+            return Ok(());
+        }
+        // Money on its way to the bank is nobody's payment.
+        let is_payout = matches!(movement, Some(Movement::Payout | Movement::PayoutFailure));
+        if !is_payout || movement.is_some_and(|movement| self.plan.names_movement(movement)) {
+            let names = names(row.references);
+            take(which, &processor_item(row, &names)?)?;
+        }
+        Ok(())
+    }
+
+    async fn bank(
+        &self,
+        (which, text): (Which, &str),
+        stretch: Stretch<'_>,
+        mut take: impl Take,
+    ) -> anyhow::Result<()> {
+        let wanted = text.to_lowercase();
+        let (mut own, mut identity) = (String::new(), String::new());
+        let each = |row: SettlementItem<'_>| -> anyhow::Result<()> {
+            let names = names(row.references);
+            text_of(&row, &names, &mut own);
+            if !own.to_lowercase().contains(&wanted) {
+                return Ok(());
+            }
+            identity.clear();
+            for text in [row.account, "|", row.identity] {
+                identity.push_str(text);
+            }
+            let item = Item {
+                references: &names,
+                identity: &identity,
+                movement: Movement::from_number(row.movement),
+                text: &own,
+                account: row.account,
+                customer: row.counterparty,
+                ..Item::new(
+                    ItemRef::line(Origin::Bank, row.id),
+                    row.booked_on,
+                    row.net,
+                    Currency::from_numeric(row.currency_id)?,
+                )
+            };
+            Ok(take(which, &item)?)
+        };
+        let part = self.part(which, stretch, false);
+        let from = (Origin::Bank, "");
+        self.books.settlement_items(from, part, each).await?
+    }
+
+    /// What lines add to their payouts that were told them later than they came.
+    pub(crate) fn completed(lines: &[CompletedLine], beside: &mut Beside) -> Result<(), TooMuch> {
+        for line in lines {
+            let on = line.paid_on.unwrap_or(line.booked_on);
+            let added = beside.payouts.entry(line.payout_id);
+            added
+                .or_insert(Added::none(on))
+                .add(line.movement, (line.net, line.fee), on)?;
+        }
+        Ok(())
+    }
+
+    /// How far the data of a side reaches; of the ledger the last day of its items.
+    pub(crate) async fn coverage(
+        &self,
+        which: Which,
+        left_until: Option<NaiveDate>,
+    ) -> anyhow::Result<Coverage> {
+        let source = if which == Which::Left {
+            &self.plan.left
+        } else {
+            &self.plan.right
+        };
+        match source {
+            Source::Ledger { .. } => Ok(Coverage::through(left_until)),
+            Source::Settlement { processor } | Source::Payouts { processor } => {
+                covered(self.books, processor).await
+            }
+            Source::Bank { .. } => banks_covered(self.books).await,
         }
     }
 }
 
-/// Hands every line on an account out and says which is the last day.
-async fn ledger_lines(
-    books: &Snapshot,
-    account: &str,
-    events: &Events,
-    mut each: impl FnMut(&Item<'_>) -> Result<(), reconcile::TooMuch>,
-) -> anyhow::Result<Option<NaiveDate>> {
-    let mut until = None;
-    for row in books.account_items(account).await? {
-        let Some(movement) = events.find(&row.event_type) else {
-            continue;
-        };
-        let credit = Side::from_number(row.side) == Some(Side::Credit);
-        let amount = if credit { -row.amount } else { row.amount };
-        let currency = Currency::from_numeric(row.currency_id)?;
-        until = until.max(Some(row.accounting_on));
-        each(&Item {
-            reference: &row.reference,
-            identity: &format!("{}|{}|{}", row.entity, row.event_type, row.reference),
-            movement,
-            text: &row.event_type,
-            account: &row.entity,
-            ..Item::new(
-                ItemRef::entry(row.entry_id, row.line_no),
-                row.accounting_on,
-                amount,
-                currency,
-            )
-        })?;
+/// What a line withheld, where fees are compared by what they were withheld for.
+fn fee_line(row: &SettlementItem<'_>, mut take: impl Take) -> anyhow::Result<()> {
+    if row.fee == 0 || row.reference.is_empty() {
+        return Ok(());
     }
-    Ok(until)
+    let item = Item {
+        on: row.paid_on.unwrap_or(row.booked_on),
+        amount: row.fee.checked_neg().ok_or(TooMuch)?,
+        fee: 0,
+        ..processor_item(row, &[])?
+    };
+    Ok(take(Which::RightFees, &item)?)
 }
 
-/// All names by which the other side may know a line.
-fn names(line: &SettlementLine) -> Vec<(ledger::ReferenceKind, &str)> {
-    let references = line.references.iter();
-    references
-        .map(|one| (one.kind, one.text.as_str()))
+/// A text's references by their kinds.
+fn names(list: &str) -> Vec<(ReferenceKind, &str)> {
+    let parts = list.split('\n').filter_map(|one| one.split_once(':'));
+    parts
+        .filter_map(|(kind, text)| Some((ReferenceKind::from_name(kind)?, text)))
         .collect()
 }
 
-async fn processor_lines(books: &Snapshot, processor: &str) -> anyhow::Result<Vec<StoredLine>> {
-    let mut lines = books.settlement_lines(Origin::Processor).await?;
-    lines.retain(|line| line.account == processor);
-    Ok(lines)
-}
-
-fn settlement_item<'l>(
-    stored: &'l StoredLine,
-    references: &'l [(ledger::ReferenceKind, &'l str)],
-) -> Item<'l> {
-    let line = &stored.line;
-    Item {
-        fee: line.fee.amount(),
-        reference: line.reference(),
+fn processor_item<'l>(
+    row: &SettlementItem<'l>,
+    references: &'l [(ReferenceKind, &'l str)],
+) -> anyhow::Result<Item<'l>> {
+    let original = row
+        .original
+        .map(|(amount, currency)| {
+            Ok::<_, anyhow::Error>((amount, Currency::from_numeric(currency)?))
+        })
+        .transpose()?;
+    Ok(Item {
+        fee: row.fee,
+        reference: row.reference,
         references,
-        group: &line.payout,
-        identity: &line.identity,
-        movement: Some(line.movement),
-        text: &line.description,
-        account: &stored.account,
-        customer: &line.counterparty,
-        original: line
-            .original
-            .map(|money| (money.amount(), money.currency())),
+        group: row.payout,
+        identity: row.identity,
+        movement: Movement::from_number(row.movement),
+        text: row.description,
+        account: row.account,
+        customer: row.counterparty,
+        original,
         ..Item::new(
-            stored.item(),
-            line.booked_on,
-            line.gross.amount(),
-            line.net.currency(),
+            ItemRef::line(Origin::Processor, row.id),
+            row.booked_on,
+            row.gross,
+            Currency::from_numeric(row.currency_id)?,
         )
-    }
-}
-
-fn bank_item<'l>(
-    stored: &'l StoredLine,
-    (identity, text): (&'l str, &'l str),
-    references: &'l [(ledger::ReferenceKind, &'l str)],
-) -> Item<'l> {
-    let line = &stored.line;
-    Item {
-        references,
-        identity,
-        movement: Some(line.movement),
-        text,
-        account: &stored.account,
-        customer: &line.counterparty,
-        ..Item::new(
-            stored.item(),
-            line.booked_on,
-            line.net.amount(),
-            line.net.currency(),
-        )
-    }
+    })
 }
 
 /// All that a bank's line says in words, and who is at its other end.
-fn text_of(line: &SettlementLine) -> String {
-    let names = line.references.iter().map(|one| one.text.as_str());
-    let names: Vec<&str> = names.collect();
-    format!(
-        "{} {} {}",
-        line.counterparty,
-        line.description,
-        names.join(" ")
-    )
-}
-
-/// The lines of each payout as one item.
-fn payouts(lines: &[StoredLine]) -> anyhow::Result<Vec<Item<'_>>> {
-    let mut sums = BTreeMap::<(Currency, &str, i64), Item<'_>>::new();
-    for stored in lines {
-        let line = &stored.line;
-        let Some(id) = stored.payout_id else { continue };
-        let on = line.paid_on.unwrap_or(line.booked_on);
-        let currency = line.net.currency();
-        let sum = sums
-            .entry((currency, &line.payout, id))
-            .or_insert_with(|| Item {
-                reference: &line.payout,
-                identity: &line.payout,
-                movement: Some(Movement::Payout),
-                account: &stored.account,
-                ..Item::new(ItemRef::payout(id), on, 0, currency)
-            });
-        sum.on = sum.on.max(on);
-        sum.amount = sum
-            .amount
-            .checked_add(line.net.amount())
-            .with_context(|| format!("the lines of payout `{}` do not fit 64 bits", line.payout))?;
+fn text_of(row: &SettlementItem<'_>, names: &[(ReferenceKind, &str)], text: &mut String) {
+    text.clear();
+    text.push_str(row.counterparty);
+    text.push(' ');
+    text.push_str(row.description);
+    text.push(' ');
+    for (place, (_, name)) in names.iter().enumerate() {
+        if place > 0 {
+            text.push(' ');
+        }
+        text.push_str(name);
     }
-    Ok(sums.into_values().collect())
 }
 
-/// How far the files of a processor's account reach.
-async fn covered(books: &Snapshot, processor: &str) -> anyhow::Result<Option<NaiveDate>> {
-    let rows = books.coverage().await?;
-    let own = rows
-        .iter()
-        .filter(|row| row.origin == Origin::Processor.name() && row.account == processor);
-    Ok(own.map(|row| row.covered_on).max())
+/// How far the files of a processor's account reach: in each currency its own do.
+async fn covered(books: &Snapshot, processor: &str) -> anyhow::Result<Coverage> {
+    let mut coverage = Coverage::default();
+    for row in books.coverage().await? {
+        if row.origin == Origin::Processor.name() && row.account == processor {
+            let currency = Currency::from_numeric(row.currency_id)?;
+            coverage.by_currency.insert(currency, row.covered_on);
+            coverage.until = coverage.until.max(Some(row.covered_on));
+        }
+    }
+    Ok(coverage)
 }
 
-/// How far the files of the banks reach without a gap: the account that lags decides.
-async fn banks_covered(books: &Snapshot) -> anyhow::Result<Option<NaiveDate>> {
-    let mut reached = BTreeMap::<String, NaiveDate>::new();
+/// How far the files of the banks reach without a gap: of a currency's accounts the one that lags decides.
+async fn banks_covered(books: &Snapshot) -> anyhow::Result<Coverage> {
+    let mut reached = BTreeMap::<(Currency, String), NaiveDate>::new();
     for row in books.coverage().await? {
         if row.origin == Origin::Bank.name() {
-            let day = reached.entry(row.account).or_insert(row.covered_on);
+            let key = (Currency::from_numeric(row.currency_id)?, row.account);
+            let day = reached.entry(key).or_insert(row.covered_on);
             *day = (*day).max(row.covered_on);
         }
     }
-    let gaps = continuity::read(books).await?;
-    let before = |gap: &continuity::Discontinuity| gap.from.pred_opt();
-    let gaps = gaps
-        .iter()
-        .filter(|found| found.kind != continuity::Kind::Overlap)
-        .filter_map(before);
-    Ok(reached.into_values().chain(gaps).min())
+    for gap in continuity::read(books).await? {
+        let currency = Currency::from_numeric(gap.currency_id)?;
+        let Some(before) = gap.from.pred_opt() else {
+            continue;
+        };
+        if let Some(day) = reached.get_mut(&(currency, gap.account.clone()))
+            && gap.kind != continuity::Kind::Overlap
+        {
+            *day = (*day).min(before);
+        }
+    }
+    let mut coverage = Coverage::default();
+    for ((currency, _), day) in reached {
+        let until = coverage.by_currency.entry(currency).or_insert(day);
+        *until = (*until).min(day);
+        coverage.until = Some(coverage.until.map_or(day, |until| until.min(day)));
+    }
+    Ok(coverage)
 }

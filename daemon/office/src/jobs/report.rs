@@ -27,6 +27,7 @@ const MODE: u32 = 0o640;
 pub async fn control(call: &Call, books: &Snapshot) -> anyhow::Result<Control> {
     let found = reconcile::examine(call, books).await?;
     let mut control = Control::read(books, found.cash, found.clearing).await?;
+    control.kept_differences = found.failures;
     control.missing.extend(found.stale.iter().map(|name| {
         format!("reconciliation `{name}` has not seen the newest items (run `tieout reconcile`)")
     }));

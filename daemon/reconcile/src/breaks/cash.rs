@@ -8,7 +8,7 @@ use crate::breaks::{Totals, break_id};
 use crate::finding::{Break, BreakStatus};
 use crate::index::{Bits, Buckets};
 use crate::plan::Plan;
-use crate::side::{Input, Which, currency, date};
+use crate::side::{Input, TooMuch, Which, currency, date};
 use ledger::{Currency, Money, Movement};
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub type CashTable = BTreeMap<(Currency, Option<Movement>), Cash>;
 
 /// What of one side, currency and movement there is, is matched and waits.
 #[derive(Clone, Copy, Default)]
-struct Sums {
+struct Part {
     all: i64,
     matched: i64,
     waiting: i64,
@@ -53,8 +53,7 @@ pub(crate) fn add_up(plan: &Plan, input: &Input, open: [&Bits; 2], waiting: [&Bi
     let is_declared = plan.declares_movements();
     for which in Which::SIDES {
         let place = which.place();
-        for ((numeric, movement), sums) in
-            by_movement(input, which, Some((open[place], waiting[place])))
+        for ((numeric, movement), sums) in by_movement(input, which, (open[place], waiting[place]))
         {
             added.put(
                 which,
@@ -65,7 +64,7 @@ pub(crate) fn add_up(plan: &Plan, input: &Input, open: [&Bits; 2], waiting: [&Bi
     }
     for ((currency, movement), carried) in &input.carried {
         for (which, amount) in [(Which::Left, carried.left), (Which::Right, carried.right)] {
-            let sums = Sums {
+            let sums = Part {
                 all: amount,
                 matched: amount,
                 waiting: 0,
@@ -77,7 +76,7 @@ pub(crate) fn add_up(plan: &Plan, input: &Input, open: [&Bits; 2], waiting: [&Bi
 }
 
 impl Added {
-    fn put(&mut self, which: Which, key: (Currency, Option<Movement>), sums: Sums) {
+    fn put(&mut self, which: Which, key: (Currency, Option<Movement>), sums: Part) {
         let totals = self.totals.entry(key.0).or_default();
         let cash = self.cash.entry(key).or_default();
         let differs = sums.all - sums.waiting;
@@ -105,10 +104,10 @@ impl Added {
 fn by_movement(
     input: &Input,
     which: Which,
-    state: Option<(&Bits, &Bits)>,
-) -> Vec<((u16, Option<Movement>), Sums)> {
+    (open, waiting): (&Bits, &Bits),
+) -> Vec<((u16, Option<Movement>), Part)> {
     let side = input.side(which);
-    let mut all: Vec<((u16, i64), Sums)> = Vec::new();
+    let mut all: Vec<((u16, i64), Part)> = Vec::new();
     let mut last = 0;
     for row in side.rows() {
         let key = (side.currency(row), side.movement_number(row));
@@ -117,19 +116,17 @@ fn by_movement(
                 .iter()
                 .position(|entry| entry.0 == key)
                 .unwrap_or_else(|| {
-                    all.push((key, Sums::default()));
+                    all.push((key, Part::default()));
                     all.len() - 1
                 });
         }
         let (amount, sums) = (side.amount(row), &mut all[last].1);
         sums.all += amount;
-        if let Some((open, waiting)) = state {
-            if !open.has(row) {
-                sums.matched += amount;
-            }
-            if waiting.has(row) {
-                sums.waiting += amount;
-            }
+        if !open.has(row) {
+            sums.matched += amount;
+        }
+        if waiting.has(row) {
+            sums.waiting += amount;
         }
     }
     all.into_iter()
@@ -137,35 +134,73 @@ fn by_movement(
         .collect()
 }
 
-/// Both sides summed, and nothing said of what waits or differs.
-pub fn sums(plan: &Plan, input: &Input) -> CashTable {
-    let mut table = CashTable::new();
-    let is_declared = plan.declares_movements();
-    for which in [Which::Left, Which::Right, Which::LeftFees, Which::RightFees] {
-        let is_fee = matches!(which, Which::LeftFees | Which::RightFees);
-        for ((numeric, movement), sums) in by_movement(input, which, None) {
-            let movement = if is_fee {
-                Some(Movement::Fee)
-            } else {
-                movement.filter(|_| is_declared)
-            };
-            let cash = table.entry((currency(numeric), movement)).or_default();
-            match which {
-                Which::Left | Which::LeftFees => cash.left += sums.all,
-                Which::Right | Which::RightFees => cash.right += sums.all,
-            }
+/// Both sides summed item by item, and nothing said of what waits or differs.
+#[derive(Clone, Debug)]
+pub struct Sums {
+    is_declared: bool,
+    table: CashTable,
+    last: Option<(Which, Currency, Option<Movement>)>,
+    sum: i64,
+}
+
+impl Sums {
+    /// Nothing yet.
+    pub const fn new(plan: &Plan) -> Self {
+        Self {
+            is_declared: plan.declares_movements(),
+            table: CashTable::new(),
+            last: None,
+            sum: 0,
         }
     }
-    let carried = input.carried.iter();
-    let carried =
-        carried.map(|((of, movement), sums)| ((*of, movement.filter(|_| is_declared)), sums));
-    let fees = input.carried_fees.iter();
-    for (key, sums) in carried.chain(fees.map(|(of, sums)| ((*of, Some(Movement::Fee)), sums))) {
-        let cash = table.entry(key).or_default();
-        cash.left += sums.left;
-        cash.right += sums.right;
+
+    /// Takes an item's amount in.
+    ///
+    /// # Errors
+    /// [`TooMuch`] where a sum leaves 64 bits.
+    pub fn add(
+        &mut self,
+        which: Which,
+        currency: Currency,
+        movement: Option<Movement>,
+        amount: i64,
+    ) -> Result<(), TooMuch> {
+        let movement = match which {
+            Which::LeftFees | Which::RightFees => Some(Movement::Fee),
+            Which::Left | Which::Right => movement.filter(|_| self.is_declared),
+        };
+        // Neighbours have mostly the same.
+        if self.last != Some((which, currency, movement)) {
+            self.put()?;
+            self.last = Some((which, currency, movement));
+        }
+        self.sum = self.sum.checked_add(amount).ok_or(TooMuch)?;
+        Ok(())
     }
-    table
+
+    fn put(&mut self) -> Result<(), TooMuch> {
+        let Some((which, currency, movement)) = self.last else {
+            return Ok(());
+        };
+        let cash = self.table.entry((currency, movement)).or_default();
+        let sum = match which {
+            Which::Left | Which::LeftFees => &mut cash.left,
+            Which::Right | Which::RightFees => &mut cash.right,
+        };
+        *sum = sum
+            .checked_add(std::mem::take(&mut self.sum))
+            .ok_or(TooMuch)?;
+        Ok(())
+    }
+
+    /// By currency and movement.
+    ///
+    /// # Errors
+    /// [`TooMuch`] where a sum leaves 64 bits.
+    pub fn table(mut self) -> Result<CashTable, TooMuch> {
+        self.put()?;
+        Ok(self.table)
+    }
 }
 
 /// One key's fees at both sides.
@@ -278,7 +313,10 @@ fn is_early(plan: &Plan, input: &Input, fees: &Fees) -> bool {
     let last = |which: Which, rows: &[u32]| rows.iter().map(|row| input.side(which).on(*row)).max();
     let (on, other) = match (fees.left.is_empty(), fees.right.is_empty()) {
         (false, true) => (last(Which::LeftFees, &fees.left), &input.right_until),
-        (true, false) => (last(Which::RightFees, &fees.right), &input.left_until),
+        (true, false) => {
+            let until = input.fees_until.as_ref().unwrap_or(&input.left_until);
+            (last(Which::RightFees, &fees.right), until)
+        }
         _ => return false,
     };
     match (on, other.of(currency(fees.currency))) {

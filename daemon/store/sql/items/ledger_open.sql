@@ -1,12 +1,8 @@
-SELECT l.entry_id, l.line_no, en.code AS entity, l.side, l.amount, l.currency_id, e.reference,
-    e.accounting_on, t.name AS event_type, d.content AS dimensions
-FROM line l
-JOIN entry e ON e.id = l.entry_id
-JOIN entity en ON en.id = e.entity_id
+SELECT l.entry_id, l.line_no, e.entity_id, l.side, l.amount, l.currency_id, e.reference, e.accounting_on, ev.event_type_id
+FROM open_item i JOIN line l ON l.entry_id = i.item_id AND l.line_no = i.item_sub JOIN entry e ON e.id = l.entry_id
 JOIN event ev ON ev.id = e.event_id
-JOIN event_type t ON t.id = ev.event_type_id
-LEFT JOIN dimension_set d ON d.id = l.dimension_set_id
-WHERE l.account_id IN (SELECT id FROM account WHERE name = $1 UNION SELECT account_id FROM account_label WHERE name = $1)
+WHERE i.reconciliation = $2 AND i.side = $3 AND i.item_kind = 1
+    AND l.account_id IN (SELECT id FROM account WHERE name = $1 UNION SELECT account_id FROM account_label WHERE name = $1)
     -- An entry that was taken back and the one that takes it back are nothing to look for any more.
     AND NOT EXISTS (SELECT 1 FROM correction c WHERE c.reverses = e.id OR (c.entry_id = e.id AND c.reverses IS NOT NULL))
     AND NOT EXISTS (SELECT 1 FROM reversal r WHERE r.reverses = e.id AND r.part = 'rest'

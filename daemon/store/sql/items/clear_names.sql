@@ -1,0 +1,1 @@
+DELETE FROM matched_name WHERE reconciliation = $1

@@ -1,0 +1,1 @@
+DELETE FROM open_item WHERE reconciliation = $1

@@ -1,0 +1,1 @@
+DELETE FROM payout_sum WHERE reconciliation = $1

@@ -1,0 +1,1 @@
+DELETE FROM matched_sum WHERE reconciliation = $1

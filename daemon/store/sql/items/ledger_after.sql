@@ -1,0 +1,12 @@
+SELECT l.entry_id, l.line_no, e.entity_id, l.side, l.amount, l.currency_id, e.reference, e.accounting_on, ev.event_type_id
+FROM line l JOIN entry e ON e.id = l.entry_id
+JOIN event ev ON ev.id = e.event_id
+WHERE l.entry_id > $2 AND l.entry_id <= $3
+    AND l.account_id IN (SELECT id FROM account WHERE name = $1 UNION SELECT account_id FROM account_label WHERE name = $1)
+    -- An entry that was taken back and the one that takes it back are nothing to look for any more.
+    AND NOT EXISTS (SELECT 1 FROM correction c WHERE c.reverses = e.id OR (c.entry_id = e.id AND c.reverses IS NOT NULL))
+    AND NOT EXISTS (SELECT 1 FROM reversal r WHERE r.reverses = e.id AND r.part = 'rest'
+        AND NOT EXISTS (SELECT 1 FROM reversal o WHERE o.reverses = e.id AND o.entry_id <> r.entry_id))
+    AND NOT EXISTS (SELECT 1 FROM reversal r WHERE r.entry_id = e.id AND r.part = 'rest'
+        AND NOT EXISTS (SELECT 1 FROM reversal o WHERE o.reverses = r.reverses AND o.entry_id <> r.entry_id))
+ORDER BY l.entry_id, l.line_no

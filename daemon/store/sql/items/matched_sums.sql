@@ -1,0 +1,1 @@
+SELECT side, currency_id, movement, amount FROM matched_sum WHERE reconciliation = $1

@@ -1,0 +1,1 @@
+SELECT id, identity, currency_id FROM payout WHERE account = $1
