@@ -55,10 +55,12 @@ bench-chain: test-tools
 bench-settle: test-tools
 	.ci/with-services $(CARGO) bench --package tieout --bench settle
 
-# The reconciliation engine beside polars and duckdb on the same files. EVENTS (a million) and LARGE (five times that)
-# make it smaller; PYTHON names an interpreter that has both, else one is made.
+# The reconciliation engine beside polars and duckdb on the same files, then the job on real books beside a bare read
+# and insert. EVENTS (a million) and LARGE (five times that) make the first smaller, PAYMENTS the second; PYTHON names
+# an interpreter that has both, else one is made.
 bench-reconcile: build-tools
 	$(CARGO) bench --package reconcile --bench engine
+	$(CARGO) bench --package tieout --bench job
 
 # What a change should pass before it is shown: format, lints, tests.
 check: lint test

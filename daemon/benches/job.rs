@@ -170,29 +170,36 @@ fn bare_beside(from: &str, to: &str) -> Cost {
     cost
 }
 
+const LEDGER: &str = "SELECT l.entry_id, l.line_no, e.entity_id, l.side, l.amount, l.currency_id, e.reference, e.accounting_on, v.event_type_id
+    FROM line l JOIN entry e ON e.id = l.entry_id JOIN event v ON v.id = e.event_id WHERE l.account_id = (SELECT id FROM account WHERE name = 'psp-clearing')";
+const SETTLED: &str = "SELECT id, account, identity, movement, reference, reference_list, currency_id, gross, fee, net, booked_on, paid_on, payout FROM settlement_line";
+const MATCHES: &str = "SELECT id, reconciliation, pass, currency_id, left_amount, right_amount, explanation, matched_at FROM reconciliation_match";
+const ITEMS: &str = "SELECT reconciliation, side, item_kind, item_id, item_sub, match_id, amount, serial FROM match_item";
+const TABLES: &str = "CREATE TABLE m (id INTEGER PRIMARY KEY, a TEXT, b TEXT, c INTEGER, d INTEGER, e INTEGER, f TEXT, g TEXT);
+    CREATE TABLE i (a TEXT, b TEXT, c INTEGER, d INTEGER, e INTEGER, f INTEGER, g INTEGER, h INTEGER, PRIMARY KEY (a, b, c, d, e));
+    BEGIN";
+
+type Ledger = (i64, i64, i64, i64, i64, i64, String, String, i64);
+type Settled = (
+    i64,
+    String,
+    String,
+    i64,
+    String,
+    String,
+    i64,
+    i64,
+    i64,
+    i64,
+    String,
+    Option<String>,
+    String,
+);
+type Match = (i64, String, String, i64, i64, i64, String, String);
+type Item = (String, String, i64, i64, i64, i64, i64, i64);
+
 /// Both sides read, and what was matched inserted.
 async fn bare(from: &str, to: &str) {
-    const LEDGER: &str = "SELECT l.entry_id, l.line_no, e.entity_id, l.side, l.amount, l.currency_id, e.reference, e.accounting_on, v.event_type_id
-        FROM line l JOIN entry e ON e.id = l.entry_id JOIN event v ON v.id = e.event_id WHERE l.account_id = (SELECT id FROM account WHERE name = 'psp-clearing')";
-    const SETTLED: &str = "SELECT id, account, identity, movement, reference, reference_list, currency_id, gross, fee, net, booked_on, paid_on, payout FROM settlement_line";
-    type Ledger = (i64, i64, i64, i64, i64, i64, String, String, i64);
-    type Settled = (
-        i64,
-        String,
-        String,
-        i64,
-        String,
-        String,
-        i64,
-        i64,
-        i64,
-        i64,
-        String,
-        Option<String>,
-        String,
-    );
-    type Match = (i64, String, String, i64, i64, i64, String, String);
-    type Item = (String, String, i64, i64, i64, i64, i64, i64);
     let clock = || stat("self").map_or(0.0, |stat| stat.own);
     let options = SqliteConnectOptions::new()
         .filename(from)
@@ -205,16 +212,8 @@ async fn bare(from: &str, to: &str) {
     let (mut wall, mut cpu) = (begun.elapsed().as_secs_f64(), clock() - before);
     assert!(ledger.len().min(settled.len()) > 0);
     drop((ledger, settled));
-    let matches: Vec<Match> =
-        sqlx::query_as("SELECT id, reconciliation, pass, currency_id, left_amount, right_amount, explanation, matched_at FROM reconciliation_match")
-            .fetch_all(&mut books)
-            .await
-            .unwrap();
-    let items: Vec<Item> =
-        sqlx::query_as("SELECT reconciliation, side, item_kind, item_id, item_sub, match_id, amount, serial FROM match_item")
-            .fetch_all(&mut books)
-            .await
-            .unwrap();
+    let matches: Vec<Match> = sqlx::query_as(MATCHES).fetch_all(&mut books).await.unwrap();
+    let items: Vec<Item> = sqlx::query_as(ITEMS).fetch_all(&mut books).await.unwrap();
     let options = SqliteConnectOptions::new()
         .filename(to)
         .create_if_missing(true)
@@ -222,12 +221,7 @@ async fn bare(from: &str, to: &str) {
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", "-65536");
     let mut into = options.connect().await.unwrap();
-    sqlx::raw_sql("CREATE TABLE m (id INTEGER PRIMARY KEY, a TEXT, b TEXT, c INTEGER, d INTEGER, e INTEGER, f TEXT, g TEXT);
-        CREATE TABLE i (a TEXT, b TEXT, c INTEGER, d INTEGER, e INTEGER, f INTEGER, g INTEGER, h INTEGER, PRIMARY KEY (a, b, c, d, e));
-        BEGIN")
-        .execute(&mut into)
-        .await
-        .unwrap();
+    sqlx::raw_sql(TABLES).execute(&mut into).await.unwrap();
     let (begun, before) = (Instant::now(), clock());
     insert_matches(&mut into, &matches).await;
     insert_items(&mut into, &items).await;
@@ -235,38 +229,30 @@ async fn bare(from: &str, to: &str) {
     wall += begun.elapsed().as_secs_f64();
     cpu += clock() - before;
     println!("{wall} {cpu}");
+}
 
-    async fn insert_matches(into: &mut SqliteConnection, rows: &[Match]) {
-        for page in rows.chunks(ROWS) {
-            let mut query = QueryBuilder::new("INSERT INTO m ");
-            query.push_values(page, |mut row, one| {
-                row.push_bind(one.0)
-                    .push_bind(&one.1)
-                    .push_bind(&one.2)
-                    .push_bind(one.3);
-                row.push_bind(one.4)
-                    .push_bind(one.5)
-                    .push_bind(&one.6)
-                    .push_bind(&one.7);
-            });
-            query.build().execute(&mut *into).await.unwrap();
-        }
+async fn insert_matches(into: &mut SqliteConnection, rows: &[Match]) {
+    for page in rows.chunks(ROWS) {
+        let mut query = QueryBuilder::new("INSERT INTO m ");
+        query.push_values(page, |mut row, one| {
+            row.push_bind(one.0).push_bind(&one.1);
+            row.push_bind(&one.2).push_bind(one.3);
+            row.push_bind(one.4).push_bind(one.5);
+            row.push_bind(&one.6).push_bind(&one.7);
+        });
+        query.build().execute(&mut *into).await.unwrap();
     }
+}
 
-    async fn insert_items(into: &mut SqliteConnection, rows: &[Item]) {
-        for page in rows.chunks(ROWS) {
-            let mut query = QueryBuilder::new("INSERT INTO i ");
-            query.push_values(page, |mut row, one| {
-                row.push_bind(&one.0)
-                    .push_bind(&one.1)
-                    .push_bind(one.2)
-                    .push_bind(one.3);
-                row.push_bind(one.4)
-                    .push_bind(one.5)
-                    .push_bind(one.6)
-                    .push_bind(one.7);
-            });
-            query.build().execute(&mut *into).await.unwrap();
-        }
+async fn insert_items(into: &mut SqliteConnection, rows: &[Item]) {
+    for page in rows.chunks(ROWS) {
+        let mut query = QueryBuilder::new("INSERT INTO i ");
+        query.push_values(page, |mut row, one| {
+            row.push_bind(&one.0).push_bind(&one.1);
+            row.push_bind(one.2).push_bind(one.3);
+            row.push_bind(one.4).push_bind(one.5);
+            row.push_bind(one.6).push_bind(one.7);
+        });
+        query.build().execute(&mut *into).await.unwrap();
     }
 }

@@ -100,6 +100,21 @@ impl StatementRow {
     }
 }
 
+/// What a payout's lines sum up to.
+#[derive(Clone, Debug, FromRow)]
+pub struct PayoutRow {
+    /// What the processor calls it.
+    pub identity: String,
+    /// ISO number of the currency.
+    pub currency_id: i64,
+    /// How many lines it has.
+    pub lines: i64,
+    /// What they move, in minor units.
+    pub net: i64,
+    /// The day on which it was paid.
+    pub paid_on: Option<NaiveDate>,
+}
+
 /// A bank's statement that has a line which another one brought.
 #[derive(Clone, Copy, Debug, FromRow)]
 pub struct RepeatRow {
@@ -210,6 +225,28 @@ impl Snapshot {
         Ok(
             on_snapshot!(self, db => sqlx::query_as(sql!("settlement/lines_by_text"))
             .bind(text).bind(BETWEEN).fetch_all(db).await)?,
+        )
+    }
+
+    /// A line by its number.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn settlement_line(&self, id: i64) -> Result<Option<StoredLine>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("settlement/line"))
+            .bind(id).fetch_optional(db).await)?,
+        )
+    }
+
+    /// What a payout's lines sum up to; none where no line of it counts.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn payout(&self, id: i64) -> Result<Option<PayoutRow>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("settlement/payout"))
+            .bind(id).fetch_optional(db).await)?,
         )
     }
 

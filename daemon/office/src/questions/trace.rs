@@ -7,7 +7,7 @@
 use super::waiting;
 use crate::{Call, Refusal, RefusalKind};
 use ledger::hash::hex;
-use ledger::{ItemKind, ItemRef, Money, Origin, SettlementLine, text};
+use ledger::{Currency, ItemKind, ItemRef, Money, Origin, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use store::Snapshot;
@@ -81,9 +81,7 @@ pub async fn trace(call: &Call, id: &str) -> Result<Vec<Told>, Refusal> {
 async fn reached(books: &Snapshot, id: &str) -> anyhow::Result<Vec<Told>> {
     let mut reached = Reached::default();
     find(books, id, &mut reached).await?;
-    let lines = books.settlement_lines(Origin::Processor).await?;
-    let bank = books.settlement_lines(Origin::Bank).await?;
-    follow(books, &lines, &mut reached).await?;
+    let lines = follow(books, &mut reached).await?;
     let nothing = reached.events.is_empty()
         && reached.entries.is_empty()
         && reached.items.is_empty()
@@ -102,7 +100,7 @@ async fn reached(books: &Snapshot, id: &str) -> anyhow::Result<Vec<Told>> {
     for entry in reached.entries.clone() {
         tell_entry(books, entry, &mut reached).await?;
     }
-    tell_lines(&lines, &bank, &mut reached);
+    tell_lines(books, &lines, &mut reached).await?;
     tell_breaks(books, &mut reached).await?;
     Ok(reached.told)
 }
@@ -188,12 +186,9 @@ fn holds(value: &Value, wanted: &str) -> bool {
     }
 }
 
-/// From entries to matched items, from settlement lines to payouts, from payouts to the bank.
-async fn follow(
-    books: &Snapshot,
-    lines: &[StoredLine],
-    reached: &mut Reached,
-) -> anyhow::Result<()> {
+/// From entries to matched items, from settlement lines to payouts, from payouts to the bank. Gives the lines of
+/// settlement files that it came by.
+async fn follow(books: &Snapshot, reached: &mut Reached) -> anyhow::Result<Vec<StoredLine>> {
     for item in reached.items.clone() {
         reached.enter(item);
         for related in books.related_items(item).await? {
@@ -215,10 +210,8 @@ async fn follow(
             }
         }
     }
-    for stored in lines {
-        if reached.items.contains(&stored.item()) {
-            reached.payouts.extend(stored.payout_id);
-        }
+    for stored in lines_of(books, &reached.items).await? {
+        reached.payouts.extend(stored.payout_id);
     }
     for item in reached.items.clone() {
         reached.enter(item);
@@ -228,7 +221,16 @@ async fn follow(
             reached.items.insert(related.item);
         }
     }
-    Ok(())
+    lines_of(books, &reached.items).await
+}
+
+async fn lines_of(books: &Snapshot, items: &BTreeSet<ItemRef>) -> anyhow::Result<Vec<StoredLine>> {
+    let is_line = |item: &&ItemRef| matches!(item.kind, ItemKind::Settlement | ItemKind::Bank);
+    let mut lines = Vec::new();
+    for item in items.iter().filter(is_line) {
+        lines.extend(books.settlement_line(item.id).await?);
+    }
+    Ok(lines)
 }
 
 async fn tell_event(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
@@ -345,13 +347,13 @@ async fn tell_entry(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow:
     Ok(())
 }
 
-fn tell_lines(lines: &[StoredLine], bank: &[StoredLine], reached: &mut Reached) {
-    let own = |stored: &&StoredLine| reached.items.contains(&stored.item());
-    let (own_lines, own_bank): (Vec<_>, Vec<_>) = (
-        lines.iter().filter(own).collect(),
-        bank.iter().filter(own).collect(),
-    );
-    for stored in own_lines {
+async fn tell_lines(
+    books: &Snapshot,
+    lines: &[StoredLine],
+    reached: &mut Reached,
+) -> anyhow::Result<()> {
+    let of = |origin: Origin| lines.iter().filter(move |stored| stored.origin == origin);
+    for stored in of(Origin::Processor) {
         let line = &stored.line;
         let details = format!(
             "{} `{}` on {}: gross {}, fee {}, net {}\n{} line {}",
@@ -369,9 +371,9 @@ fn tell_lines(lines: &[StoredLine], bank: &[StoredLine], reached: &mut Reached) 
         reached.tell(&what, &details, value);
     }
     for payout in reached.payouts.clone() {
-        tell_payout(payout, lines, reached);
+        tell_payout(books, payout, reached).await?;
     }
-    for stored in own_bank {
+    for stored in of(Origin::Bank) {
         let line = &stored.line;
         let details = format!(
             "{} on {} at {}: {}\n{} entry {}",
@@ -386,21 +388,21 @@ fn tell_lines(lines: &[StoredLine], bank: &[StoredLine], reached: &mut Reached) 
         let what = format!("bank line {}", line.identity);
         reached.tell(&what, &details, value);
     }
+    Ok(())
 }
 
-fn tell_payout(payout: i64, lines: &[StoredLine], reached: &mut Reached) {
-    let own = lines
-        .iter()
-        .filter(|stored| stored.payout_id == Some(payout));
-    let own: Vec<&SettlementLine> = own.map(|stored| &stored.line).collect();
-    let Some(first) = own.first() else { return };
-    let net: i64 = own.iter().map(|line| line.net.amount()).sum();
-    let net = Money::minor(net, first.net.currency());
-    let paid = first.paid_on.map(|day| day.to_string()).unwrap_or_default();
-    let name = &first.payout;
-    let details = format!("{} lines, net {net}, paid on {paid}", own.len());
-    let value = json!({ "payout": name, "lines": own.len(), "paid_on": paid });
+async fn tell_payout(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow::Result<()> {
+    let Some(payout) = books.payout(id).await? else {
+        return Ok(());
+    };
+    let net = Money::minor(payout.net, Currency::from_numeric(payout.currency_id)?);
+    let paid = payout.paid_on.map(|day| day.to_string());
+    let paid = paid.unwrap_or_default();
+    let (name, lines) = (&payout.identity, payout.lines);
+    let details = format!("{lines} lines, net {net}, paid on {paid}");
+    let value = json!({ "payout": name, "lines": lines, "paid_on": paid });
     reached.tell(&format!("payout {name}"), &details, value);
+    Ok(())
 }
 
 async fn tell_breaks(books: &Snapshot, reached: &mut Reached) -> anyhow::Result<()> {
