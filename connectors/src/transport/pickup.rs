@@ -154,6 +154,9 @@ pub enum FetchError {
     /// The host: the other files would not come either.
     #[error(transparent)]
     Host(#[from] TransportError),
+    /// It is no longer as it was seen.
+    #[error("it changed while it was fetched; it is taken when it has come to rest")]
+    Changed,
     /// This file alone.
     #[error("{0}")]
     File(String),
@@ -329,7 +332,7 @@ impl Session {
             bytes = bytes.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         }
         if bytes != sight.bytes {
-            return Err(FetchError::File(CHANGED.to_owned()));
+            return Err(FetchError::Changed);
         }
         self.is_as_seen(&path, sight)?;
         Ok(hasher.finish())
@@ -342,14 +345,14 @@ impl Session {
         match found(Path::new(&sight.name), &stat) {
             Some(Found::File(now)) if now == *sight => Ok(()),
             Some(Found::Refused { why, .. }) => Err(FetchError::File(why)),
-            Some(Found::File(_)) | None => Err(FetchError::File(CHANGED.to_owned())),
+            Some(Found::File(_)) | None => Err(FetchError::Changed),
         }
     }
 
     /// Whether it is the file that is at fault, or the way to it.
     fn of_file(&self, what: &str, error: ssh2::Error) -> FetchError {
         match error.code() {
-            ErrorCode::SFTP(NO_SUCH_FILE) => FetchError::File(CHANGED.to_owned()),
+            ErrorCode::SFTP(NO_SUCH_FILE) => FetchError::Changed,
             ErrorCode::SFTP(_) => FetchError::File(format!(
                 "{what} it is refused to `{}` ({error}); have the owner of the host let this user read it",
                 self.own.peer.user
@@ -389,8 +392,6 @@ impl Session {
         )))
     }
 }
-
-const CHANGED: &str = "it changed while it was fetched; it is taken when it has come to rest";
 
 impl Found {
     /// The name, as it is.

@@ -37,6 +37,8 @@ pub struct Company {
     /// Files that this process has taken to their end, by size and time of change: a schedule that
     /// looks every few seconds need not read them all again.
     pub taken: Arc<Mutex<BTreeMap<PathBuf, (u64, SystemTime)>>>,
+    /// Settlement files that were refused, by source and name, and that this process has tried under this configuration.
+    pub tried: Arc<Mutex<BTreeSet<(String, String)>>>,
     /// Targets whose folder this process has compared with the books.
     pub compared: Arc<Mutex<BTreeSet<String>>>,
     /// Started when the first event comes.
@@ -188,6 +190,16 @@ impl Company {
         Ok(self.mapper.get_or_init(start))
     }
 
+    /// The folder that the books lie in; that of the configuration where they are no file.
+    pub fn beside_books(&self) -> PathBuf {
+        let url = store_url(&self.config.store.url, &self.base);
+        let file = url
+            .strip_prefix("sqlite:")
+            .and_then(|rest| rest.split('?').next());
+        let folder = file.and_then(|file| Path::new(file).parent());
+        folder.map_or_else(|| self.base.clone(), Path::to_owned)
+    }
+
     /// A path of the configuration.
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.base.join(relative)
@@ -236,6 +248,7 @@ impl ReadIn {
             clock,
             ids,
             taken: Arc::default(),
+            tried: Arc::default(),
             compared: Arc::default(),
             mapper: Arc::default(),
         }
