@@ -493,3 +493,172 @@ fn slow_senders_are_cut_off_and_only_so_many_come_at_once() {
     nothing_is_left(&dir);
     std::fs::remove_dir_all(dir).unwrap();
 }
+
+/// What `verify` finds wrong.
+fn failures(dir: &Path) -> String {
+    let told = tieout(&["-c", &config(dir), "--json", "verify"]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    told["failures"].to_string()
+}
+
+/// How many pieces of files the books hold themselves.
+fn chunks(dir: &Path) -> i64 {
+    use sqlx::Connection as _;
+    block_on(async {
+        let url = format!("sqlite:{}", dir.join("tieout.db").display());
+        let mut books = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let count = "SELECT COUNT(*) FROM settlement_file_chunk";
+        sqlx::query_scalar(count)
+            .fetch_one(&mut books)
+            .await
+            .unwrap()
+    })
+}
+
+/// `ab/abcdef…`, as bytes lie where they are kept.
+fn key(bytes: &[u8]) -> String {
+    let hash = ledger::hash::hex(ledger::Hash::of(bytes).as_bytes());
+    format!("{}/{hash}", &hash[..2])
+}
+
+#[test]
+fn files_are_kept_in_a_folder_under_their_hash_and_read_back() {
+    let dir = company(
+        "keep-folder",
+        "folder: settlements, keep: { folder: { path: kept } }",
+    );
+    let text = statement(5, 100);
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gz, text.as_bytes()).unwrap();
+    std::fs::write(dir.join("settlements/a.xml.gz"), gz.finish().unwrap()).unwrap();
+    std::fs::write(dir.join("settlements/b.png"), b"\x89PNG\r\n\x1a\n\0\0").unwrap();
+    // What a crash before the commit leaves there, or somebody else put there, does not stay.
+    let place = dir.join("kept").join(key(text.as_bytes()));
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::write(&place, "half").unwrap();
+    let told = settle(&dir, 1);
+    assert_eq!(told["files"], 1, "{told}");
+    assert_eq!(std::fs::read_to_string(&place).unwrap(), text);
+    assert_eq!(
+        names(&dir.join("kept")).len(),
+        1,
+        "the refused one left nothing"
+    );
+    assert_eq!(names(place.parent().unwrap()).len(), 1);
+    assert_eq!(chunks(&dir), 0, "the books hold no second copy");
+    assert_eq!(failures(&dir), "[]");
+    let trace = || expect(0, &["-c", &config(&dir), "trace", "R-5"]);
+    assert!(trace().contains("as it was received"), "{}", trace());
+    std::fs::write(&place, text.replace("100.00", "900.00")).unwrap();
+    let told = failures(&dir);
+    assert!(
+        told.contains("`a.xml.gz` is not what was received"),
+        "{told}"
+    );
+    assert!(trace().contains("not what was received"), "{}", trace());
+    std::fs::remove_file(&place).unwrap();
+    let told = failures(&dir);
+    for part in ["`a.xml.gz` is missing", "bring it back from a backup"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    configure(&dir, |text| {
+        text.replace(", keep: { folder: { path: kept } }", "")
+    });
+    let told = failures(&dir);
+    assert!(told.contains("does not say where"), "{told}");
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+/// The S3 looks whether a request is signed, not by whom.
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=tests/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+
+/// An S3 that ends with the test.
+struct S3 {
+    process: std::process::Child,
+    url: String,
+}
+
+impl S3 {
+    fn start() -> Self {
+        let port = free_port();
+        let process = std::process::Command::new("python3")
+            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p"])
+            .arg(port.to_string())
+            .env("PYTHONPATH", peer("TIEOUT_TEST_S3"))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let url = format!("http://127.0.0.1:{port}");
+        let bucket = format!("{url}/kept");
+        eventually(Duration::from_secs(30), || {
+            block_on(async {
+                let sent = reqwest::Client::new().put(&bucket).send().await;
+                let status = sent.map_err(|error| error.to_string())?.status();
+                status.is_success().then_some(()).ok_or(status.to_string())
+            })
+        });
+        Self { process, url }
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _gone = self.process.wait();
+    }
+}
+
+#[test]
+fn files_are_kept_in_a_bucket_and_nothing_is_taken_while_it_is_away() {
+    let s3 = S3::start();
+    let dir = company(
+        "keep-bucket",
+        &format!(
+            "keep: {{ bucket: {{ url: \"s3://kept/files\", endpoint: \"{}\", key_id: {{ file: id }}, secret: {{ file: secret }} }} }}",
+            s3.url
+        ),
+    );
+    for name in ["id", "secret"] {
+        let path = dir.join(name);
+        std::fs::write(&path, "tests").unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .unwrap();
+    }
+    // One in a single request, and one in parts.
+    let small = statement(5, 100);
+    let padding = format!("<!--{}-->\n", "x".repeat(100_000)).repeat(250);
+    let large = format!("{}{padding}", statement(6, 100));
+    for (name, text) in [("small.xml", &small), ("large.xml", &large)] {
+        let path = dir.join(name);
+        std::fs::write(&path, text).unwrap();
+        expect(0, &["-c", &config(&dir), "settle", path.to_str().unwrap()]);
+        let url = format!("{}/kept/files/{}", s3.url, key(text.as_bytes()));
+        let kept = block_on(async {
+            let asked = reqwest::Client::new().get(url);
+            let found = asked.header("authorization", SIGNED).send().await.unwrap();
+            assert_eq!(found.status().as_u16(), 200, "{name}");
+            found.bytes().await.unwrap()
+        });
+        assert!(kept == text.as_bytes(), "{name} lies there as it is");
+    }
+    assert_eq!(chunks(&dir), 0);
+    assert_eq!(failures(&dir), "[]");
+    let gone = format!("{}/kept/files/{}", s3.url, key(small.as_bytes()));
+    block_on(async {
+        let asked = reqwest::Client::new().delete(gone);
+        asked.header("authorization", SIGNED).send().await.unwrap()
+    });
+    let told = failures(&dir);
+    assert!(told.contains("`small.xml` is missing"), "{told}");
+    drop(s3);
+    let path = dir.join("third.xml");
+    std::fs::write(&path, statement(7, 100)).unwrap();
+    let told = tieout(&["-c", &config(&dir), "settle", path.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(2), "{said}");
+    assert!(said.contains("`s3://kept/files` cannot be used"), "{said}");
+    let told = tieout(&["-c", &config(&dir), "trace", "R-7"]);
+    assert!(!told.status.success(), "nothing of it was taken");
+    std::fs::remove_dir_all(dir).unwrap();
+}

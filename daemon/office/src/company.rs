@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::mapper::Mapper;
 use anyhow::Context as _;
+use connectors::keep::Keep;
 use connectors::secret::{Secret, redacted};
 use ledger::{Clock, IdGen};
 use mappings::{Context, Pack, Program};
@@ -41,6 +42,8 @@ pub struct Company {
     pub tried: Arc<Mutex<BTreeSet<(String, String)>>>,
     /// Targets whose folder this process has compared with the books.
     pub compared: Arc<Mutex<BTreeSet<String>>>,
+    /// Opened when the first settlement file is kept or read back.
+    keep: Arc<OnceLock<Arc<dyn Keep>>>,
     /// Started when the first event comes.
     mapper: Arc<OnceLock<Mapper>>,
 }
@@ -190,6 +193,22 @@ impl Company {
         Ok(self.mapper.get_or_init(start))
     }
 
+    /// Where the bytes of settlement files are kept, where that is not in the books.
+    ///
+    /// # Errors
+    /// When a secret cannot be read.
+    pub fn keep(&self) -> anyhow::Result<Option<Arc<dyn Keep>>> {
+        if let Some(keep) = self.keep.get() {
+            return Ok(Some(Arc::clone(keep)));
+        }
+        let settlement = self.config.settlement.as_ref();
+        let Some(config) = settlement.and_then(|found| found.keep.as_ref()) else {
+            return Ok(None);
+        };
+        let opened = config.open(&self.base).context("settlement: keep")?;
+        Ok(Some(Arc::clone(self.keep.get_or_init(|| opened))))
+    }
+
     /// The folder that the books lie in; that of the configuration where they are no file.
     pub fn beside_books(&self) -> PathBuf {
         let url = store_url(&self.config.store.url, &self.base);
@@ -250,6 +269,7 @@ impl ReadIn {
             taken: Arc::default(),
             tried: Arc::default(),
             compared: Arc::default(),
+            keep: Arc::default(),
             mapper: Arc::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! `settlement` of `tieout.yaml`: where files of processors and banks come from, and how they are read.
 
 use anyhow::{Context as _, bail, ensure};
+use connectors::keep::KeepConfig;
 use connectors::secret::SecretRef;
 use connectors::source::file::Unpacked;
 use connectors::transport::pickup;
@@ -27,6 +28,8 @@ pub struct SettlementConfig {
     pub http: Option<UploadConfig>,
     /// Where a file is put while it comes from elsewhere; beside the books when not named.
     pub spool: Option<PathBuf>,
+    /// Where the bytes of files are kept; in the books when not named.
+    pub keep: Option<KeepConfig>,
     /// Options of formats by kind; a kind without any takes its defaults.
     #[serde(default)]
     pub formats: BTreeMap<String, serde_json::Value>,
@@ -129,6 +132,9 @@ impl SettlementConfig {
         );
         for (name, source) in &self.sftp {
             check_sftp(source).with_context(|| format!("sftp: `{name}`"))?;
+        }
+        if let Some(keep) = &self.keep {
+            keep.check().context("keep")?;
         }
         self.http
             .as_ref()
@@ -249,6 +255,11 @@ mod tests {
             (
                 "http: { token: { env: T }, at_once: 0 }".to_owned(),
                 "http: at_once takes",
+            ),
+            ("keep: { folder: { path: kept } }".to_owned(), ""),
+            (
+                "keep: { bucket: { url: 's3://name', endpoint: 'http://s3.example', key_id: { env: I }, secret: { env: S } } }".to_owned(),
+                "keep: `http://s3.example` is reached",
             ),
             ("stable_seconds: 100000".to_owned(), "stable_seconds takes"),
             (

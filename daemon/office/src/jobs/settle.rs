@@ -15,6 +15,7 @@ mod watch;
 use crate::call::Call;
 use anyhow::Context as _;
 use chrono::NaiveDate;
+use connectors::keep::{KeepError, Keeping};
 use connectors::regular;
 use connectors::unpack::{self, Part};
 use feed::Piece;
@@ -24,6 +25,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use store::StoreError;
 use store::settlement::{SettleSummary, Taken, TakenStatement};
+use survey::Survey;
 use tokio::sync::mpsc;
 
 /// What became of all files, and the ones that could not be read.
@@ -174,8 +176,8 @@ const CHANGED: &str =
 enum Failure {
     /// It is the file that is at fault: its data, or what it asks for.
     File(anyhow::Error),
-    /// The books cannot be written.
-    Books(StoreError),
+    /// The books cannot be written, or what is kept beside them.
+    Books(anyhow::Error),
 }
 
 impl From<StoreError> for Failure {
@@ -183,8 +185,14 @@ impl From<StoreError> for Failure {
         if is_the_files(&error) {
             Self::File(error.into())
         } else {
-            Self::Books(error)
+            Self::Books(error.into())
         }
+    }
+}
+
+impl From<KeepError> for Failure {
+    fn from(error: KeepError) -> Self {
+        Self::Books(error.into())
     }
 }
 
@@ -282,15 +290,15 @@ async fn take_file(
     let own = path.to_owned();
     let parts = match on_a_thread(move || Ok(unpack::parts(&own)?)).await {
         Ok(parts) => parts,
-        Err(error) => return Ok(Some(source.refuse(error, summary))),
+        Err(error) => return Ok(Some(source.refuse(&error, summary))),
     };
     let mut refused = None;
     for part in parts {
         source.part = part;
         match take(&source).await {
             Ok(taken) => summary.add(&source, taken),
-            Err(Failure::File(error)) => refused = Some(source.refuse(error, summary)),
-            Err(Failure::Books(error)) => return Err(error.into()),
+            Err(Failure::File(error)) => refused = Some(source.refuse(&error, summary)),
+            Err(Failure::Books(error)) => return Err(error),
         }
     }
     Ok(refused)
@@ -324,7 +332,7 @@ impl Source {
     }
 
     /// Tells that it is refused, and why.
-    fn refuse(&self, error: anyhow::Error, summary: &mut Summary) -> String {
+    fn refuse(&self, error: &anyhow::Error, summary: &mut Summary) -> String {
         summary.receive(self, "refused");
         let why = format!("{error:#}");
         summary.refuse(format!("{}: {why}", self.shown()));
@@ -342,33 +350,58 @@ async fn on_a_thread<T: Send + 'static>(
 
 /// Takes one file, in one transaction.
 async fn take(source: &Source) -> Result<Taken, Failure> {
-    let call = &source.call;
     if is_known(source).await? {
         return Ok(repeated());
     }
     let own = source.clone();
-    let survey = on_a_thread(move || survey::of(&own)).await?;
+    let mut survey = on_a_thread(move || survey::of(&own)).await?;
+    let keep = source.call.keep().map_err(Failure::Books)?;
+    let Some(keep) = keep else {
+        return take_surveyed(source, survey, &mut None).await;
+    };
+    survey.file.kept = Some(keep.kind());
+    let mut keeping = Some(keep.begin(survey.file.hash).await?);
+    let taken = take_surveyed(source, survey, &mut keeping).await;
+    // It was not ended: the file was refused, or another process came first.
+    if let Some(keeping) = keeping {
+        keeping.give_up().await;
+    }
+    taken
+}
+
+/// Takes a file that was read once. Where its bytes go elsewhere, they lie there before the commit.
+async fn take_surveyed(
+    source: &Source,
+    survey: Survey,
+    keeping: &mut Option<Box<dyn Keeping>>,
+) -> Result<Taken, Failure> {
+    let call = &source.call;
     let mut tx = call.store.begin().await?;
     let stamp = call.stamp();
     let begun = tx.begin_file(survey.file.clone(), &stamp).await?;
     let Some(mut taking) = begun else {
         return Ok(repeated());
     };
-    let hash = survey.file.hash;
+    let (hash, plain) = (survey.file.hash, keeping.is_some());
     let (to, mut pieces) = mpsc::channel(2);
     let own = source.clone();
-    let feeding = tokio::task::spawn_blocking(move || feed::run(&own, &survey, to));
+    let feeding = tokio::task::spawn_blocking(move || feed::run(&own, &survey, plain, to));
     while let Some(piece) = pieces.recv().await {
-        match piece {
-            Piece::Lines(lines) => tx.take_lines(&mut taking, &lines).await?,
-            Piece::Bytes(bytes) => tx.take_bytes(&mut taking, &bytes).await?,
+        match (piece, keeping.as_mut()) {
+            (Piece::Lines(lines), _) => tx.take_lines(&mut taking, &lines).await?,
+            (Piece::Bytes(bytes), _) => tx.take_bytes(&mut taking, &bytes).await?,
+            (Piece::Plain(bytes), Some(keeping)) => keeping.write(&bytes).await?,
+            (Piece::Plain(_), None) => {}
         }
     }
-    let sealed = feeding.await.context("the reading broke off")??;
-    if sealed.hash() != hash {
+    let fed = feeding.await.context("the reading broke off")??;
+    if fed.hash != hash {
         return Err(Failure::File(anyhow::anyhow!(CHANGED)));
     }
-    let taken = tx.end_file(taking, &sealed.into_packed(), &stamp).await?;
+    if let Some(keeping) = keeping.take() {
+        keeping.end().await?;
+    }
+    let taken = tx.end_file(taking, &fed.last, &stamp).await?;
     tx.commit().await?;
     Ok(taken)
 }

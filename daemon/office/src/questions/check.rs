@@ -92,7 +92,7 @@ fn targets(config: &Config, base: &Path) -> Vec<String> {
     problems
 }
 
-/// The sources of settlement files whose secrets cannot be read.
+/// What settlement files come from and where they are kept, where secrets cannot be read.
 fn settlement(config: &Config, base: &Path) -> Vec<String> {
     let Some(settlement) = &config.settlement else {
         return Vec::new();
@@ -102,6 +102,11 @@ fn settlement(config: &Config, base: &Path) -> Vec<String> {
         if let Err(error) = source.open(base).map_err(anyhow::Error::from) {
             problems.push(format!("settlement: sftp: `{name}`: {error:#}"));
         }
+    }
+    if let Some(keep) = &settlement.keep
+        && let Err(error) = keep.open(base).map_err(anyhow::Error::from)
+    {
+        problems.push(format!("settlement: keep: {error:#}"));
     }
     if let Some(http) = &settlement.http
         && let Err(error) = http.token.below(base).read().map_err(anyhow::Error::from)

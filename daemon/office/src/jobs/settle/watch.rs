@@ -8,7 +8,6 @@ use super::spool::Spooled;
 use super::{FOLDER, Summary, take_file};
 use crate::call::Call;
 use crate::config::settlement::is_like;
-use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use connectors::transport::TransportError;
 use connectors::transport::pickup::{self, Connected, FetchError, Found, Sight};
@@ -75,6 +74,26 @@ impl Before {
                 changed_at: sight.changed_at,
             },
         }
+    }
+}
+
+/// Why a source was not looked through to its end.
+enum Trouble {
+    /// It is the source's own, and stops no other.
+    Source(anyhow::Error),
+    /// Nothing can be taken at all.
+    Run(anyhow::Error),
+}
+
+impl From<TransportError> for Trouble {
+    fn from(error: TransportError) -> Self {
+        Self::Source(error.into())
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Run(error.into())
     }
 }
 
@@ -218,7 +237,7 @@ impl<'c> Watch<'c> {
     }
 
     /// Tells that the source is away or not as it should be.
-    fn away(&self, error: anyhow::Error, summary: &mut Summary) {
+    fn away(&self, error: &anyhow::Error, summary: &mut Summary) {
         let source = &self.source;
         let name = source.strip_prefix("sftp:").unwrap_or(source);
         summary.refuse(format!(
@@ -280,11 +299,10 @@ pub(super) async fn all_sftp(
     for (name, config) in sources.flat_map(|settlement| &settlement.sftp) {
         let source = format!("sftp:{name}");
         let mut watch = Watch::of(call, source, config.stable_seconds, asked).await?;
-        if let Err(error) = sftp(&mut watch, config, summary).await {
-            match error.downcast::<StoreError>() {
-                Ok(books) => return Err(books.into()),
-                Err(error) => watch.away(error, summary),
-            }
+        match sftp(&mut watch, config, summary).await {
+            Ok(()) => {}
+            Err(Trouble::Source(error)) => watch.away(&error, summary),
+            Err(Trouble::Run(error)) => return Err(error),
         }
         watch.end().await?;
     }
@@ -300,12 +318,11 @@ async fn connect(
     Ok((connected, found))
 }
 
-/// An error is the source's, or the books'.
 async fn sftp(
     watch: &mut Watch<'_>,
     config: &pickup::Config,
     summary: &mut Summary,
-) -> anyhow::Result<()> {
+) -> Result<(), Trouble> {
     let (connected, all) = connect(watch.call, config).await?;
     for found in all {
         if !is_like(&config.pattern, found.name()) {
@@ -327,7 +344,7 @@ async fn one(
     connected: &Connected,
     sight: &Sight,
     summary: &mut Summary,
-) -> anyhow::Result<()> {
+) -> Result<(), Trouble> {
     let look = Look::of(sight);
     let decision = watch.decide(&look);
     // A process may have ended between taking it and putting it away.
@@ -358,9 +375,9 @@ async fn fetched(
     connected: &Connected,
     sight: &Sight,
     summary: &mut Summary,
-) -> anyhow::Result<Option<Hash>> {
+) -> Result<Option<Hash>, Trouble> {
     let shown = format!("{}/{}", watch.source, sight.name);
-    let spooled = Spooled::new(watch.call, &sight.name)?;
+    let spooled = Spooled::new(watch.call, &sight.name).map_err(Trouble::Source)?;
     let hash = match connected.fetch(sight, spooled.path()).await {
         Ok(hash) => hash,
         Err(FetchError::Changed) => {
@@ -372,11 +389,12 @@ async fn fetched(
             return Ok(None);
         }
         Err(error @ (FetchError::Host(_) | FetchError::Place { .. })) => {
-            return Err(error).context(shown);
+            return Err(Trouble::Source(anyhow::Error::from(error).context(shown)));
         }
     };
     let from = (watch.source.as_str(), None);
-    let refused = take_file(watch.call, spooled.path(), from, summary).await?;
+    let refused = take_file(watch.call, spooled.path(), from, summary).await;
+    let refused = refused.map_err(Trouble::Run)?;
     let taken = refused.is_none().then_some(hash);
     watch.became(&Look::of(sight), refused, taken).await?;
     Ok(taken)
