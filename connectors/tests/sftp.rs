@@ -219,7 +219,7 @@ async fn a_file_is_fetched_as_it_was_seen_and_put_away() {
     // What is put away never lands on what was put away before.
     for round in 0..3 {
         std::fs::write(there.join("report.csv"), &bytes).unwrap();
-        connected.put_away("report.csv", hash).await.unwrap();
+        assert!(connected.put_away("report.csv", hash).await.unwrap());
         let away = std::fs::read_dir(there.join("done")).unwrap().count();
         assert_eq!(away, round + 1);
     }

@@ -5,7 +5,7 @@
 ALTER TABLE settlement_file ADD COLUMN source TEXT;
 ALTER TABLE settlement_file ADD COLUMN kept TEXT;
 
--- A look at a file at its source, written when it differs from the look before. outcome: 0 seen, 1 taken, 2 refused; hash:
+-- A look at a file at its source, written when it differs from the look before. outcome: 0 seen, 1 taken, 2 refused, 3 put away; hash:
 -- of what was fetched, packed as it came; why: what it was refused with, else empty.
 CREATE TABLE settlement_sight (
     id BIGINT NOT NULL PRIMARY KEY,
@@ -13,7 +13,7 @@ CREATE TABLE settlement_sight (
     name TEXT NOT NULL,
     bytes BIGINT NOT NULL,
     changed_at TIMESTAMPTZ NOT NULL,
-    outcome BIGINT NOT NULL CHECK (outcome IN (0, 1, 2)),
+    outcome BIGINT NOT NULL CHECK (outcome IN (0, 1, 2, 3)),
     hash BYTEA,
     why TEXT NOT NULL,
     seen_at TIMESTAMPTZ NOT NULL,

@@ -248,11 +248,11 @@ impl Connected {
         self.aside(move |session| session.fetch(&sight, &to)).await
     }
 
-    /// Moves a file that was taken to where such files go, if there is such a place; never over another one.
+    /// Moves a file that was taken to where such files go, never over another one; false where there is no such place.
     ///
     /// # Errors
     /// [`FetchError`].
-    pub async fn put_away(&self, name: &str, hash: Hash) -> Result<(), FetchError> {
+    pub async fn put_away(&self, name: &str, hash: Hash) -> Result<bool, FetchError> {
         let name = name.to_owned();
         self.aside(move |session| session.put_away(&name, hash))
             .await
@@ -361,9 +361,9 @@ impl Session {
         }
     }
 
-    fn put_away(&self, name: &str, hash: Hash) -> Result<(), FetchError> {
+    fn put_away(&self, name: &str, hash: Hash) -> Result<bool, FetchError> {
         let Some(done) = &self.own.done else {
-            return Ok(());
+            return Ok(false);
         };
         let from = self.own.folder.join(name);
         let short = hash.short();
@@ -379,7 +379,7 @@ impl Session {
                 }
             }
             let moved = self.sftp.rename(&from, &to, Some(RenameFlags::empty()));
-            return moved.map_err(|error| {
+            return moved.map(|()| true).map_err(|error| {
                 FetchError::File(format!(
                     "it was taken, and could not be moved to `{}` ({error}); make that folder and let `{}` write there and in `{}`",
                     done.display(), self.own.peer.user, self.own.folder.display()

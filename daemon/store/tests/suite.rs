@@ -2059,6 +2059,7 @@ async fn the_newest_look_at_a_file_counts(store: Store) {
         ("sftp:bank", "a.csv", 4, &taken),
         ("sftp:bank", "b.csv", 5, &refused),
         ("folder", "b.csv", 6, &SightOutcome::Seen),
+        ("sftp:bank", "c.csv", 7, &SightOutcome::PutAway),
     ];
     for (source, name, bytes, outcome) in table {
         let mut tx = store.begin().await.unwrap();
@@ -2072,7 +2073,14 @@ async fn the_newest_look_at_a_file_counts(store: Store) {
         .iter()
         .map(|sight| (sight.name.as_str(), sight.bytes, sight.outcome()))
         .collect();
-    assert_eq!(found, [("a.csv", 4, taken), ("b.csv", 5, refused)]);
+    assert_eq!(
+        found,
+        [
+            ("a.csv", 4, taken),
+            ("b.csv", 5, refused),
+            ("c.csv", 7, SightOutcome::PutAway)
+        ]
+    );
     let folder = store.settlement_sights("folder").await.unwrap();
     assert_eq!((folder.len(), folder[0].seen_at), (1, stamp().now));
     assert!(store.settlement_sights("http").await.unwrap().is_empty());

@@ -20,6 +20,8 @@ pub enum Outcome {
     Taken(Option<Hash>),
     /// It was refused, with the reason.
     Refused(String),
+    /// It was taken and left the place: one that lies there again is another.
+    PutAway,
 }
 
 /// A look at a file.
@@ -44,7 +46,7 @@ pub struct SightRow {
     pub bytes: i64,
     /// When it was last changed, on the clock of the source.
     pub changed_at: DateTime<Utc>,
-    /// 0 seen, 1 taken, 2 refused.
+    /// 0 seen, 1 taken, 2 refused, 3 put away.
     outcome: i64,
     /// The hash of what came.
     hash: Option<Vec<u8>>,
@@ -57,6 +59,7 @@ pub struct SightRow {
 const SEEN: i64 = 0;
 const TAKEN: i64 = 1;
 const REFUSED: i64 = 2;
+const PUT_AWAY: i64 = 3;
 
 impl SightRow {
     /// What became of it.
@@ -64,6 +67,7 @@ impl SightRow {
         match self.outcome {
             TAKEN => Outcome::Taken(self.hash.as_deref().and_then(Hash::from_slice)),
             REFUSED => Outcome::Refused(self.why.clone()),
+            PUT_AWAY => Outcome::PutAway,
             _ => Outcome::Seen,
         }
     }
@@ -105,6 +109,7 @@ impl Tx {
                     Outcome::Seen => (SEEN, None, ""),
                     Outcome::Taken(hash) => (TAKEN, hash.as_ref(), ""),
                     Outcome::Refused(why) => (REFUSED, None, why.as_str()),
+                    Outcome::PutAway => (PUT_AWAY, None, ""),
                 };
                 [
                     Field::Int(id),

@@ -114,7 +114,9 @@ enum Decision {
 
 /// What is to be done with a file that was seen before, now.
 fn decide(before: Option<&Before>, look: &Look, now: DateTime<Utc>, rest: TimeDelta) -> Decision {
-    let Some(before) = before.filter(|before| before.look == *look) else {
+    let is_same =
+        |before: &&Before| before.look == *look && !matches!(before.outcome, SightOutcome::PutAway);
+    let Some(before) = before.filter(is_same) else {
         return if rest.is_zero() {
             Decision::Take
         } else {
@@ -128,6 +130,7 @@ fn decide(before: Option<&Before>, look: &Look, now: DateTime<Utc>, rest: TimeDe
         SightOutcome::Seen if now < before.at => Decision::Look,
         SightOutcome::Seen if now - before.at >= rest => Decision::Take,
         SightOutcome::Seen => Decision::Wait,
+        SightOutcome::PutAway => Decision::Look,
     }
 }
 
@@ -360,7 +363,8 @@ async fn one(
     };
     let shown = format!("{}/{}", watch.source, sight.name);
     match connected.put_away(&sight.name, hash).await {
-        Ok(()) => Ok(()),
+        Ok(true) => Ok(watch.add(&[look.became(SightOutcome::PutAway)]).await?),
+        Ok(false) => Ok(()),
         Err(FetchError::Host(error)) => Err(error.into()),
         Err(error) => {
             summary.told.push(format!("{shown}: {error}"));
@@ -421,32 +425,16 @@ mod tests {
         let hash = Some(Hash::of(b"bytes"));
         let taken = before(SightOutcome::Taken(hash), 100);
         let refused = before(SightOutcome::Refused("a picture".to_owned()), 100);
+        let away = before(SightOutcome::PutAway, 100);
         let told = || Decision::Refused("a picture".to_owned());
+        let see = || Decision::Look;
         let table = [
-            ("never seen", None, look(10, 0), 100, Decision::Look),
-            (
-                "seen just now",
-                Some(&seen),
-                look(10, 0),
-                159,
-                Decision::Wait,
-            ),
+            ("never seen", None, look(10, 0), 100, see()),
+            ("just seen", Some(&seen), look(10, 0), 159, Decision::Wait),
             ("at rest", Some(&seen), look(10, 0), 160, Decision::Take),
-            ("grown", Some(&seen), look(11, 0), 160, Decision::Look),
-            (
-                "written again",
-                Some(&seen),
-                look(10, 1),
-                160,
-                Decision::Look,
-            ),
-            (
-                "the clock was set back",
-                Some(&seen),
-                look(10, 0),
-                99,
-                Decision::Look,
-            ),
+            ("grown", Some(&seen), look(11, 0), 160, see()),
+            ("written again", Some(&seen), look(10, 1), 160, see()),
+            ("clock set back", Some(&seen), look(10, 0), 99, see()),
             (
                 "taken",
                 Some(&taken),
@@ -454,21 +442,10 @@ mod tests {
                 999,
                 Decision::Taken(hash),
             ),
-            (
-                "an old name, new content",
-                Some(&taken),
-                look(12, 5),
-                999,
-                Decision::Look,
-            ),
+            ("old name, new file", Some(&taken), look(12, 5), 999, see()),
+            ("put away", Some(&away), look(10, 0), 999, see()),
             ("refused", Some(&refused), look(10, 0), 999, told()),
-            (
-                "refused and replaced",
-                Some(&refused),
-                look(9, 9),
-                999,
-                Decision::Look,
-            ),
+            ("replaced", Some(&refused), look(9, 9), 999, see()),
         ];
         for (what, before, look, now, wanted) in table {
             let found = decide(before, &look, at(now), TimeDelta::seconds(60));
