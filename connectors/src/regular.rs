@@ -61,6 +61,32 @@ pub fn holds(path: &Path, bytes: &[u8]) -> io::Result<Option<bool>> {
     Ok(Some(read(path, bytes.len())? == bytes))
 }
 
+/// Makes a file that nobody but its owner reads, where nothing lies yet.
+///
+/// # Errors
+/// Why it cannot be made.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(path)
+}
+
+/// The most bytes of a name; file systems take no more.
+const MOST_NAME: usize = 255;
+
+/// What is wrong with a name that somebody else gave a file.
+pub fn name_problem(name: &str) -> Option<&'static str> {
+    if name.is_empty() || name == "." || name == ".." || name.contains('/') {
+        Some("it is not a plain name but a path; have the file named without `/` and `..`")
+    } else if name.chars().any(char::is_control) {
+        Some("its name holds control characters; have it renamed")
+    } else if name.len() > MOST_NAME {
+        Some("its name is longer than 255 bytes; have it renamed")
+    } else {
+        None
+    }
+}
+
 /// The paths in a folder, by name; those that begin with a dot are not finished by their sender. What kind of
 /// file each is, [`open`] tells.
 ///

@@ -1,7 +1,10 @@
-//! Ways out: places that take whole files.
+//! Ways out: places that take whole files. And one way in: a folder behind SFTP from which files are fetched
+//! (`transport/pickup.rs`), through the same session.
 
 pub mod folder;
+pub mod pickup;
 pub mod sftp;
+mod ssh;
 
 use crate::secret::Exposed;
 use async_trait::async_trait;

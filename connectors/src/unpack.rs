@@ -132,17 +132,25 @@ fn packing(file: &mut File) -> io::Result<Packing> {
     })
 }
 
+impl Part {
+    /// The file itself.
+    pub fn whole(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Self {
+            name: name.into_owned(),
+            member: None,
+        }
+    }
+}
+
 /// What is in a regular file.
 ///
 /// # Errors
 /// Why it cannot be opened, or an archive cannot be read.
 pub fn parts(path: &Path) -> io::Result<Vec<Part>> {
     let mut file = regular::open(path)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let whole = Part {
-        name: name.clone().into_owned(),
-        member: None,
-    };
+    let whole = Part::whole(path);
+    let name = &whole.name;
     if !matches!(packing(&mut file)?, Packing::Zip) {
         return Ok(vec![whole]);
     }

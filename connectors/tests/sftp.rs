@@ -8,8 +8,11 @@
     reason = "a test that cannot go on should say where"
 )]
 
+use connectors::secret::SecretRef;
+use connectors::transport::pickup::{self, FetchError, Found, Sight};
 use connectors::transport::sftp::{Config, Sftp};
 use connectors::transport::{FileDrop, Placed, TransportError};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 fn peer() -> (PathBuf, Config) {
@@ -145,4 +148,145 @@ async fn wrong_credentials_and_unreachable_hosts_are_told_apart() {
     };
     assert!(open(&nowhere).put("a.csv", b"bytes").await.is_err());
     assert!(open(&nowhere).check().await.is_err());
+}
+
+/// A folder of the server that files are fetched from, and a folder of this machine that they come to.
+fn pickup(name: &str) -> (PathBuf, pickup::Config, PathBuf) {
+    let (ssh, drop) = peer();
+    let there = ssh.join("inbound").join(name);
+    std::fs::create_dir_all(there.join("done")).unwrap();
+    let here = ssh.join(format!("fetched-{name}"));
+    std::fs::create_dir_all(&here).unwrap();
+    let config = pickup::Config {
+        host: drop.host,
+        port: drop.port,
+        user: drop.user,
+        host_key: drop.host_key,
+        key: Some(SecretRef::File(ssh.join("client"))),
+        password: None,
+        timeout_seconds: 20,
+        folder: there.display().to_string(),
+        pattern: "*".to_owned(),
+        stable_seconds: 60,
+        done: Some("done".to_owned()),
+        most_bytes: 2 << 20,
+    };
+    (there, config, here)
+}
+
+fn sights(found: Vec<Found>) -> (Vec<Sight>, Vec<String>) {
+    let (mut files, mut refused) = (Vec::new(), Vec::new());
+    for found in found {
+        match found {
+            Found::File(sight) => files.push(sight),
+            Found::Refused { name, why } => refused.push(format!("{name:?}: {why}")),
+        }
+    }
+    (files, refused)
+}
+
+#[tokio::test]
+async fn a_file_is_fetched_as_it_was_seen_and_put_away() {
+    let (there, config, here) = pickup("fetched");
+    let bytes: Vec<u8> = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(there.join("report.csv"), &bytes).unwrap();
+    std::fs::write(there.join("large.csv"), vec![0; 3 << 20]).unwrap();
+    std::fs::write(there.join(".half.csv"), b"half").unwrap();
+    std::fs::write(there.join("two\nlines.csv"), b"x").unwrap();
+    symlink("/etc/passwd", there.join("link.csv")).unwrap();
+    let pickup = config.open(Path::new("/")).unwrap();
+    pickup.check().await.unwrap();
+    let connected = pickup.connect().await.unwrap();
+    let (files, refused) = sights(connected.list().await.unwrap());
+    let names: Vec<(&str, u64)> = files
+        .iter()
+        .map(|sight| (sight.name.as_str(), sight.bytes))
+        .collect();
+    assert_eq!(names, [("large.csv", 3 << 20), ("report.csv", 1_200_000)]);
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert!(refused[0].contains("symbolic link"), "{refused:?}");
+    assert!(refused[1].starts_with("\"two\\nlines.csv\": its name holds control"));
+    let place = here.join("report.csv");
+    let hash = connected.fetch(&files[1], &place).await.unwrap();
+    assert_eq!(std::fs::read(&place).unwrap(), bytes);
+    assert_eq!(hash, ledger::Hash::of(&bytes));
+    let mode = std::fs::metadata(&place).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let told = connected.fetch(&files[0], &here.join("large.csv")).await;
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("raise `most_bytes`"), "{told}");
+    assert!(!here.join("large.csv").exists(), "not a byte of it came");
+    // What is put away never lands on what was put away before.
+    for round in 0..3 {
+        std::fs::write(there.join("report.csv"), &bytes).unwrap();
+        assert!(connected.put_away("report.csv", hash).await.unwrap());
+        let away = std::fs::read_dir(there.join("done")).unwrap().count();
+        assert_eq!(away, round + 1);
+    }
+    assert!(!there.join("report.csv").exists());
+}
+
+#[tokio::test]
+async fn what_changes_between_the_look_and_the_fetch_is_not_taken() {
+    let (there, config, here) = pickup("changing");
+    let path = there.join("a.csv");
+    std::fs::write(&path, b"half").unwrap();
+    let connected = config
+        .open(Path::new("/"))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    let (files, _) = sights(connected.list().await.unwrap());
+    let change = |to: &str| {
+        let here = here.join(to);
+        let (connected, sight) = (connected.clone(), files[0].clone());
+        async move { connected.fetch(&sight, &here).await.unwrap_err() }
+    };
+    std::fs::write(&path, b"half and half").unwrap();
+    let told = change("grown.csv").await;
+    assert!(told.to_string().contains("it changed"), "{told}");
+    std::fs::remove_file(&path).unwrap();
+    symlink("/etc/passwd", &path).unwrap();
+    let told = change("linked.csv").await;
+    assert!(told.to_string().contains("symbolic link"), "{told}");
+    std::fs::remove_file(&path).unwrap();
+    let told = change("gone.csv").await;
+    assert!(matches!(told, FetchError::Changed), "{told}");
+}
+
+#[tokio::test]
+async fn who_is_not_the_host_or_not_let_in_brings_nothing() {
+    let (there, config, _) = pickup("strangers");
+    let (ssh, _) = peer();
+    std::fs::write(there.join("a.csv"), b"bytes").unwrap();
+    let other = std::fs::read_to_string(ssh.join("other.pub")).unwrap();
+    let other: Vec<&str> = other.split_whitespace().take(2).collect();
+    let impostor = pickup::Config {
+        host_key: other.join(" "),
+        ..config.clone()
+    };
+    let refused = impostor.open(Path::new("/")).unwrap().connect().await;
+    let refused = refused.unwrap_err();
+    assert!(
+        matches!(refused, TransportError::HostKey { .. }),
+        "{refused}"
+    );
+    let stranger = pickup::Config {
+        key: Some(SecretRef::File(ssh.join("other"))),
+        ..config.clone()
+    };
+    let refused = stranger.open(Path::new("/")).unwrap().connect().await;
+    let refused = refused.unwrap_err();
+    assert!(
+        matches!(refused, TransportError::Unauthorized { .. }),
+        "{refused}"
+    );
+    let nowhere = pickup::Config {
+        done: Some("elsewhere".to_owned()),
+        ..config
+    };
+    let told = nowhere.open(Path::new("/")).unwrap().check().await;
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("elsewhere"), "{told}");
 }

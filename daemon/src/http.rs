@@ -5,6 +5,7 @@
 //! the commit and says what became of each; a body that is no JSON is answered and not stored. An
 //! element that is no event is kept in quarantine. `POST /v1/events/NAME` takes a message of a source that the
 //! configuration calls so, `application/json`, and its envelope makes an event of it: what webhooks send.
+//! `PUT /v1/settlements/NAME` takes a settlement file (`settlements.rs`), for a token of its own.
 //!
 //! Strangers cost little: the token is looked at before a byte of a body, then the media type, then the
 //! length; what is read is bounded per body and in sum (`body.rs`), connections are bounded in number and
@@ -15,6 +16,7 @@ mod access;
 mod body;
 mod listener;
 mod live;
+mod settlements;
 
 pub(crate) use access::Access;
 pub(crate) use body::Bounds;
@@ -26,7 +28,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use connectors::source::{EventBatch, Problem, RawEvent};
 use formats::envelope::Envelope;
 use ledger::Class;
@@ -52,7 +54,11 @@ pub(crate) fn router(server: Server) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/v1/events", post(events))
-        .route("/v1/events/{source}", post(messages));
+        .route("/v1/events/{source}", post(messages))
+        .route(
+            "/v1/settlements/{name}",
+            put(settlements::put).post(settlements::put),
+        );
     if apart {
         router.with_state(server)
     } else {

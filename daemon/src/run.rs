@@ -183,7 +183,7 @@ fn live(call: &Call) -> anyhow::Result<Live> {
         .transpose()?;
     Ok(Live {
         call: call.clone(),
-        access: Access::read(config, &call.base)?,
+        access: Access::read(config, call.config.settlement.as_ref(), &call.base)?,
         tls,
     })
 }

@@ -126,6 +126,7 @@ fn a_secret_in_the_configuration_is_refused_and_not_repeated() {
     let store = "store: { url: \"sqlite:tieout.db\" }";
     let sources = "sources:\n";
     let drop = "drop: { folder: { path: exports/files } }";
+    let settlement = "settlement: { folder: settlements }";
     let table = [
         (
             store,
@@ -238,6 +239,35 @@ fn a_secret_in_the_configuration_is_refused_and_not_repeated() {
             drop,
             format!("options: {{ api_key: hunter2 }}, {drop}"),
             "options.api_key",
+        ),
+        (
+            settlement,
+            "settlement: { sftp: { b: { host: h, user: u, host_key: k, folder: f, key: hunter2 } } }"
+                .to_owned(),
+            "{ env: NAME }",
+        ),
+        (
+            settlement,
+            "settlement: { sftp: { b: { host: \"u:hunter2@h\", user: u, host_key: k, folder: f, key: { file: k } } } }"
+                .to_owned(),
+            "`host`",
+        ),
+        (
+            settlement,
+            "settlement: { http: { token: hunter2 } }".to_owned(),
+            "{ env: NAME }",
+        ),
+        (
+            settlement,
+            "settlement: { keep: { bucket: { url: \"s3://id:hunter2@b\", key_id: { env: I }, secret: { env: S } } } }"
+                .to_owned(),
+            "`url`",
+        ),
+        (
+            settlement,
+            "settlement: { keep: { bucket: { url: \"s3://b\", key_id: { env: I }, secret: hunter2 } } }"
+                .to_owned(),
+            "{ env: NAME }",
         ),
         (
             "http: {",

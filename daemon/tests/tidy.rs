@@ -136,6 +136,8 @@ fn what_computes_does_not_reach_out() {
         ("sqlx", vec!["store"]),
         ("rdkafka", vec!["connectors"]),
         ("ssh2", vec!["connectors"]),
+        ("object_store", vec!["connectors"]),
+        ("reqwest", vec!["connectors"]),
         ("polars", vec!["reports"]),
         ("axum", vec!["tieout"]),
         ("tokio", vec!["connectors", "office", "tieout"]),

@@ -1,21 +1,16 @@
-//! A folder behind SFTP, by libssh2.
+//! A folder behind SFTP.
 //!
-//! The host key must be the one that the configuration names: there is no trust on first use. A
-//! file is uploaded under a temporary name, its size is checked, then it is renamed. A repeat that
+//! A file is uploaded under a temporary name, its size is checked, then it is renamed. A repeat that
 //! finds the finished file, byte for byte, sends nothing.
 
+use super::ssh::{Key, NO_SUCH_FILE, Peer, default_port, default_timeout};
 use super::{FileDrop, MOST_READ, Placed, STALE, Shelf, TransportError, is_part, part_name};
-use crate::secret::{self, Exposed, Secret, SecretRef};
+use crate::secret::{self, Exposed, SecretRef};
 use async_trait::async_trait;
 use serde::Deserialize;
-use ssh2::{CheckResult, KnownHostFileKind, OpenFlags, OpenType, RenameFlags, Session};
+use ssh2::{OpenFlags, OpenType, RenameFlags};
 use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// `SSH_FX_NO_SUCH_FILE` of the SFTP protocol.
-const NO_SUCH_FILE: i32 = 2;
 
 /// The configuration of an SFTP drop.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -41,14 +36,6 @@ pub struct Config {
     pub timeout_seconds: u32,
 }
 
-const fn default_port() -> u16 {
-    22
-}
-
-const fn default_timeout() -> u32 {
-    30
-}
-
 impl Config {
     /// Refuses a password beside the host or the user.
     ///
@@ -64,9 +51,8 @@ impl Config {
 /// The drop, with its secret read.
 #[derive(Clone, Debug)]
 pub struct Sftp {
-    config: Config,
-    key_file: Option<PathBuf>,
-    password: Option<Secret>,
+    peer: Peer,
+    folder: PathBuf,
 }
 
 /// What lies under a name.
@@ -91,10 +77,18 @@ impl Sftp {
         if let Some(path) = &key_file {
             secret::refuse_open_file(path)?;
         }
-        Ok(Self {
-            config,
-            key_file,
+        let peer = Peer {
+            host: config.host,
+            port: config.port,
+            user: config.user,
+            host_key: config.host_key,
+            timeout_seconds: config.timeout_seconds,
+            key: key_file.map(Key::File),
             password,
+        };
+        Ok(Self {
+            peer,
+            folder: PathBuf::from(config.folder),
         })
     }
 
@@ -103,84 +97,16 @@ impl Sftp {
         what: &str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> TransportError {
-        TransportError::Unreachable {
-            peer: self.peer(),
-            what: what.to_owned(),
-            source: source.into(),
-        }
-    }
-
-    fn connect(&self) -> Result<Session, TransportError> {
-        let timeout = Duration::from_secs(u64::from(self.config.timeout_seconds));
-        let address = (self.config.host.as_str(), self.config.port)
-            .to_socket_addrs()
-            .map_err(|error| self.failed("looking up the host", error))?
-            .next()
-            .ok_or_else(|| self.failed("looking up the host", "it has no address"))?;
-        let stream = TcpStream::connect_timeout(&address, timeout)
-            .map_err(|error| self.failed("connecting", error))?;
-        let mut session = Session::new().map_err(|error| self.failed("starting libssh2", error))?;
-        session.set_timeout(self.config.timeout_seconds.saturating_mul(1000));
-        session.set_tcp_stream(stream);
-        session
-            .handshake()
-            .map_err(|error| self.failed("the SSH handshake", error))?;
-        self.check_host(&session)?;
-        self.authenticate(&session)?;
-        Ok(session)
-    }
-
-    fn check_host(&self, session: &Session) -> Result<(), TransportError> {
-        let mut known = session
-            .known_hosts()
-            .map_err(|error| self.failed("reading host keys", error))?;
-        let line = format!(
-            "[{}]:{} {}",
-            self.config.host, self.config.port, self.config.host_key
-        );
-        known
-            .read_str(&line, KnownHostFileKind::OpenSSH)
-            .map_err(|error| self.failed("reading `host_key` of the configuration", error))?;
-        let shown = session.host_key();
-        let matches = shown.is_some_and(|(key, _)| {
-            let found = known.check_port(&self.config.host, self.config.port, key);
-            matches!(found, CheckResult::Match)
-        });
-        if matches {
-            return Ok(());
-        }
-        let shown = shown.map_or_else(|| "none".to_owned(), |(_, kind)| format!("{kind:?}"));
-        Err(TransportError::HostKey {
-            peer: self.peer(),
-            shown,
-        })
-    }
-
-    fn authenticate(&self, session: &Session) -> Result<(), TransportError> {
-        let user = self.config.user.as_str();
-        let secret = self.password.as_ref().map(Secret::reveal);
-        match &self.key_file {
-            Some(key) => session.userauth_pubkey_file(user, None, key, secret),
-            None => session.userauth_password(user, secret.unwrap_or_default()),
-        }
-        .map_err(|source| TransportError::Unauthorized {
-            peer: self.peer(),
-            user: user.to_owned(),
-            source: Box::new(source),
-        })
+        self.peer.failed(what, source)
     }
 
     fn place(&self, name: &str, bytes: &[u8]) -> Result<Placed, TransportError> {
-        let session = self.connect()?;
-        let sftp = session
-            .sftp()
-            .map_err(|error| self.failed("opening SFTP", error))?;
-        let folder = Path::new(&self.config.folder);
-        let final_path = folder.join(name);
+        let sftp = self.peer.sftp()?;
+        let final_path = self.folder.join(name);
         if let Some(same) = self.holds(&sftp, &final_path, bytes)? {
             return Ok(Placed::there(same));
         }
-        let partial = folder.join(part_name(name));
+        let partial = self.folder.join(part_name(name));
         let placed = self.upload(&sftp, &partial, &final_path, bytes);
         if placed.is_err() {
             // What cannot be removed now is stale one day.
@@ -239,8 +165,7 @@ impl Sftp {
 
     /// Removes uploads of this file that nobody ended; a server that does not let us leaves them.
     fn clean(&self, sftp: &ssh2::Sftp, name: &str, now: u64) {
-        let folder = Path::new(&self.config.folder);
-        for (path, stat) in sftp.readdir(folder).unwrap_or_default() {
+        for (path, stat) in sftp.readdir(&self.folder).unwrap_or_default() {
             let found = path.file_name().unwrap_or_default().to_string_lossy();
             let age = now.saturating_sub(stat.mtime.unwrap_or(now));
             let stale = age > STALE.as_secs() || *found == *format!(".{name}.part");
@@ -251,12 +176,9 @@ impl Sftp {
     }
 
     fn names(&self) -> Result<Vec<String>, TransportError> {
-        let session = self.connect()?;
-        let sftp = session
-            .sftp()
-            .map_err(|error| self.failed("opening SFTP", error))?;
+        let sftp = self.peer.sftp()?;
         let found = sftp
-            .readdir(Path::new(&self.config.folder))
+            .readdir(&self.folder)
             .map_err(|error| self.failed("looking what lies there", error))?;
         Ok(found
             .iter()
@@ -266,11 +188,8 @@ impl Sftp {
     }
 
     fn fetch(&self, name: &str) -> Result<Option<Vec<u8>>, TransportError> {
-        let session = self.connect()?;
-        let sftp = session
-            .sftp()
-            .map_err(|error| self.failed("opening SFTP", error))?;
-        let path = Path::new(&self.config.folder).join(name);
+        let sftp = self.peer.sftp()?;
+        let path = self.folder.join(name);
         match self.there(&sftp, &path)? {
             There::File(length) if usize::try_from(length).is_ok_and(|it| it <= MOST_READ) => {
                 self.bytes(&sftp, &path, length).map(Some)
@@ -344,22 +263,17 @@ impl FileDrop for Sftp {
 
     async fn check(&self) -> Result<(), TransportError> {
         self.aside(|own| {
-            let session = own.connect()?;
-            let sftp = session
-                .sftp()
-                .map_err(|error| own.failed("opening SFTP", error))?;
-            sftp.stat(Path::new(&own.config.folder))
+            let looking = || format!("looking for `{}`", own.folder.display());
+            let found = own.peer.sftp()?.stat(&own.folder);
+            found
                 .map(|_| ())
-                .map_err(|error| own.failed(&format!("looking for `{}`", own.config.folder), error))
+                .map_err(|error| own.failed(&looking(), error))
         })
         .await
     }
 
     fn peer(&self) -> String {
-        format!(
-            "sftp://{}@{}:{}",
-            self.config.user, self.config.host, self.config.port
-        )
+        self.peer.name()
     }
 
     fn shelf(&self) -> Option<&dyn Shelf> {

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::mapper::Mapper;
 use anyhow::Context as _;
+use connectors::keep::Keep;
 use connectors::secret::{Secret, redacted};
 use ledger::{Clock, IdGen};
 use mappings::{Context, Pack, Program};
@@ -37,8 +38,12 @@ pub struct Company {
     /// Files that this process has taken to their end, by size and time of change: a schedule that
     /// looks every few seconds need not read them all again.
     pub taken: Arc<Mutex<BTreeMap<PathBuf, (u64, SystemTime)>>>,
+    /// Settlement files that were refused, by source and name, and that this process has tried under this configuration.
+    pub tried: Arc<Mutex<BTreeSet<(String, String)>>>,
     /// Targets whose folder this process has compared with the books.
     pub compared: Arc<Mutex<BTreeSet<String>>>,
+    /// Opened when the first settlement file is kept or read back.
+    keep: Arc<OnceLock<Arc<dyn Keep>>>,
     /// Started when the first event comes.
     mapper: Arc<OnceLock<Mapper>>,
 }
@@ -188,6 +193,32 @@ impl Company {
         Ok(self.mapper.get_or_init(start))
     }
 
+    /// Where the bytes of settlement files are kept, where that is not in the books.
+    ///
+    /// # Errors
+    /// When a secret cannot be read.
+    pub fn keep(&self) -> anyhow::Result<Option<Arc<dyn Keep>>> {
+        if let Some(keep) = self.keep.get() {
+            return Ok(Some(Arc::clone(keep)));
+        }
+        let settlement = self.config.settlement.as_ref();
+        let Some(config) = settlement.and_then(|found| found.keep.as_ref()) else {
+            return Ok(None);
+        };
+        let opened = config.open(&self.base).context("settlement: keep")?;
+        Ok(Some(Arc::clone(self.keep.get_or_init(|| opened))))
+    }
+
+    /// The folder that the books lie in; that of the configuration where they are no file.
+    pub fn beside_books(&self) -> PathBuf {
+        let url = store_url(&self.config.store.url, &self.base);
+        let file = url
+            .strip_prefix("sqlite:")
+            .and_then(|rest| rest.split('?').next());
+        let folder = file.and_then(|file| Path::new(file).parent());
+        folder.map_or_else(|| self.base.clone(), Path::to_owned)
+    }
+
     /// A path of the configuration.
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.base.join(relative)
@@ -236,7 +267,9 @@ impl ReadIn {
             clock,
             ids,
             taken: Arc::default(),
+            tried: Arc::default(),
             compared: Arc::default(),
+            keep: Arc::default(),
             mapper: Arc::default(),
         }
     }

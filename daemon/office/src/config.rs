@@ -2,8 +2,9 @@
 //! taken from the file's folder, and no secret stands in it (`{ env: NAME }` or `{ file: PATH }`).
 
 pub mod http;
+pub mod settlement;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use chrono::Weekday;
 use connectors::secret::{self, Exposed, SecretRef};
 use connectors::source::encoding::Declared;
@@ -12,10 +13,10 @@ use connectors::source::{BatchLimit, kafka, redis};
 use connectors::transport::DropConfig;
 use desk::{Actor, Kind, Policy, Role, Rule};
 use formats::envelope::Envelope;
-use formats::settlement::SettlementKind;
 use ledger::{Calendar, Currency, Entity, Money};
 use mappings::{Context, DateBounds};
 use serde::Deserialize;
+use settlement::SettlementConfig;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +38,7 @@ pub struct Config {
     /// Export targets by name.
     #[serde(default)]
     pub targets: BTreeMap<String, TargetConfig>,
-    /// Where settlement files lie.
+    /// Where settlement files come from.
     pub settlement: Option<SettlementConfig>,
     /// What is compared with what.
     #[serde(default)]
@@ -72,73 +73,6 @@ pub struct StoreConfig {
     pub password: Option<SecretRef>,
     /// How long a writer may stand still in a transaction before PostgreSQL ends it for the others.
     pub stall_seconds: Option<u32>,
-}
-
-/// `{ folder: settlements, formats: { KIND: { … } }, files: [{ match: "main-*.csv", kind: csv, options: { … } }] }`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SettlementConfig {
-    /// Where the files lie.
-    pub folder: PathBuf,
-    /// Options of formats by kind; a kind without any takes its defaults.
-    #[serde(default)]
-    pub formats: BTreeMap<String, serde_json::Value>,
-    /// Files by their names, each with its own kind and options; the first that matches counts.
-    #[serde(default)]
-    pub files: Vec<NamedFiles>,
-    /// How far a packed file may unpack.
-    #[serde(default)]
-    pub unpacked: Unpacked,
-}
-
-/// Files of a settlement folder whose names are alike: `{ match: "main-*.csv", kind: csv, options: { … } }`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NamedFiles {
-    /// The name; `*` stands for any text, `?` for one sign. Of a member of an archive it is `archive.zip/member`.
-    #[serde(rename = "match")]
-    pub pattern: String,
-    /// The format.
-    pub kind: String,
-    /// Its options, in place of those in `formats`.
-    pub options: Option<serde_json::Value>,
-}
-
-impl NamedFiles {
-    /// Whether a name is alike; the last part of it is enough.
-    pub fn matches(&self, name: &str) -> bool {
-        let last = name.rsplit('/').next().unwrap_or(name);
-        is_like(&self.pattern, name) || is_like(&self.pattern, last)
-    }
-}
-
-fn is_like(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), name.chars().collect());
-    let (mut at, mut to) = (0, 0);
-    // Where the last `*` stood, and how far it reaches.
-    let mut star: Option<(usize, usize)> = None;
-    while to < name.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, to));
-                at += 1;
-            }
-            Some(sign) if *sign == '?' || Some(sign) == name.get(to) => {
-                at += 1;
-                to += 1;
-            }
-            _ => match star {
-                Some((stood, reached)) => {
-                    star = Some((stood, reached + 1));
-                    at = stood + 1;
-                    to = reached + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(at).all(|sign| *sign == '*')
 }
 
 /// A folder.
@@ -447,20 +381,20 @@ impl Config {
         if !(1..=100_000).contains(&self.intake_events) {
             bail!("intake_events takes 1 to 100000");
         }
-        let settlement = self.settlement.iter();
-        let named = settlement.clone().flat_map(|found| &found.files);
-        let by_kind = settlement.flat_map(|found| &found.formats);
-        let all = by_kind
-            .map(|(kind, options)| (kind, Some(options)))
-            .chain(named.map(|file| (&file.kind, file.options.as_ref())));
-        for (kind, options) in all {
-            let Some(kind) = SettlementKind::find(kind) else {
-                let known = formats::settlement::known();
-                bail!("settlement: there is no format `{kind}`; there are {known}");
-            };
-            // Without options of its own, a file is read with those of its kind.
-            if let Some(options) = options {
-                kind.open(options.clone()).context("settlement")?;
+        if let Some(settlement) = &self.settlement {
+            settlement.check().context("settlement")?;
+            ensure!(
+                settlement.http.is_none() || self.http.is_some(),
+                "settlement: `http` says who may bring files, and nothing listens: name `http: {{ listen: … }}`"
+            );
+            if let Some(name) = settlement
+                .sftp
+                .keys()
+                .find(|name| self.targets.contains_key(*name))
+            {
+                bail!(
+                    "settlement: sftp: `{name}` is the name of a target too; `tieout connectors test` needs two names"
+                );
             }
         }
         for (name, target) in &self.targets {

@@ -14,6 +14,7 @@ use crate::fault;
 use crate::metric;
 use crate::panics;
 use serde_json::Value;
+use std::time::Duration;
 use store::statistics;
 
 /// Lets the database's planner know what a load brought, before a job reads through it.
@@ -32,12 +33,22 @@ pub async fn run(call: &Call, job: &str) -> anyhow::Result<Value> {
     outcome
 }
 
+/// When a job should run again before its next turn: files wait to come to rest, and its turns may be far apart.
+pub fn again_after(call: &Call, job: &str, summary: &Value) -> Option<Duration> {
+    let waits = summary.get("waiting").and_then(Value::as_array);
+    if job != "settle" || waits.is_none_or(Vec::is_empty) {
+        return None;
+    }
+    let rest = call.config.settlement.as_ref()?.longest_rest();
+    Some(rest + Duration::from_secs(1))
+}
+
 async fn dispatch(call: &Call, job: &str) -> anyhow::Result<Value> {
     fault::point(job).await;
     Ok(match job {
         "ingest" => serde_json::to_value(intake::ingest_folders(call).await?)?,
         "post" => serde_json::to_value(post::run(call).await?)?,
-        "settle" => serde_json::to_value(settle::run(call).await?)?,
+        "settle" => serde_json::to_value(settle::poll(call).await?)?,
         "reconcile" => serde_json::to_value(Box::pin(reconcile::run(call, None)).await?)?,
         "export" => serde_json::to_value(export::run(call, None).await?)?,
         "report" => serde_json::to_value(report::run(call).await?)?,

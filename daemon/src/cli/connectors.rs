@@ -15,9 +15,9 @@ pub(crate) enum Command {
         /// The kind.
         kind: String,
     },
-    /// Whether a configured target can be reached, without leaving anything there.
+    /// Whether a configured target or source of settlement files can be reached, without changing anything there.
     Test {
-        /// The target.
+        /// The target or source.
         name: String,
     },
 }

@@ -4,16 +4,7 @@ use crate::output::Output;
 use formats::settlement::{SettlementKind, known};
 use office::Call;
 use office::jobs::settle;
-use serde::Serialize;
 use std::path::PathBuf;
-
-/// What machines are told: the counts, and each statement.
-#[derive(Serialize)]
-struct Told<'s> {
-    #[serde(flatten)]
-    summary: &'s settle::Summary,
-    statements: &'s [settle::StatementTold],
-}
 
 pub(crate) async fn run(
     call: &Call,
@@ -59,10 +50,11 @@ pub(crate) async fn run(
     for refused in &summary.refused {
         text.push_str(&format!("\nrefused: {refused}"));
     }
-    let told = Told {
-        summary: &summary,
-        statements: &summary.statements,
-    };
-    output.result(&told, &text)?;
+    for waiting in &summary.waiting {
+        text.push_str(&format!(
+            "\nwaits: {waiting}: it may not be complete; it is taken when it lies there as it is for a while, so run this again"
+        ));
+    }
+    output.result(&summary.as_told(), &text)?;
     Ok(summary.refused.is_empty() && counts.open_statements == 0 && counts.conflicts == 0)
 }

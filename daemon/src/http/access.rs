@@ -5,6 +5,7 @@ use anyhow::{Context as _, ensure};
 use axum::http::{HeaderMap, StatusCode, header};
 use connectors::secret::{Secret, SecretRef};
 use office::config::http::HttpConfig;
+use office::config::settlement::SettlementConfig;
 use std::path::Path;
 
 /// The tokens of the configuration, read.
@@ -12,21 +13,31 @@ use std::path::Path;
 pub(crate) struct Access {
     events: Option<Secret>,
     metrics: Option<Secret>,
+    settlements: Option<Secret>,
     /// Metrics have a listener of their own, which may do without a token.
     pub(crate) metrics_apart: bool,
 }
 
 impl Access {
-    /// Reads the tokens; metrics are shown to senders of events where they have no token of their own.
-    pub(crate) fn read(config: &HttpConfig, base: &Path) -> anyhow::Result<Self> {
+    /// Reads the tokens; metrics are shown to senders of events where they have no token of their own, and settlement
+    /// files are taken from nobody without one.
+    pub(crate) fn read(
+        config: &HttpConfig,
+        settlement: Option<&SettlementConfig>,
+        base: &Path,
+    ) -> anyhow::Result<Self> {
         let events = token(config.token.as_ref(), base).context("http.token")?;
         let own = config.metrics.as_ref();
         let metrics = token(own.and_then(|metrics| metrics.token.as_ref()), base);
         let metrics = metrics.context("http.metrics.token")?;
+        let files = settlement.and_then(|settlement| settlement.http.as_ref());
+        let files = token(files.map(|files| &files.token), base);
+        let settlements = files.context("settlement.http.token")?;
         let metrics_apart = own.is_some_and(|metrics| metrics.listen.is_some());
         Ok(Self {
             metrics: metrics.or_else(|| events.clone().filter(|_| !metrics_apart)),
             events,
+            settlements,
             metrics_apart,
         })
     }
@@ -35,6 +46,12 @@ impl Access {
     pub(super) fn events(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let none = "no token is configured under `http`, so no events are taken";
         shown(self.events.as_ref().ok_or(none), headers)
+    }
+
+    /// Whether the sender may bring settlement files.
+    pub(super) fn settlements(&self, headers: &HeaderMap) -> Result<(), Refused> {
+        let none = "no token is configured under `settlement: { http: … }`, so no settlement files are taken";
+        shown(self.settlements.as_ref().ok_or(none), headers)
     }
 
     /// Whether the asker may see metrics.

@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::body::Bounds;
+use super::settlements::Turns;
 use crate::health::Health;
 use metrics_exporter_prometheus::PrometheusHandle;
 use office::Call;
@@ -26,6 +27,8 @@ pub(crate) struct Server {
     pub(crate) metrics: PrometheusHandle,
     pub(crate) health: Arc<Health>,
     pub(crate) bounds: Bounds,
+    /// How many settlement files come at once.
+    pub(crate) turns: Turns,
     /// One body at a time moves the checkpoint of this source.
     pub(crate) writer: Arc<Mutex<Writer>>,
     /// Told when events came that only the books can answer.
@@ -45,6 +48,7 @@ impl Server {
             metrics,
             health,
             bounds,
+            turns: Turns::default(),
             writer,
             asks: Arc::new(Notify::new()),
         }

@@ -7,9 +7,11 @@
 mod fate;
 mod file;
 mod row;
+mod sight;
 mod take;
 
 pub use file::{FileReader, FileRow};
+pub use sight::{NewSight, Outcome as SightOutcome, SightRow};
 pub use take::{Announced, NewFile, Taken, TakenStatement, Taking};
 
 use crate::{Snapshot, StoreError};

@@ -39,7 +39,8 @@ use store::reconciliation::{BreakRow, NewMatch};
 use store::record::Guards;
 use store::reversal::Redecided;
 use store::settlement::{
-    Announced, FileReader, NewFile, SettleSummary, StatementRow, Taken as TakenFile,
+    Announced, FileReader, NewFile, NewSight, SettleSummary, SightOutcome, StatementRow,
+    Taken as TakenFile,
 };
 use store::turn::Turns;
 use store::writer::Writer;
@@ -109,6 +110,7 @@ suite!(
     a_reader_builds_what_was_posted,
     overlapping_files_never_count_a_line_twice,
     lines_come_back_as_they_went_in,
+    the_newest_look_at_a_file_counts,
     balances_decide_whether_equal_lines_are_new,
     a_line_seen_again_is_compared,
     a_half_file_gives_way_to_the_whole_one,
@@ -1706,6 +1708,8 @@ async fn taken(store: &Store, file: &File) -> TakenFile {
         format_version: 2,
         options: "{}".into(),
         hash: sealed.hash(),
+        source: "folder".into(),
+        kept: None,
         statements: file.statements.iter().map(Announced::of).collect(),
     };
     let mut tx = store.begin().await.unwrap();
@@ -2014,6 +2018,7 @@ async fn lines_come_back_as_they_went_in(store: Store) {
     let books = now(&store).await;
     let file = &books.settlement_files().await.unwrap()[0];
     assert_eq!((file.format_version, file.options.as_str()), (2, "{}"));
+    assert_eq!(file.source.as_deref(), Some("folder"));
     let (mut reader, mut bytes) = (FileReader::of(file.id), Vec::new());
     while let Some(piece) = reader.next(&books).await.unwrap() {
         bytes.extend(piece);
@@ -2035,6 +2040,50 @@ async fn lines_come_back_as_they_went_in(store: Store) {
         .await
         .unwrap();
     assert_eq!(own[0].line.identity, "txn_5");
+}
+
+async fn the_newest_look_at_a_file_counts(store: Store) {
+    let hash = Hash::of(b"bytes");
+    let look = |name: &str, bytes: i64, outcome: &SightOutcome| NewSight {
+        name: name.into(),
+        bytes,
+        changed_at: "2026-01-10T08:00:00Z".parse().unwrap(),
+        outcome: outcome.clone(),
+    };
+    let taken = SightOutcome::Taken(Some(hash));
+    let refused = SightOutcome::Refused("it is a picture".into());
+    let table = [
+        ("sftp:bank", "a.csv", 3, &SightOutcome::Seen),
+        ("sftp:bank", "b.csv", 5, &SightOutcome::Seen),
+        ("sftp:bank", "a.csv", 4, &SightOutcome::Seen),
+        ("sftp:bank", "a.csv", 4, &taken),
+        ("sftp:bank", "b.csv", 5, &refused),
+        ("folder", "b.csv", 6, &SightOutcome::Seen),
+        ("sftp:bank", "c.csv", 7, &SightOutcome::PutAway),
+    ];
+    for (source, name, bytes, outcome) in table {
+        let mut tx = store.begin().await.unwrap();
+        let sights = [look(name, bytes, outcome)];
+        tx.add_sights(source, &sights, &stamp()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let mut found = store.settlement_sights("sftp:bank").await.unwrap();
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    let found: Vec<_> = found
+        .iter()
+        .map(|sight| (sight.name.as_str(), sight.bytes, sight.outcome()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("a.csv", 4, taken),
+            ("b.csv", 5, refused),
+            ("c.csv", 7, SightOutcome::PutAway)
+        ]
+    );
+    let folder = store.settlement_sights("folder").await.unwrap();
+    assert_eq!((folder.len(), folder[0].seen_at), (1, stamp().now));
+    assert!(store.settlement_sights("http").await.unwrap().is_empty());
 }
 
 async fn matches_and_breaks_keep_their_items(store: Store) {

@@ -3,13 +3,19 @@
 //! A file is read twice and held never: first for what it is, what its statements say of themselves and what its
 //! bytes hash to; then its lines and bytes go into the books as they are read, in one transaction. A file that
 //! cannot be read, that changes between the two, or that the books refuse leaves nothing behind and stops no other.
+//!
+//! Files are named, or lie in the folder, or come by HTTP (`settle/spool.rs`), or from folders behind SFTP, which are
+//! watched as the daemon watches the folder: what has come to rest is taken, and taken once (`settle/watch.rs`).
 
 mod feed;
+pub mod spool;
 mod survey;
+mod watch;
 
 use crate::call::Call;
 use anyhow::Context as _;
 use chrono::NaiveDate;
+use connectors::keep::{KeepError, Keeping};
 use connectors::regular;
 use connectors::unpack::{self, Part};
 use feed::Piece;
@@ -19,6 +25,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use store::StoreError;
 use store::settlement::{SettleSummary, Taken, TakenStatement};
+use survey::Survey;
 use tokio::sync::mpsc;
 
 /// What became of all files, and the ones that could not be read.
@@ -31,9 +38,34 @@ pub struct Summary {
     pub refused: Vec<String>,
     /// What somebody should look at: lines in conflict, and lines of which nobody can say whether they are new.
     pub told: Vec<String>,
+    /// Files that may not be complete: taken when they have come to rest.
+    pub waiting: Vec<String>,
     /// Each statement that was taken. There may be very many, which a run's row need not keep.
     #[serde(skip)]
     pub statements: Vec<StatementTold>,
+    /// Each file that was read, as many.
+    #[serde(skip)]
+    pub received: Vec<Received>,
+}
+
+/// What machines are told: the counts, each file, and each statement.
+#[derive(Debug, Serialize)]
+pub struct Told<'s> {
+    #[serde(flatten)]
+    summary: &'s Summary,
+    received: &'s [Received],
+    statements: &'s [StatementTold],
+}
+
+/// A file that was read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Received {
+    /// Its name, and that of the member where it is one of an archive.
+    pub file: String,
+    /// What brought it: `named`, `folder`, `http`, or `sftp:` and a name.
+    pub source: String,
+    /// `taken`, `repeated` or `refused`.
+    pub outcome: &'static str,
 }
 
 /// A statement that was taken.
@@ -41,6 +73,8 @@ pub struct Summary {
 pub struct StatementTold {
     /// The file.
     pub file: String,
+    /// What brought it.
+    pub source: String,
     /// `processor` or `bank`.
     pub origin: &'static str,
     /// The account.
@@ -70,12 +104,13 @@ pub struct StatementTold {
 }
 
 impl StatementTold {
-    fn of(file: &str, taken: TakenStatement) -> Self {
+    fn of(source: &Source, taken: TakenStatement) -> Self {
         let (announced, verdict) = (taken.announced, taken.verdict);
         let statement = announced.statement;
         let shown = |money: Money| money.to_decimal().to_string();
         Self {
-            file: file.to_owned(),
+            file: source.part.name.clone(),
+            source: source.from.clone(),
             origin: statement.origin.name(),
             account: statement.account,
             statement: statement.identity,
@@ -94,18 +129,42 @@ impl StatementTold {
 }
 
 impl Summary {
-    fn refuse(&mut self, path: &Path, error: &anyhow::Error) {
-        tracing::error!(file = %path.display(), error = %format!("{error:#}"), "refused");
-        self.refused.push(format!("{error:#}"));
+    /// As machines are told.
+    pub fn as_told(&self) -> Told<'_> {
+        Told {
+            summary: self,
+            received: &self.received,
+            statements: &self.statements,
+        }
     }
 
-    fn add(&mut self, file: &str, taken: Taken) {
+    fn refuse(&mut self, what: String) {
+        tracing::error!(what, "refused");
+        self.refused.push(what);
+    }
+
+    fn receive(&mut self, source: &Source, outcome: &'static str) {
+        self.received.push(Received {
+            file: source.part.name.clone(),
+            source: source.from.clone(),
+            outcome,
+        });
+    }
+
+    fn add(&mut self, source: &Source, taken: Taken) {
+        let outcome = if taken.summary.files > 0 {
+            "taken"
+        } else {
+            "repeated"
+        };
+        self.receive(source, outcome);
         self.counts.add(taken.summary);
         let told = taken.told.into_iter();
+        let file = &source.part.name;
         self.told.extend(told.map(|what| format!("{file}: {what}")));
         let statements = taken.statements.into_iter();
         self.statements
-            .extend(statements.map(|taken| StatementTold::of(file, taken)));
+            .extend(statements.map(|taken| StatementTold::of(source, taken)));
     }
 }
 
@@ -117,8 +176,8 @@ const CHANGED: &str =
 enum Failure {
     /// It is the file that is at fault: its data, or what it asks for.
     File(anyhow::Error),
-    /// The books cannot be written.
-    Books(StoreError),
+    /// The books cannot be written, or what is kept beside them.
+    Books(anyhow::Error),
 }
 
 impl From<StoreError> for Failure {
@@ -126,8 +185,14 @@ impl From<StoreError> for Failure {
         if is_the_files(&error) {
             Self::File(error.into())
         } else {
-            Self::Books(error)
+            Self::Books(error.into())
         }
+    }
+}
+
+impl From<KeepError> for Failure {
+    fn from(error: KeepError) -> Self {
+        Self::Books(error.into())
     }
 }
 
@@ -137,30 +202,34 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-/// Takes every file of the configured folder.
+/// What files are brought by that somebody named.
+const NAMED: &str = "named";
+/// What files are brought by that lie in the folder.
+const FOLDER: &str = "folder";
+/// What files are brought by that were sent.
+const HTTP: &str = "http";
+
+/// Takes every file of the configured folder, and what has come to rest behind SFTP: what a person asks for, who knows
+/// that the folder's files are complete.
 pub async fn run(call: &Call) -> anyhow::Result<Summary> {
-    let Some(folder) = &call.config.settlement else {
-        return Ok(Summary::default());
-    };
-    let folder = call.path(&folder.folder);
-    let listed = match folder.try_exists() {
-        Ok(false) => Ok(Vec::new()),
-        _ => regular::folder(&folder),
-    };
-    match listed {
-        Ok(files) => take_files(call, &files, None).await,
-        Err(error) => {
-            let refused = format!("{}: the folder cannot be read: {error}", folder.display());
-            tracing::error!(folder = %folder.display(), %error, "refused");
-            Ok(Summary {
-                refused: vec![refused],
-                ..Summary::default()
-            })
-        }
+    let mut summary = Summary::default();
+    for path in listed(call, &mut summary) {
+        take_file(call, &path, (FOLDER, None), &mut summary).await?;
     }
+    watch::all_sftp(call, watch::Asked::ByHand, &mut summary).await?;
+    Ok(summary)
 }
 
-/// Takes files; one that cannot be read does not stop the others.
+/// Takes what has come to rest, in the folder and behind SFTP: what the daemon does.
+pub async fn poll(call: &Call) -> anyhow::Result<Summary> {
+    let mut summary = Summary::default();
+    let files = listed(call, &mut summary);
+    watch::folder(call, &files, &mut summary).await?;
+    watch::all_sftp(call, watch::Asked::BySchedule, &mut summary).await?;
+    Ok(summary)
+}
+
+/// Takes files that somebody named; one that cannot be read does not stop the others.
 pub async fn take_files(
     call: &Call,
     files: &[PathBuf],
@@ -168,34 +237,71 @@ pub async fn take_files(
 ) -> anyhow::Result<Summary> {
     let mut summary = Summary::default();
     for path in files {
-        let listed = on_a_thread({
-            let path = path.clone();
-            move || unpack::parts(&path).with_context(|| path.display().to_string())
-        });
-        let parts = match listed.await {
-            Ok(parts) => parts,
-            Err(error) => {
-                summary.refuse(path, &error);
-                continue;
-            }
-        };
-        for part in parts {
-            let source = Source {
-                call: call.clone(),
-                path: path.clone(),
-                part,
-                format,
-            };
-            match take(&source).await {
-                Ok(taken) => summary.add(&source.part.name, taken),
-                Err(Failure::File(error)) => {
-                    summary.refuse(path, &error.context(source.shown()));
-                }
-                Err(Failure::Books(error)) => return Err(error.into()),
-            }
-        }
+        take_file(call, path, (NAMED, format), &mut summary).await?;
     }
     Ok(summary)
+}
+
+/// Takes a file that was sent, and records the run.
+///
+/// # Errors
+/// When the books cannot be written.
+pub async fn take_sent(call: &Call, file: &spool::Spooled) -> anyhow::Result<Summary> {
+    let started = call.stamp();
+    let mut summary = Summary::default();
+    let taken = take_file(call, file.path(), (HTTP, None), &mut summary).await;
+    let outcome = taken.map(|_| summary);
+    call.record("settle", &started, &outcome).await?;
+    outcome
+}
+
+/// The files of the configured folder.
+fn listed(call: &Call, summary: &mut Summary) -> Vec<PathBuf> {
+    let settlement = call.config.settlement.as_ref();
+    let Some(folder) = settlement.and_then(|found| found.folder.as_ref()) else {
+        return Vec::new();
+    };
+    let folder = call.path(folder);
+    let listed = match folder.try_exists() {
+        Ok(false) => Ok(Vec::new()),
+        _ => regular::folder(&folder),
+    };
+    listed.unwrap_or_else(|error| {
+        let folder = folder.display();
+        summary.refuse(format!("{folder}: the folder cannot be read: {error}"));
+        Vec::new()
+    })
+}
+
+/// Takes all that is in a file, which something brought; says why where not all of it was taken.
+async fn take_file(
+    call: &Call,
+    path: &Path,
+    (from, format): (&str, Option<&'static SettlementKind>),
+    summary: &mut Summary,
+) -> anyhow::Result<Option<String>> {
+    let mut source = Source {
+        call: call.clone(),
+        path: path.to_owned(),
+        from: from.to_owned(),
+        part: Part::whole(path),
+        format,
+    };
+    let own = path.to_owned();
+    let parts = match on_a_thread(move || Ok(unpack::parts(&own)?)).await {
+        Ok(parts) => parts,
+        Err(error) => return Ok(Some(source.refuse(&error, summary))),
+    };
+    let mut refused = None;
+    for part in parts {
+        source.part = part;
+        match take(&source).await {
+            Ok(taken) => summary.add(&source, taken),
+            Err(Failure::File(error)) => refused = Some(source.refuse(&error, summary)),
+            Err(Failure::Books(error)) => return Err(error),
+        }
+    }
+    Ok(refused)
 }
 
 /// Whether it is the file that is at fault: its data, or what it asks for.
@@ -208,6 +314,8 @@ fn is_the_files(error: &StoreError) -> bool {
 struct Source {
     call: Call,
     path: PathBuf,
+    /// What brought it.
+    from: String,
     part: Part,
     /// The format that somebody named.
     format: Option<&'static SettlementKind>,
@@ -216,8 +324,19 @@ struct Source {
 impl Source {
     /// Where it is, for people.
     fn shown(&self) -> String {
-        let shown = self.path.with_file_name(&self.part.name);
-        shown.display().to_string()
+        if [NAMED, FOLDER].contains(&self.from.as_str()) {
+            let shown = self.path.with_file_name(&self.part.name);
+            return shown.display().to_string();
+        }
+        format!("{}/{}", self.from, self.part.name)
+    }
+
+    /// Tells that it is refused, and why.
+    fn refuse(&self, error: &anyhow::Error, summary: &mut Summary) -> String {
+        summary.receive(self, "refused");
+        let why = format!("{error:#}");
+        summary.refuse(format!("{}: {why}", self.shown()));
+        why
     }
 }
 
@@ -231,33 +350,58 @@ async fn on_a_thread<T: Send + 'static>(
 
 /// Takes one file, in one transaction.
 async fn take(source: &Source) -> Result<Taken, Failure> {
-    let call = &source.call;
     if is_known(source).await? {
         return Ok(repeated());
     }
     let own = source.clone();
-    let survey = on_a_thread(move || survey::of(&own)).await?;
+    let mut survey = on_a_thread(move || survey::of(&own)).await?;
+    let keep = source.call.keep().map_err(Failure::Books)?;
+    let Some(keep) = keep else {
+        return take_surveyed(source, survey, &mut None).await;
+    };
+    survey.file.kept = Some(keep.kind());
+    let mut keeping = Some(keep.begin(survey.file.hash).await?);
+    let taken = take_surveyed(source, survey, &mut keeping).await;
+    // It was not ended: the file was refused, or another process came first.
+    if let Some(keeping) = keeping {
+        keeping.give_up().await;
+    }
+    taken
+}
+
+/// Takes a file that was read once. Where its bytes go elsewhere, they lie there before the commit.
+async fn take_surveyed(
+    source: &Source,
+    survey: Survey,
+    keeping: &mut Option<Box<dyn Keeping>>,
+) -> Result<Taken, Failure> {
+    let call = &source.call;
     let mut tx = call.store.begin().await?;
     let stamp = call.stamp();
     let begun = tx.begin_file(survey.file.clone(), &stamp).await?;
     let Some(mut taking) = begun else {
         return Ok(repeated());
     };
-    let hash = survey.file.hash;
+    let (hash, plain) = (survey.file.hash, keeping.is_some());
     let (to, mut pieces) = mpsc::channel(2);
     let own = source.clone();
-    let feeding = tokio::task::spawn_blocking(move || feed::run(&own, &survey, to));
+    let feeding = tokio::task::spawn_blocking(move || feed::run(&own, &survey, plain, to));
     while let Some(piece) = pieces.recv().await {
-        match piece {
-            Piece::Lines(lines) => tx.take_lines(&mut taking, &lines).await?,
-            Piece::Bytes(bytes) => tx.take_bytes(&mut taking, &bytes).await?,
+        match (piece, keeping.as_mut()) {
+            (Piece::Lines(lines), _) => tx.take_lines(&mut taking, &lines).await?,
+            (Piece::Bytes(bytes), _) => tx.take_bytes(&mut taking, &bytes).await?,
+            (Piece::Plain(bytes), Some(keeping)) => keeping.write(&bytes).await?,
+            (Piece::Plain(_), None) => {}
         }
     }
-    let sealed = feeding.await.context("the reading broke off")??;
-    if sealed.hash() != hash {
+    let fed = feeding.await.context("the reading broke off")??;
+    if fed.hash != hash {
         return Err(Failure::File(anyhow::anyhow!(CHANGED)));
     }
-    let taken = tx.end_file(taking, &sealed.into_packed(), &stamp).await?;
+    if let Some(keeping) = keeping.take() {
+        keeping.end().await?;
+    }
+    let taken = tx.end_file(taking, &fed.last, &stamp).await?;
     tx.commit().await?;
     Ok(taken)
 }

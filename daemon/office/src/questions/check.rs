@@ -48,6 +48,7 @@ pub fn check(
     let base = path.parent().unwrap_or(Path::new(""));
     let (_, program) = company::compile(&base.join(&config.mapping))?;
     let mut problems = targets(&config, base);
+    problems.extend(settlement(&config, base));
     problems.extend(reconciliations(&config, &program));
     for (job, cron) in &config.schedule {
         if let Err(error) = schedule(cron) {
@@ -87,6 +88,30 @@ fn targets(config: &Config, base: &Path) -> Vec<String> {
         if let Err(error) = opened {
             problems.push(format!("target `{name}`: {error:#}"));
         }
+    }
+    problems
+}
+
+/// What settlement files come from and where they are kept, where secrets cannot be read.
+fn settlement(config: &Config, base: &Path) -> Vec<String> {
+    let Some(settlement) = &config.settlement else {
+        return Vec::new();
+    };
+    let mut problems = Vec::new();
+    for (name, source) in &settlement.sftp {
+        if let Err(error) = source.open(base).map_err(anyhow::Error::from) {
+            problems.push(format!("settlement: sftp: `{name}`: {error:#}"));
+        }
+    }
+    if let Some(keep) = &settlement.keep
+        && let Err(error) = keep.open(base).map_err(anyhow::Error::from)
+    {
+        problems.push(format!("settlement: keep: {error:#}"));
+    }
+    if let Some(http) = &settlement.http
+        && let Err(error) = http.token.below(base).read().map_err(anyhow::Error::from)
+    {
+        problems.push(format!("settlement: http: {error:#}"));
     }
     problems
 }

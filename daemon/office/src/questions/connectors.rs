@@ -41,10 +41,10 @@ pub fn describe(id: &str) -> Result<Kind, Refusal> {
     })
 }
 
-/// Whether a target can be reached.
+/// Whether a target or a source can be reached.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Reached {
-    /// The target.
+    /// The target or source.
     pub target: String,
     /// Whether it can.
     pub reachable: bool,
@@ -52,16 +52,26 @@ pub struct Reached {
     pub problem: Option<String>,
 }
 
-/// Tries to reach a target without leaving anything there.
+/// Tries to reach a target, or a source of settlement files, without changing anything there.
 ///
 /// # Errors
-/// [`RefusalKind::Missing`] for a target that the configuration does not have.
+/// [`RefusalKind::Missing`] for a name that the configuration does not have.
 pub async fn test(call: &Call, name: &str) -> Result<Reached, Refusal> {
-    let target = call.config.targets.get(name).ok_or_else(|| {
-        let what = format!("there is no target `{name}` in the configuration");
-        Refusal::new(RefusalKind::Missing, what)
-    })?;
-    let answer = export::open(call, name, target)?.check().await;
+    let settlement = call.config.settlement.as_ref();
+    let source = settlement.and_then(|settlement| settlement.sftp.get(name));
+    let answer = match (call.config.targets.get(name), source) {
+        (Some(target), _) => export::open(call, name, target)?.check().await,
+        (None, Some(source)) => match source.open(&call.base) {
+            Ok(pickup) => pickup.check().await,
+            Err(error) => Err(error),
+        },
+        (None, None) => {
+            let what = format!(
+                "there is no target and no source of settlement files `{name}` in the configuration"
+            );
+            return Err(Refusal::new(RefusalKind::Missing, what));
+        }
+    };
     let problem = answer
         .err()
         .map(|error| format!("{:#}", anyhow::Error::from(error)));

@@ -1,18 +1,20 @@
 //! Settlement files read again: every file against its hash, every line against the file that brought it.
 //!
-//! A file is read with the options that it was read with, and neither its bytes nor its lines are held: both sides
+//! A file that is kept outside the books is read back from there. A file is read with the options that it was read with, and neither its bytes nor its lines are held: both sides
 //! come in the same order. Where the format has become another version since, a line that reads differently now is
 //! information and no failure: what the books have is what was said then.
 
+use crate::call::Call;
+use connectors::keep::Kept;
 use formats::settlement::{ParseError, SettlementKind, Sink};
 use ledger::cash::line_key;
-use ledger::hash::{EventKey, Hasher};
-use ledger::{SettlementLine, Statement};
+use ledger::hash::{EventKey, Hasher, hex};
+use ledger::{Hash, SettlementLine, Statement};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read};
 use std::panic::AssertUnwindSafe;
-use store::Snapshot;
 use store::settlement::{FileReader, FileRow, StoredLine};
+use store::{Snapshot, StoreError};
 use tokio::sync::mpsc;
 
 /// What came of it.
@@ -42,11 +44,18 @@ enum Said {
 ///
 /// # Errors
 /// When the books cannot be read.
-pub(super) async fn read_again(books: &Snapshot) -> anyhow::Result<Reading> {
+pub(super) async fn read_again(call: &Call, books: &Snapshot) -> anyhow::Result<Reading> {
     let mut reading = Reading::default();
     for row in books.settlement_files().await? {
         reading.files += 1;
-        let found = compared(books, &row).await?;
+        let bytes = match opened(call, &row).await {
+            Ok(bytes) => bytes,
+            Err(problem) => {
+                reading.failures.push(problem);
+                continue;
+            }
+        };
+        let found = compared(books, &row, bytes).await?;
         if !found.is_sound {
             let what = format!("settlement file `{}` is not what was received", row.name);
             reading.failures.push(what);
@@ -105,12 +114,12 @@ impl Compared {
 }
 
 /// Reads a file from the books to its end, and compares what it says.
-async fn compared(books: &Snapshot, row: &FileRow) -> anyhow::Result<Compared> {
+async fn compared(books: &Snapshot, row: &FileRow, mut file: Bytes) -> anyhow::Result<Compared> {
     let (bytes, from) = mpsc::channel::<Vec<u8>>(2);
     let (say, said) = mpsc::channel(2);
     let (format, options) = (row.format.clone(), row.options.clone());
     let parsing = tokio::task::spawn_blocking(move || parsed(&format, &options, from, say));
-    let handing = hand_over(books, row, bytes);
+    let handing = hand_over(books, row, &mut file, bytes);
     let mut comparing = Comparing::of(books, row).await?;
     let (handed, done) = futures_util::future::join(handing, comparing.run(said)).await;
     let (is_sound, mut compared) = (handed?, Compared::default());
@@ -127,20 +136,106 @@ async fn compared(books: &Snapshot, row: &FileRow) -> anyhow::Result<Compared> {
     Ok(compared)
 }
 
+/// Where the bytes of a file come from.
+enum Bytes {
+    /// The books.
+    Books(FileReader),
+    /// Where it is kept outside them.
+    Kept(Box<dyn Kept>),
+}
+
+impl Bytes {
+    /// The next of them; an error is an outage of the books. What cannot be read back says so in its place.
+    async fn next(&mut self, books: &Snapshot) -> anyhow::Result<Result<Option<Vec<u8>>, String>> {
+        match self {
+            Self::Books(reader) => match reader.next(books).await {
+                Ok(piece) => Ok(Ok(piece)),
+                // What cannot be unpacked is not what was packed.
+                Err(StoreError::Corrupt(what)) => Ok(Err(what)),
+                Err(error) => Err(error.into()),
+            },
+            Self::Kept(kept) => {
+                let next = kept.next().await.map_err(anyhow::Error::from);
+                Ok(next.map_err(|error| format!("{error:#}")))
+            }
+        }
+    }
+}
+
+/// Opens a file where its bytes are; an error is a sentence about what is missing.
+async fn opened(call: &Call, row: &FileRow) -> Result<Bytes, String> {
+    let Some(kept) = &row.kept else {
+        return Ok(Bytes::Books(FileReader::of(row.id)));
+    };
+    let name = &row.name;
+    let keep = call.keep().map_err(|error| format!("{error:#}"))?;
+    let keep = keep.ok_or_else(|| {
+        format!("settlement file `{name}` is kept in a {kept}, and the configuration does not say where: name `settlement: {{ keep: … }}`")
+    })?;
+    let hash = Hash::from_slice(&row.hash)
+        .ok_or_else(|| format!("settlement file `{name}` has no hash that it could lie under"))?;
+    match keep.open(hash).await.map_err(anyhow::Error::from) {
+        Ok(Some(kept)) => Ok(Bytes::Kept(kept)),
+        Ok(None) => Err(format!(
+            "settlement file `{name}` is missing: nothing lies under {} in `{}`; bring it back from a backup, or ask its sender for it and put it there",
+            hex(&row.hash),
+            keep.place()
+        )),
+        Err(error) => Err(format!(
+            "settlement file `{name}` cannot be read back: {error:#}"
+        )),
+    }
+}
+
+/// What holds of a file that is kept outside the books; none of one whose bytes are in them.
+///
+/// # Errors
+/// When the books cannot be read.
+pub(super) async fn kept(
+    call: &Call,
+    books: &Snapshot,
+    row: &FileRow,
+) -> anyhow::Result<Option<String>> {
+    if row.kept.is_none() {
+        return Ok(None);
+    }
+    let mut bytes = match opened(call, row).await {
+        Ok(bytes) => bytes,
+        Err(problem) => return Ok(Some(problem)),
+    };
+    let mut hasher = Hasher::default();
+    loop {
+        match bytes.next(books).await? {
+            Ok(Some(piece)) => hasher.add(&piece),
+            Ok(None) => break,
+            Err(problem) => return Ok(Some(problem)),
+        }
+    }
+    let sound = hasher.finish().as_bytes().as_slice() == row.hash;
+    let told = if sound {
+        "as it was received"
+    } else {
+        "not what was received"
+    };
+    Ok(Some(told.to_owned()))
+}
+
 /// Hands a file's bytes to who reads them, and says whether they are what was received.
 async fn hand_over(
     books: &Snapshot,
     row: &FileRow,
+    file: &mut Bytes,
     bytes: mpsc::Sender<Vec<u8>>,
 ) -> anyhow::Result<bool> {
-    let (mut reader, mut hasher) = (FileReader::of(row.id), Hasher::default());
+    let mut hasher = Hasher::default();
     loop {
-        let piece = match reader.next(books).await {
+        let piece = match file.next(books).await? {
             Ok(Some(piece)) => piece,
             Ok(None) => break,
-            // What cannot be unpacked is not what was packed.
-            Err(store::StoreError::Corrupt(_)) => return Ok(false),
-            Err(error) => return Err(error.into()),
+            Err(problem) => {
+                tracing::error!(file = row.name, problem, "cannot be read back");
+                return Ok(false);
+            }
         };
         hasher.add(&piece);
         // The format may have given up; the hash is of all of it.

@@ -4,6 +4,7 @@
 //! a break. From each the trace goes to the others: event, entries, batches, settlement lines,
 //! payout, bank lines.
 
+use super::settlement;
 use super::waiting;
 use crate::{Call, Refusal, RefusalKind};
 use ledger::hash::hex;
@@ -75,10 +76,10 @@ impl Reached {
 /// [`RefusalKind::Missing`] when nothing is.
 pub async fn trace(call: &Call, id: &str) -> Result<Vec<Told>, Refusal> {
     let books = &call.store.snapshot().await?;
-    Ok(reached(books, id).await?)
+    Ok(reached(call, books, id).await?)
 }
 
-async fn reached(books: &Snapshot, id: &str) -> anyhow::Result<Vec<Told>> {
+async fn reached(call: &Call, books: &Snapshot, id: &str) -> anyhow::Result<Vec<Told>> {
     let mut reached = Reached::default();
     find(books, id, &mut reached).await?;
     let lines = follow(books, &mut reached).await?;
@@ -101,6 +102,8 @@ async fn reached(books: &Snapshot, id: &str) -> anyhow::Result<Vec<Told>> {
         tell_entry(books, entry, &mut reached).await?;
     }
     tell_lines(books, &lines, &mut reached).await?;
+    let own: BTreeSet<i64> = lines.iter().map(|stored| stored.file_id).collect();
+    tell_files(call, books, &own, &mut reached).await?;
     tell_breaks(books, &mut reached).await?;
     Ok(reached.told)
 }
@@ -387,6 +390,27 @@ async fn tell_lines(
         let value = json!({ "bank_line": line.identity, "account": stored.account, "file": stored.file, "position": line.place.line });
         let what = format!("bank line {}", line.identity);
         reached.tell(&what, &details, value);
+    }
+    Ok(())
+}
+
+/// Of files that are kept outside the books, whether they are still there.
+async fn tell_files(
+    call: &Call,
+    books: &Snapshot,
+    own: &BTreeSet<i64>,
+    reached: &mut Reached,
+) -> anyhow::Result<()> {
+    for row in books.settlement_files().await? {
+        if !own.contains(&row.id) {
+            continue;
+        }
+        if let Some(state) = settlement::kept(call, books, &row).await? {
+            let (name, hash) = (&row.name, hex(&row.hash));
+            let details = format!("sha256 {hash}\n{state}");
+            let value = json!({ "settlement_file": name, "sha256": hash, "source": row.source, "kept": row.kept, "state": state });
+            reached.tell(&format!("settlement file {name}"), &details, value);
+        }
     }
     Ok(())
 }

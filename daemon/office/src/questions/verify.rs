@@ -191,7 +191,7 @@ async fn rows(
     documents(books, found).await?;
     corrections(books, found).await?;
     seals(call, books, found, &links).await?;
-    files(books, found).await?;
+    files(call, books, found).await?;
     let control = report::control(call, books).await?;
     for failure in control.failures() {
         found.fail(failure);
@@ -306,7 +306,7 @@ async fn seals(
     Ok(())
 }
 
-async fn files(books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
+async fn files(call: &Call, books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
     for batch in books.rendered_batches().await? {
         found.artifacts += 1;
         let artifact = books.check_artifact(batch).await?;
@@ -317,7 +317,7 @@ async fn files(books: &Snapshot, found: &mut Findings) -> anyhow::Result<()> {
             ));
         }
     }
-    let read = settlement::read_again(books).await?;
+    let read = settlement::read_again(call, books).await?;
     found.files += read.files;
     for failure in read.failures {
         found.fail(failure);

@@ -1,1 +1,1 @@
-SELECT id, hash, name, format, format_version, options FROM settlement_file ORDER BY id
+SELECT id, hash, name, format, format_version, options, source, kept FROM settlement_file ORDER BY id

@@ -242,6 +242,22 @@ pub(crate) const SUPERSESSIONS: Table<3> = Table {
     columns: [("statement_id", Int), ("id", Int), ("by_statement_id", Int)],
 };
 
+pub(crate) const SIGHTS: Table<10> = Table {
+    name: "settlement_sight",
+    columns: [
+        ("id", Int),
+        ("source", Text),
+        ("name", Text),
+        ("bytes", Int),
+        ("changed_at", Moment),
+        ("outcome", Int),
+        ("hash", Bytes),
+        ("why", Text),
+        ("seen_at", Moment),
+        ("seen_by", Text),
+    ],
+};
+
 pub(crate) const MATCHES: Table<8> = Table {
     name: "reconciliation_match",
     columns: [
@@ -483,8 +499,11 @@ pub(crate) static SETTLEMENT_FILE: Record = numbered(
         ("received_by", Text),
         ("format_version", Int),
         ("options", Text),
+        ("source", Text),
+        ("kept", Text),
     ],
 );
+pub(crate) static SIGHT: Record = numbered("settlement_sight", &SIGHTS.columns);
 pub(crate) static STATEMENT: Record = numbered("statement", &STATEMENTS.columns);
 pub(crate) static REPEAT: Record = numbered("settlement_repeat", &REPEATS.columns);
 pub(crate) static COMPLETION: Record = numbered("settlement_completion", &COMPLETIONS.columns);
@@ -691,6 +710,7 @@ pub(crate) static RECORDS: &[&Record] = &[
     &BATCH_RESEND,
     &DELIVERY,
     &SETTLEMENT_FILE,
+    &SIGHT,
     &STATEMENT,
     &SETTLEMENT_LINE,
     &REPEAT,

@@ -23,6 +23,10 @@ pub struct FileRow {
     pub format_version: i64,
     /// The format's options, as JSON.
     pub options: String,
+    /// What brought it; none in books of before.
+    pub source: Option<String>,
+    /// Where its bytes are kept, where they are not in the books.
+    pub kept: Option<String>,
 }
 
 /// Reads a stored file from its beginning, piece by piece.

@@ -31,6 +31,10 @@ pub struct NewFile {
     pub options: String,
     /// The hash of its bytes.
     pub hash: Hash,
+    /// What brought it: `named`, `folder`, `http`, or `sftp:` and a name.
+    pub source: String,
+    /// Where its bytes are kept that do not come along, under the hash; none where they do.
+    pub kept: Option<&'static str>,
     /// What its statements say of themselves.
     pub statements: Vec<Announced>,
 }
@@ -258,7 +262,7 @@ impl Tx {
         let file_id = last.file + 1;
         on_tx!(&mut *self, db => sqlx::query(sql!("settlement/insert_file"))
             .bind(file_id).bind(file.hash.as_bytes().as_slice()).bind(&file.name).bind(&file.format)
-            .bind(file.format_version).bind(&file.options).bind(stamp.now).bind(&stamp.actor).bind(NOTHING)
+            .bind(file.format_version).bind(&file.options).bind(&file.source).bind(file.kept).bind(stamp.now).bind(&stamp.actor).bind(NOTHING)
             .execute(db).await?.rows_affected());
         let currencies: BTreeSet<Currency> = file
             .statements

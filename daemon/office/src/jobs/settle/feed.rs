@@ -6,9 +6,10 @@ use super::survey::{self, Survey, unless_it_panics};
 use anyhow::Context as _;
 use connectors::unpack;
 use formats::settlement::{ParseError, Sink};
-use ledger::{SettlementLine, Statement};
+use ledger::hash::Hasher;
+use ledger::{Hash, SettlementLine, Statement};
 use std::io::{self, Read, Write as _};
-use store::artifact::{Packed, Parcel, Sealed};
+use store::artifact::{Packed, Parcel};
 use tokio::sync::mpsc::Sender;
 
 /// As many lines are handed on together.
@@ -20,16 +21,46 @@ pub(super) enum Piece {
     Lines(Vec<(usize, SettlementLine)>),
     /// The next chunks of its bytes.
     Bytes(Packed),
+    /// The next of its bytes, as they are.
+    Plain(Vec<u8>),
 }
 
-/// Hands a file on, and says what its bytes hash to.
-pub(super) fn run(source: &Source, survey: &Survey, to: Sender<Piece>) -> anyhow::Result<Sealed> {
+/// What came of all pieces.
+pub(super) struct Fed {
+    /// What the bytes hash to.
+    pub(super) hash: Hash,
+    /// The last chunks; none where bytes are handed on as they are.
+    pub(super) last: Packed,
+}
+
+/// How bytes are handed on.
+enum Bytes {
+    /// In packed chunks, for the books.
+    Packed(Parcel),
+    /// As they are, for another place.
+    Plain(Hasher, Vec<u8>),
+}
+
+/// As many are handed on together where they are not packed.
+const BLOCK: usize = 1 << 20;
+
+/// Hands a file on, its bytes `plain` or packed.
+pub(super) fn run(
+    source: &Source,
+    survey: &Survey,
+    plain: bool,
+    to: Sender<Piece>,
+) -> anyhow::Result<Fed> {
     let bounds = survey::bounds(&source.call);
     let parser = survey::opened(&survey.file)?;
     unpack::read(&source.path, &source.part, bounds, |input| {
         let mut keeping = Keeping {
             input,
-            parcel: Parcel::default(),
+            bytes: if plain {
+                Bytes::Plain(Hasher::default(), Vec::new())
+            } else {
+                Bytes::Packed(Parcel::default())
+            },
             to: to.clone(),
         };
         let mut handing = Handing {
@@ -41,27 +72,60 @@ pub(super) fn run(source: &Source, survey: &Survey, to: Sender<Piece>) -> anyhow
             parser.stream(&mut keeping, &mut handing)?;
             handing.hand_on()
         })?;
-        keeping.parcel.seal().context("it cannot be packed")
+        keeping.end()
     })?
 }
 
 /// Bytes on their way to a format, kept as they pass.
 struct Keeping<'i> {
     input: &'i mut dyn Read,
-    parcel: Parcel,
+    bytes: Bytes,
     to: Sender<Piece>,
+}
+
+impl Keeping<'_> {
+    fn hand_on(&self, piece: Piece) -> io::Result<()> {
+        let sent = self.to.blocking_send(piece);
+        sent.map_err(|_gone| io::Error::other(GONE))
+    }
+
+    fn end(mut self) -> anyhow::Result<Fed> {
+        match std::mem::replace(&mut self.bytes, Bytes::Packed(Parcel::default())) {
+            Bytes::Packed(parcel) => {
+                let sealed = parcel.seal().context("it cannot be packed")?;
+                let hash = sealed.hash();
+                let last = sealed.into_packed();
+                Ok(Fed { hash, last })
+            }
+            Bytes::Plain(hasher, rest) => {
+                self.hand_on(Piece::Plain(rest))?;
+                Ok(Fed {
+                    hash: hasher.finish(),
+                    last: Packed::default(),
+                })
+            }
+        }
+    }
 }
 
 impl Read for Keeping<'_> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let length = self.input.read(to)?;
-        self.parcel
-            .write_all(to.get(..length).unwrap_or_default())?;
-        let packed = self.parcel.packed();
-        if !packed.is_empty() {
-            let sent = self.to.blocking_send(Piece::Bytes(packed));
-            sent.map_err(|_gone| io::Error::other(GONE))?;
-        }
+        let read = to.get(..length).unwrap_or_default();
+        let piece = match &mut self.bytes {
+            Bytes::Packed(parcel) => {
+                parcel.write_all(read)?;
+                let packed = parcel.packed();
+                (!packed.is_empty()).then_some(Piece::Bytes(packed))
+            }
+            Bytes::Plain(hasher, block) => {
+                hasher.add(read);
+                block.extend_from_slice(read);
+                let is_full = block.len() >= BLOCK;
+                is_full.then(|| Piece::Plain(std::mem::take(block)))
+            }
+        };
+        piece.map_or(Ok(()), |piece| self.hand_on(piece))?;
         Ok(length)
     }
 }

@@ -94,6 +94,8 @@ pub(super) fn of(source: &Source) -> anyhow::Result<Survey> {
             format_version: kind.version,
             options: options.to_string(),
             hash,
+            source: source.from.clone(),
+            kept: None,
             statements,
         };
         Ok(Survey { file, places })
