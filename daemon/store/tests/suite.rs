@@ -152,7 +152,7 @@ async fn books(store: &Store) {
         name: code.to_uppercase(),
         functional: Currency::from_code(currency).unwrap(),
         zone: "Europe/Berlin".parse().unwrap(),
-        calendar: Calendar::Monthly { first_month: 1 },
+        calendar: Calendar::months_from(1),
     };
     let account = |name: &str, code: &str, kind| Account {
         account: name.into(),
@@ -214,7 +214,7 @@ fn posting(id: &str, amount: i64, currency: &str) -> Posting {
     };
     let lines = vec![line("bank", Side::Debit), line("revenue", Side::Credit)];
     let entry = JournalEntry::new(header, lines).unwrap();
-    let period = Calendar::Monthly { first_month: 1 }
+    let period = Calendar::months_from(1)
         .period(entry.header().date)
         .unwrap();
     Posting { entry, period }
