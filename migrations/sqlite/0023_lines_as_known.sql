@@ -47,7 +47,8 @@ OR EXISTS (
         < CASE s.basis WHEN 'interim' THEN 2 ELSE 3 END);
 
 -- All that reconciliations compare, with the amount as they see it and the day on which it counts. Items: 1 a line of an
--- entry, 2 a processor's line, 3 a bank's line, 4 a payout. `taken_back`: an entry that was taken back, or that takes one back.
+-- entry, 2 a processor's line, 3 a bank's line, 4 a payout. `apart`: 1 where nothing is looked for: an entry that was taken back,
+-- or that takes one back, and what a processor says of a payout itself.
 CREATE VIEW cash_item AS
 SELECT 1 AS item_kind, l.entry_id AS item_id, l.line_no AS item_sub, a.name AS account, l.currency_id,
     CASE l.side WHEN 1 THEN l.amount ELSE -l.amount END AS amount, e.accounting_on AS on_day, e.reference,
@@ -57,13 +58,14 @@ SELECT 1 AS item_kind, l.entry_id AS item_id, l.line_no AS item_sub, a.name AS a
             AND NOT EXISTS (SELECT 1 FROM reversal o WHERE o.reverses = e.id AND o.entry_id <> r.entry_id))
         OR EXISTS (SELECT 1 FROM reversal r WHERE r.entry_id = e.id AND r.part = 'rest'
             AND NOT EXISTS (SELECT 1 FROM reversal o WHERE o.reverses = r.reverses AND o.entry_id <> r.entry_id))
-        THEN 1 ELSE 0 END AS taken_back
+        THEN 1 ELSE 0 END AS apart
 FROM line l JOIN entry e ON e.id = l.entry_id JOIN account a ON a.id = l.account_id
 LEFT JOIN event ev ON ev.id = e.event_id LEFT JOIN event_type t ON t.id = ev.event_type_id
 UNION ALL
 SELECT CASE l.origin WHEN 'processor' THEN 2 ELSE 3 END, l.id, 0, l.account, l.currency_id,
     CASE l.origin WHEN 'processor' THEN l.gross ELSE l.net END, l.booked_on, CASE l.reference WHEN '' THEN l.identity ELSE l.reference END, l.kind,
-    LOWER(COALESCE(l.counterparty, '') || ' ' || l.description || ' ' || COALESCE(l.reference_list, l.reference)), 0
+    LOWER(COALESCE(l.counterparty, '') || ' ' || l.description || ' ' || COALESCE(l.reference_list, l.reference)),
+    CASE WHEN l.origin = 'processor' AND l.movement IN (6, 7) THEN 1 ELSE 0 END
 FROM counted_line l
 UNION ALL
 SELECT 4, p.id, 0, p.account, p.currency_id, CAST(SUM(l.net) AS BIGINT), MAX(COALESCE(l.paid_on, l.booked_on)), p.identity, 'payout', '', 0

@@ -1,5 +1,11 @@
 //! Fiscal years and their periods, by tables that a bookkeeper can read: `fixtures/calendars`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say where"
+)]
+
 use chrono::{DateTime, Duration, NaiveDate, Utc, Weekday};
 use ledger::{Calendar, Currency, EndsOn, Entity, NamedFor, Pattern};
 use proptest::prelude::*;

@@ -42,6 +42,12 @@ pub struct Config {
     /// What is compared with what.
     #[serde(default)]
     pub reconciliations: Vec<reconcile::Plan>,
+    /// Accounts that roll forward in a report of their own; those that reconciliations compare when not named.
+    #[serde(default)]
+    pub clearing: Vec<String>,
+    /// The upper ends of the classes of age of breaks, in days, rising.
+    #[serde(default)]
+    pub ageing_days: Vec<i64>,
     /// Where reports go.
     pub reports: Option<FolderConfig>,
     /// When jobs run, in cron's six fields (seconds first), UTC.

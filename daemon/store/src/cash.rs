@@ -168,8 +168,6 @@ pub struct PayoutBreakRow {
     pub item_id: i64,
     /// What is wrong.
     pub kind: String,
-    /// A sentence for people.
-    pub detail: String,
 }
 
 /// The parts of a line's fee.
@@ -257,10 +255,14 @@ pub struct AgeRow {
     pub currency_id: i64,
     /// Days.
     pub age_days: i64,
+    /// 1 where it comes from a match, which has its items.
+    pub lasting: i64,
     /// How many.
     pub breaks: i64,
     /// Their sum: left less right.
     pub amount: i64,
+    /// The sum of those that the right side lacks; the rest of them the left side lacks.
+    pub lacking: i64,
 }
 
 /// What a pass matched.

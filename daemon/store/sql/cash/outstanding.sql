@@ -4,7 +4,7 @@ FROM cash_item x
 LEFT JOIN match_item i ON i.reconciliation = $1 AND i.side = $2 AND i.item_kind = x.item_kind AND i.item_id = x.item_id AND i.item_sub = x.item_sub
 LEFT JOIN match_day d ON d.match_id = i.match_id
 WHERE x.on_day <= $7 AND (d.done_on IS NULL OR d.done_on > $7)
-AND (i.match_id IS NOT NULL OR (x.item_kind = CAST($3 AS BIGINT) AND x.taken_back = 0
+AND (i.match_id IS NOT NULL OR (x.item_kind = CAST($3 AS BIGINT) AND x.apart = 0
     AND ($5 = '' OR REPLACE($5, '|' || x.word || '|', '') <> $5)
     AND ($4 = '' OR x.account = $4 OR (x.item_kind = 1 AND x.account IN (
         SELECT a.name FROM account a JOIN account_label b ON b.account_id = a.id WHERE b.name = $4)))

@@ -1,7 +1,7 @@
 -- One side of a reconciliation ($1, $2) by day, and by the day on which its items were matched. The side's own items are of
 -- kind $3 and account $4 (any: ''), of one of the words in $5 (any: '') and say $6 (anything: ''); what was matched at it is too.
-SELECT x.on_day, x.currency_id, CASE WHEN i.match_id IS NOT NULL
-        OR (x.taken_back = 0 AND ($5 = '' OR REPLACE($5, '|' || x.word || '|', '') <> $5)) THEN 1 ELSE 0 END AS compared,
+SELECT x.on_day, x.currency_id, CAST(CASE WHEN i.match_id IS NOT NULL
+        OR (x.apart = 0 AND ($5 = '' OR REPLACE($5, '|' || x.word || '|', '') <> $5)) THEN 1 ELSE 0 END AS BIGINT) AS compared,
     d.done_on, CAST(SUM(COALESCE(i.amount, x.amount)) AS BIGINT) AS amount, COUNT(*) AS items
 FROM cash_item x
 LEFT JOIN match_item i ON i.reconciliation = $1 AND i.side = $2 AND i.item_kind = x.item_kind AND i.item_id = x.item_id AND i.item_sub = x.item_sub
