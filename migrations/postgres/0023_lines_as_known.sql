@@ -69,10 +69,20 @@ SELECT 4, p.id, 0, p.account, p.currency_id, CAST(SUM(l.net) AS BIGINT), MAX(COA
 FROM payout p JOIN counted_line l ON l.origin = 'processor' AND l.account = p.account AND l.payout = p.identity AND l.currency_id = p.currency_id
 GROUP BY p.id, p.account, p.currency_id, p.identity;
 
+-- What matches consumed, with the day on which it counts.
+CREATE VIEW matched_item AS
+SELECT i.match_id, i.reconciliation, i.side, i.item_kind, i.item_id, i.item_sub, i.amount, m.currency_id,
+    CASE i.item_kind WHEN 1 THEN e.accounting_on WHEN 4 THEN p.on_day ELSE l.booked_on END AS on_day,
+    CASE i.item_kind WHEN 1 THEN '' WHEN 4 THEN p.account ELSE l.account END AS account,
+    CASE i.item_kind WHEN 1 THEN e.reference WHEN 4 THEN p.identity ELSE l.reference END AS reference
+FROM match_item i JOIN reconciliation_match m ON m.id = i.match_id
+LEFT JOIN entry e ON i.item_kind = 1 AND e.id = i.item_id
+LEFT JOIN settlement_line_received l ON i.item_kind IN (2, 3) AND l.id = i.item_id
+LEFT JOIN (
+    SELECT q.id, q.account, q.identity, MAX(COALESCE(k.paid_on, k.booked_on)) AS on_day
+    FROM payout q JOIN settlement_line k ON k.origin = 'processor' AND k.account = q.account AND k.payout = q.identity AND k.currency_id = q.currency_id
+    GROUP BY q.id, q.account, q.identity) p ON i.item_kind = 4 AND p.id = i.item_id;
+
 -- The day from which a match is whole: that of its last item.
 CREATE VIEW match_day AS
-SELECT i.match_id, i.reconciliation, MAX(CASE i.item_kind WHEN 1 THEN e.accounting_on WHEN 4 THEN p.on_day ELSE l.booked_on END) AS done_on
-FROM match_item i LEFT JOIN entry e ON i.item_kind = 1 AND e.id = i.item_id
-LEFT JOIN settlement_line_received l ON i.item_kind IN (2, 3) AND l.id = i.item_id
-LEFT JOIN (SELECT item_id, on_day FROM cash_item WHERE item_kind = 4) p ON i.item_kind = 4 AND p.item_id = i.item_id
-GROUP BY i.match_id, i.reconciliation;
+SELECT match_id, reconciliation, MAX(on_day) AS done_on FROM matched_item GROUP BY match_id, reconciliation;
