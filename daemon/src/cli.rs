@@ -140,16 +140,7 @@ enum Command {
         command: connectors::Command,
     },
     /// A report; all of them, into the configured folder, when none is named.
-    Report {
-        /// control, trial-balance, journal-register, reconciliation or waiting.
-        name: Option<String>,
-        /// html, xlsx, csv or json.
-        #[arg(long, default_value = "html")]
-        format: String,
-        /// The file; standard output when not named.
-        #[arg(short, long)]
-        output: Option<PathBuf>,
-    },
+    Report(report::Arguments),
     /// From anything to everything: event, entry, batch, settlement line, bank line.
     Trace {
         /// An event id, entry number, reference, batch, payout, settlement line or break.
@@ -167,7 +158,7 @@ impl Command {
             | Self::Trace { .. }
             | Self::Connectors { .. }
             | Self::Evidence { .. } => true,
-            Self::Report { name, .. } => name.is_some(),
+            Self::Report(arguments) => arguments.is_one(),
             Self::Breaks { command } => command.only_asks(),
             Self::Period { command } => command.only_asks(),
             Self::Proposals { command } => command.only_asks(),
@@ -278,11 +269,7 @@ async fn on_company(command: &Command, config: &Path, output: Output) -> anyhow:
         Command::Suspended { command } => suspended::run(call, command, output).await,
         Command::Conflicts { command } => conflicts::run(call, command, output).await,
         Command::Connectors { command } => connectors::run(call, command, output).await,
-        Command::Report {
-            name,
-            format,
-            output: file,
-        } => report::run(call, name.as_deref(), format, file.as_deref(), output).await,
+        Command::Report(arguments) => report::run(call, arguments, output).await,
         Command::Trace { id } => trace::run(call, id, output).await,
         Command::Verify(arguments) => verify::run(call, arguments, output).await,
         Command::Mappings { command } => mappings::run(call, command, output).await,

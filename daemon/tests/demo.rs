@@ -294,8 +294,8 @@ fn verify_holds_and_names_what_was_changed_behind_its_back() {
         ),
         (
             "a settlement line",
-            "settlement_line_no_update",
-            "UPDATE settlement_line SET gross = gross + 1, net = net + 1 WHERE id = 7",
+            "settlement_line_received_no_update",
+            "UPDATE settlement_line_received SET gross = gross + 1, net = net + 1 WHERE id = 7",
             "settlement line `",
         ),
         (

@@ -369,7 +369,7 @@ fn a_date_that_is_a_slip_is_suspended() {
     );
     let list = expect(0, &["-c", &at, "suspended", "list"]);
     assert!(
-        list.contains("days after it came, and 400 are taken"),
+        list.contains("days after it came, and 1827 are taken"),
         "{list}"
     );
     assert!(

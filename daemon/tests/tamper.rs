@@ -267,12 +267,12 @@ const EDITS: &[Edit] = &[
     ),
     edit(
         "the net of a settlement line",
-        &["UPDATE settlement_line SET net = net + 1, gross = gross + 1 WHERE id = 1"],
+        &["UPDATE settlement_line_received SET net = net + 1, gross = gross + 1 WHERE id = 1"],
         &["settlement_line 1 is not what was written"],
     ),
     edit(
         "a settlement line removed",
-        &["DELETE FROM settlement_line WHERE id = 2"],
+        &["DELETE FROM settlement_line_received WHERE id = 2"],
         &["settlement_line 2 is gone"],
     ),
     edit(

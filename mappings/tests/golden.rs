@@ -47,7 +47,7 @@ fn context() -> Context {
         name: code.to_uppercase(),
         functional: Currency::from_code(currency).unwrap(),
         zone: zone.parse().unwrap(),
-        calendar: Calendar::Monthly { first_month: 1 },
+        calendar: Calendar::months_from(1),
     };
     let all = [
         entity("us", "USD", "America/New_York"),

@@ -166,7 +166,7 @@ fn context() -> Context {
         name: code.to_owned(),
         functional: Currency::from_code(code).unwrap(),
         zone: "UTC".parse().unwrap(),
-        calendar: Calendar::Monthly { first_month: 1 },
+        calendar: Calendar::months_from(1),
     };
     let all = ["USD", "JPY", "KWD"].map(of);
     Context {
@@ -398,7 +398,7 @@ fn what_a_packs_schemas_admit_balances_or_says_why_not() {
         name: code.to_owned(),
         functional: Currency::from_code(currency).unwrap(),
         zone: "UTC".parse().unwrap(),
-        calendar: Calendar::Monthly { first_month: 1 },
+        calendar: Calendar::months_from(1),
     };
     let all = [zone("us", "USD"), zone("eu", "EUR"), zone("uk", "GBP")];
     let context = Context {

@@ -1,7 +1,13 @@
 //! The reports: each a function from the store to a model.
 
+mod account_statement;
+mod ageing;
+mod clearing;
 mod control_equation;
+mod fees;
 mod journal_register;
+mod match_quality;
+mod payouts;
 mod reconciliation_statement;
 mod trial_balance;
 mod waiting;
@@ -9,21 +15,31 @@ mod waiting;
 use crate::ReportError;
 use crate::control::{Control, money};
 use crate::model::{Cell, Column, Report, Row, Table};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use store::Snapshot;
+use store::cash::SideOf;
 use store::reconciliation::BreakRow;
 
 /// The report that needs the control equation.
 pub const CONTROL: &str = "control";
 
 /// Every report by name.
-pub const NAMES: [&str; 5] = [
+pub const NAMES: [&str; 11] = [
     CONTROL,
     "trial-balance",
     "journal-register",
     "reconciliation",
+    "account-statement",
+    "payouts",
+    "ageing",
+    "clearing",
+    "fees",
+    "match-quality",
     "waiting",
 ];
+
+/// The upper ends of the classes of age in days, where the configuration names none.
+pub const AGES: [i64; 4] = [1, 7, 30, 90];
 
 /// What all reports speak of.
 #[derive(Clone, Debug)]
@@ -32,6 +48,86 @@ pub struct Subject {
     pub company: String,
     /// When the report is made.
     pub now: DateTime<Utc>,
+}
+
+/// What is compared with what.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The reconciliation.
+    pub name: String,
+    /// What expects.
+    pub left: SideOf,
+    /// What answers.
+    pub right: SideOf,
+}
+
+/// Which part of the books a report shows, and what the configuration says of it.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// The first day; each report says what it begins with where there is none.
+    pub from: Option<NaiveDate>,
+    /// The last day; the last one of the books where there is none.
+    pub to: Option<NaiveDate>,
+    /// One account of the ledger, processor or bank; empty for all.
+    pub account: String,
+    /// The reconciliations.
+    pub comparisons: Vec<Comparison>,
+    /// The ledger's clearing accounts.
+    pub clearing: Vec<String>,
+    /// The upper ends of the classes of age, in days; [`AGES`] where there are none.
+    pub ageing_days: Vec<i64>,
+}
+
+impl Scope {
+    fn holds(&self, day: NaiveDate) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
+    }
+
+    /// Whether an account is asked for.
+    fn wants(&self, account: &str) -> bool {
+        self.account.is_empty() || self.account == account
+    }
+
+    fn ages(&self) -> &[i64] {
+        if self.ageing_days.is_empty() {
+            &AGES
+        } else {
+            &self.ageing_days
+        }
+    }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
+        let account = Some(self.account.clone()).filter(|account| !account.is_empty());
+        [
+            ("from", day(self.from)),
+            ("to", day(self.to)),
+            ("account", account),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
+    }
+}
+
+/// A verdict on sums that are proved: what does not hold, or what holds.
+fn verdict(failures: &[String], holds: String) -> (String, String) {
+    if failures.is_empty() {
+        ("TIES".to_owned(), holds)
+    } else {
+        ("BREAKS".to_owned(), failures.join("; "))
+    }
+}
+
+/// The age class of so many days: its place and its name.
+fn age_class(ages: &[i64], days: i64) -> (usize, String) {
+    let place = ages.partition_point(|end| *end < days);
+    let before = place.checked_sub(1).and_then(|before| ages.get(before));
+    let from = before.map_or(0, |end| end + 1);
+    match ages.get(place) {
+        Some(end) => (place, format!("{from} to {end} days")),
+        None => (place, format!("over {} days", from - 1)),
+    }
 }
 
 impl Subject {
@@ -58,8 +154,19 @@ pub fn control(subject: &Subject, control: &Control) -> Result<Report, ReportErr
 ///
 /// # Errors
 /// [`ReportError`].
-pub async fn build(name: &str, books: &Snapshot, subject: &Subject) -> Result<Report, ReportError> {
+pub async fn build(
+    name: &str,
+    books: &Snapshot,
+    subject: &Subject,
+    scope: &Scope,
+) -> Result<Report, ReportError> {
     match name {
+        "account-statement" => account_statement::build(books, subject, scope).await,
+        "payouts" => payouts::build(books, subject, scope).await,
+        "ageing" => ageing::build(books, subject, scope).await,
+        "clearing" => clearing::build(books, subject, scope).await,
+        "fees" => fees::build(books, subject, scope).await,
+        "match-quality" => match_quality::build(books, subject, scope).await,
         "trial-balance" => trial_balance::build(books, subject).await,
         "journal-register" => journal_register::build(books, subject).await,
         "reconciliation" => reconciliation_statement::build(books, subject).await,

@@ -109,6 +109,19 @@ pub fn parquet(report: &crate::model::Report) -> Result<Vec<u8>, ReportError> {
                     .collect();
                 Column::new(column.name.into(), words)
             }
+            ColumnKind::Decimal => {
+                let texts: Vec<Option<String>> = cells
+                    .map(|cell| match cell {
+                        Some(Cell::Decimal(units, places)) => {
+                            let mut text = String::new();
+                            crate::model::decimal(*units, *places, &mut text);
+                            Some(text)
+                        }
+                        _ => None,
+                    })
+                    .collect();
+                Column::new(column.name.into(), texts)
+            }
             ColumnKind::Count | ColumnKind::Amount => {
                 let numbers: Vec<Option<i64>> = cells
                     .map(|cell| match cell {

@@ -5,6 +5,7 @@ mod register;
 pub use register::Register;
 
 use ledger::Money;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// A report.
@@ -63,6 +64,8 @@ pub enum ColumnKind {
     Count,
     /// Amounts; the currency stands in a column of its own.
     Amount,
+    /// Numbers with decimals, exact as they are: shares, basis points.
+    Decimal,
 }
 
 /// A row.
@@ -100,9 +103,53 @@ pub enum Cell {
     Count(i64),
     /// An amount with its sign.
     Amount(Money),
+    /// A number of so many units of its last place, and how many places it has.
+    Decimal(i64, u32),
 }
 
+/// `-12.50`: units of the last place.
+pub(crate) fn decimal(units: i64, places: u32, text: &mut String) {
+    let amount = units.unsigned_abs();
+    let of_one = 10_u64.saturating_pow(places);
+    if units < 0 {
+        text.push('-');
+    }
+    let width = usize::try_from(places).unwrap_or(0);
+    // A text takes whatever is written into it.
+    let _always = if places == 0 {
+        write!(text, "{amount}")
+    } else {
+        write!(text, "{}.{:0width$}", amount / of_one, amount % of_one)
+    };
+}
+
+/// Basis points are written to a hundredth.
+const PLACES: u32 = 2;
+
 impl Cell {
+    /// A part of a whole in hundredths of the whole (`percent`) or ten-thousandths (`basis_points`), to two
+    /// places, half away from zero; nothing of a whole that is nothing.
+    fn share(part: i64, whole: i64, of_one: i128) -> Self {
+        let (part, whole) = (i128::from(part), i128::from(whole));
+        if whole == 0 {
+            return Self::Empty;
+        }
+        let doubled = part * of_one * 100 * 2 * whole.signum();
+        let whole = whole.abs();
+        let rounded = (doubled.abs() + whole).div_euclid(whole * 2) * doubled.signum();
+        i64::try_from(rounded).map_or(Self::Empty, |units| Self::Decimal(units, PLACES))
+    }
+
+    /// A part of a whole in percent.
+    pub fn percent(part: i64, whole: i64) -> Self {
+        Self::share(part, whole, 100)
+    }
+
+    /// A part of a whole in basis points.
+    pub fn basis_points(part: i64, whole: i64) -> Self {
+        Self::share(part, whole, 10_000)
+    }
+
     /// Words.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
@@ -114,7 +161,7 @@ impl Cell {
             Self::Text(text) => Some(text),
             Self::Word(word) => Some(word),
             Self::Name(name) => Some(name),
-            Self::Empty | Self::Count(_) | Self::Amount(_) => None,
+            Self::Empty | Self::Count(_) | Self::Amount(_) | Self::Decimal(..) => None,
         }
     }
 
@@ -156,6 +203,15 @@ impl Column {
         }
     }
 
+    /// Numbers with decimals.
+    pub const fn decimal(name: &'static str, title: &'static str) -> Self {
+        Self {
+            name,
+            title,
+            kind: ColumnKind::Decimal,
+        }
+    }
+
     /// Whether it is set flush right.
     pub fn is_number(&self) -> bool {
         self.kind != ColumnKind::Text
@@ -189,5 +245,31 @@ impl Row {
             },
             cells,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cell;
+
+    #[test]
+    fn shares_are_exact_to_a_hundredth() {
+        let table = [
+            (290, 10_000, Cell::Decimal(29_000, 2)),
+            (1, 3, Cell::Decimal(333_333, 2)),
+            (2, 3, Cell::Decimal(666_667, 2)),
+            (-1, 3, Cell::Decimal(-333_333, 2)),
+            (1, -3, Cell::Decimal(-333_333, 2)),
+            // Half of a hundredth goes away from zero.
+            (1, 2_000_000, Cell::Decimal(1, 2)),
+            (-1, 2_000_000, Cell::Decimal(-1, 2)),
+            (1, 0, Cell::Empty),
+            (i64::MAX, i64::MAX, Cell::Decimal(1_000_000, 2)),
+            (i64::MAX, 1, Cell::Empty),
+        ];
+        for (part, whole, wanted) in table {
+            assert_eq!(Cell::basis_points(part, whole), wanted, "{part} of {whole}");
+        }
+        assert_eq!(Cell::percent(1, 8), Cell::Decimal(1_250, 2));
     }
 }

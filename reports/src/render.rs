@@ -6,9 +6,8 @@ mod json;
 mod xlsx;
 
 use crate::ReportError;
-use crate::model::Report;
+use crate::model::{Report, decimal};
 use ledger::Money;
-use std::fmt::Write as _;
 use std::io::Write;
 use store::Snapshot;
 
@@ -104,27 +103,19 @@ fn failed<E: std::fmt::Display>(format: &'static str) -> impl Fn(E) -> ReportErr
 
 /// `-1234.50` for machines: as the decimal is written, without making one.
 fn plain(money: Money, text: &mut String) {
-    let amount = money.amount().unsigned_abs();
-    let places = money.currency().exponent();
-    let units = 10_u64.saturating_pow(places);
-    if money.amount() < 0 {
-        text.push('-');
-    }
-    // A text takes whatever is written into it.
-    let _always = if places == 0 {
-        write!(text, "{amount}")
-    } else {
-        let width = usize::try_from(places).unwrap_or(0);
-        write!(text, "{}.{:0width$}", amount / units, amount % units)
-    };
+    decimal(money.amount(), money.currency().exponent(), text);
 }
 
 /// `-1,234.50` for people.
 pub fn grouped(money: Money) -> String {
-    let plain = money.to_decimal().to_string();
+    grouped_text(&money.to_decimal().to_string())
+}
+
+/// The same of a number as it is written.
+fn grouped_text(plain: &str) -> String {
     let (sign, digits) = match plain.strip_prefix('-') {
         Some(rest) => ("-", rest),
-        None => ("", plain.as_str()),
+        None => ("", plain),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let mut text = String::from(sign);

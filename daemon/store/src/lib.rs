@@ -17,6 +17,7 @@ pub mod artifact;
 pub mod books;
 mod bulk;
 pub mod cases;
+pub mod cash;
 pub mod claim;
 pub mod control;
 pub mod correction;

@@ -113,6 +113,7 @@ suite!(
     the_newest_look_at_a_file_counts,
     balances_decide_whether_equal_lines_are_new,
     a_line_seen_again_is_compared,
+    a_line_is_shown_as_it_is_known_now,
     a_half_file_gives_way_to_the_whole_one,
     a_day_counts_once_whoever_tells_of_it,
     coverage_is_never_later_than_its_file,
@@ -154,7 +155,7 @@ async fn books(store: &Store) {
         name: code.to_uppercase(),
         functional: Currency::from_code(currency).unwrap(),
         zone: "Europe/Berlin".parse().unwrap(),
-        calendar: Calendar::Monthly { first_month: 1 },
+        calendar: Calendar::months_from(1),
     };
     let account = |name: &str, code: &str, kind| Account {
         account: name.into(),
@@ -216,7 +217,7 @@ fn posting(id: &str, amount: i64, currency: &str) -> Posting {
     };
     let lines = vec![line("bank", Side::Debit), line("revenue", Side::Credit)];
     let entry = JournalEntry::new(header, lines).unwrap();
-    let period = Calendar::Monthly { first_month: 1 }
+    let period = Calendar::months_from(1)
         .period(entry.header().date)
         .unwrap();
     Posting { entry, period }
@@ -1912,6 +1913,59 @@ async fn a_line_seen_again_is_compared(store: Store) {
         .await
         .unwrap();
     assert_eq!(stored[0].line.net, euro(97), "what came first counts");
+}
+
+async fn a_line_is_shown_as_it_is_known_now(store: Store) {
+    let whole = SettlementLine {
+        paid_on: None,
+        ..processor_line("txn_1", "")
+    };
+    let bare = SettlementLine {
+        references: Vec::new(),
+        fee: Money::minor(0, whole.fee.currency()),
+        fees: Vec::new(),
+        net: whole.gross,
+        original: None,
+        rate: None,
+        ..whole.clone()
+    };
+    let file = |name, line: &SettlementLine| processor_file(name, "2026-01-10", vec![line.clone()]);
+    take_file(&store, &file("pending", &bare)).await;
+    let paid = SettlementLine {
+        payout: "po_1".into(),
+        paid_on: Some("2026-01-12".parse().unwrap()),
+        ..whole.clone()
+    };
+    for (name, line) in [("fee", &whole), ("payout", &paid)] {
+        let found = take_file(&store, &file(name, line)).await;
+        assert_eq!(
+            (found.lines, found.completed_lines, found.conflicts),
+            (0, 1, 0),
+            "{name}"
+        );
+    }
+    let books = now(&store).await;
+    let stored = books.settlement_lines(Origin::Processor).await.unwrap();
+    assert_eq!(stored.len(), 1);
+    let known = SettlementLine {
+        place: stored[0].line.place,
+        ..paid.clone()
+    };
+    assert_eq!(stored[0].line, known);
+    let named = books.settlement_lines_named("order: 7").await.unwrap();
+    assert_eq!(
+        named.len(),
+        1,
+        "it is found by the reference that came later"
+    );
+    // Once it is in a payout, its fee is that payout's.
+    let dearer = SettlementLine {
+        fee: Money::minor(4, paid.fee.currency()),
+        net: Money::minor(96, paid.net.currency()),
+        ..paid
+    };
+    let found = take_file(&store, &file("dearer", &dearer)).await;
+    assert_eq!((found.completed_lines, found.conflicts), (0, 1));
 }
 
 async fn a_half_file_gives_way_to_the_whole_one(store: Store) {

@@ -46,7 +46,7 @@ fn entities() -> Vec<Entity> {
         name: code.to_uppercase(),
         functional: Currency::from_code(currency).unwrap(),
         zone: zone.parse().unwrap(),
-        calendar: Calendar::Monthly { first_month: 1 },
+        calendar: Calendar::months_from(1),
     };
     vec![
         entity("us", "USD", "America/New_York"),

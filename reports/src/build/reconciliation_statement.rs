@@ -1,7 +1,7 @@
 //! The reconciliation statement: what each side says, what was matched and how, what is open, and
 //! every break with its age and its story.
 
-use super::{Subject, breaks_table};
+use super::{AGES, Subject, age_class, breaks_table};
 use crate::ReportError;
 use crate::continuity;
 use crate::control::money;
@@ -10,9 +10,6 @@ use crate::model::{Cell, Column, Report, Row, Table};
 use crate::picture::{Bar, Tone, bars};
 use store::Snapshot;
 use store::reconciliation::{BreakRow, StateRow};
-
-/// The upper ends of the ageing classes, in days.
-const AGES: [i64; 4] = [1, 7, 30, 90];
 
 pub(super) async fn build(books: &Snapshot, subject: &Subject) -> Result<Report, ReportError> {
     let breaks = books.breaks().await?;
@@ -134,32 +131,17 @@ async fn passes(books: &Snapshot, states: &[StateRow]) -> Result<Table, ReportEr
     })
 }
 
-fn age_class(days: i64) -> (usize, String) {
-    let place = AGES
-        .iter()
-        .position(|end| days <= *end)
-        .unwrap_or(AGES.len());
-    let from = place
-        .checked_sub(1)
-        .and_then(|before| AGES.get(before))
-        .map_or(0, |end| end + 1);
-    match AGES.get(place) {
-        Some(end) => (place, format!("{from} to {end} days")),
-        None => (place, format!("over {} days", from - 1)),
-    }
-}
-
 fn ageing_picture(breaks: &[BreakRow]) -> String {
     let classes = (0..=AGES.len()).map(|place| {
         let of_class = |status: &str| {
             let own = breaks
                 .iter()
-                .filter(|b| age_class(b.age_days).0 == place && b.status == status);
+                .filter(|b| age_class(&AGES, b.age_days).0 == place && b.status == status);
             i64::try_from(own.count()).unwrap_or(0)
         };
         let days = AGES.get(place).copied().unwrap_or(i64::MAX);
         Bar {
-            label: age_class(days).1,
+            label: age_class(&AGES, days).1,
             segments: vec![
                 ("open".into(), of_class("open"), Tone::Bad),
                 ("explained".into(), of_class("explained"), Tone::Quiet),
@@ -181,7 +163,7 @@ fn ageing(breaks: &[BreakRow]) -> Result<Table, ReportError> {
         breaks
             .iter()
             .map(|b| {
-                let (place, name) = age_class(b.age_days);
+                let (place, name) = age_class(&AGES, b.age_days);
                 format!("{place}|{name}")
             })
             .collect(),

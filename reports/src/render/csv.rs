@@ -4,7 +4,7 @@
 
 use super::{failed, plain};
 use crate::ReportError;
-use crate::model::{Cell, Report, Row, Table};
+use crate::model::{Cell, Report, Row, Table, decimal};
 use std::fmt::Write as _;
 use std::io::Write;
 use store::Snapshot;
@@ -81,6 +81,7 @@ fn number(cell: &Cell, text: &mut String) {
             let _always = write!(text, "{count}");
         }
         Cell::Amount(money) => plain(*money, text),
+        Cell::Decimal(units, places) => decimal(*units, *places, text),
         Cell::Empty | Cell::Text(_) | Cell::Word(_) | Cell::Name(_) => {}
     }
 }

@@ -1,8 +1,8 @@
 //! One self-contained page: no script, no font, nothing from elsewhere; it prints on A4.
 
-use super::{failed, grouped, thousands};
+use super::{failed, grouped, grouped_text, thousands};
 use crate::ReportError;
-use crate::model::{Cell, Column, Report, Row, RowKind, Table};
+use crate::model::{Cell, Column, Report, Row, RowKind, Table, decimal};
 use askama::Template;
 use std::io::Write;
 use store::Snapshot;
@@ -50,6 +50,11 @@ impl Line<'_> {
                 None => thousands(&count.to_string()),
             },
             Cell::Amount(money) => grouped(*money),
+            Cell::Decimal(units, places) => {
+                let mut text = String::new();
+                decimal(*units, *places, &mut text);
+                grouped_text(&text)
+            }
             other => other.words().unwrap_or_default().to_owned(),
         }
     }

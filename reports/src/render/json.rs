@@ -2,7 +2,7 @@
 
 use super::failed;
 use crate::ReportError;
-use crate::model::{Cell, Report, Row, RowKind, Table};
+use crate::model::{Cell, Report, Row, RowKind, Table, decimal};
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use store::Snapshot;
@@ -96,6 +96,11 @@ fn value(cell: &Cell) -> Value {
     match cell {
         Cell::Count(count) => json!(count),
         Cell::Amount(money) => json!(money.to_decimal().to_string()),
+        Cell::Decimal(units, places) => {
+            let mut text = String::new();
+            decimal(*units, *places, &mut text);
+            json!(text)
+        }
         other => json!(other.words()),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{failed, plain};
 use crate::ReportError;
-use crate::model::{Cell, ColumnKind, Report, Row, RowKind, Table};
+use crate::model::{Cell, ColumnKind, Report, Row, RowKind, Table, decimal};
 use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
 };
@@ -113,6 +113,7 @@ impl Formats {
         let places = match cell {
             Cell::Count(_) => Some(0),
             Cell::Amount(money) => Some(money.currency().exponent()),
+            Cell::Decimal(_, places) => Some(*places),
             Cell::Empty | Cell::Text(_) | Cell::Word(_) | Cell::Name(_) => None,
         };
         self.0.entry((total, places)).or_insert_with(|| {
@@ -144,6 +145,11 @@ fn write_cell(
         Cell::Amount(money) => {
             let mut text = String::new();
             plain(*money, &mut text);
+            number(sheet, row, column, &text, format)?
+        }
+        Cell::Decimal(units, places) => {
+            let mut text = String::new();
+            decimal(*units, *places, &mut text);
             number(sheet, row, column, &text, format)?
         }
         words => {

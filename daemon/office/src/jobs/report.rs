@@ -4,15 +4,19 @@ use crate::call::Call;
 use crate::expected;
 use crate::jobs::reconcile;
 use crate::lease;
-use anyhow::Context as _;
+use ::reconcile::{Events, Plan, Source};
+use anyhow::{Context as _, bail};
+use chrono::NaiveDate;
 use connectors::transport::part_name;
-use reports::build::{CONTROL, Subject};
+use ledger::ItemKind;
+use reports::build::{CONTROL, Comparison, Scope, Subject};
 use reports::{Control, Format, Report, ReportError};
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use store::Snapshot;
+use store::cash::SideOf;
 
 /// The formats that the job writes.
 const FORMATS: [Format; 4] = Format::ALL;
@@ -48,14 +52,123 @@ pub fn subject(call: &Call) -> Subject {
     }
 }
 
+/// Which part of the books a report shows.
+#[derive(Clone, Debug, Default)]
+pub struct Part {
+    /// The first day.
+    pub from: Option<NaiveDate>,
+    /// The last day.
+    pub to: Option<NaiveDate>,
+    /// One account of the ledger, processor or bank.
+    pub account: Option<String>,
+}
+
+/// The part that was asked for, and what the configuration says of it.
+fn scope(call: &Call, part: &Part) -> anyhow::Result<Scope> {
+    if let (Some(from), Some(to)) = (part.from, part.to)
+        && to < from
+    {
+        bail!("the report would end on {to}, before it begins on {from}");
+    }
+    let plans = &call.config.reconciliations;
+    Ok(Scope {
+        from: part.from,
+        to: part.to,
+        account: part.account.clone().unwrap_or_default(),
+        comparisons: plans.iter().map(comparison).collect(),
+        clearing: clearing(call),
+        ageing_days: call.config.ageing_days.clone(),
+    })
+}
+
+/// The accounts that are named as clearing, or those that reconciliations compare.
+fn clearing(call: &Call) -> Vec<String> {
+    let mut accounts = call.config.clearing.clone();
+    if accounts.is_empty() {
+        for plan in &call.config.reconciliations {
+            for source in [&plan.left, &plan.right] {
+                if let Source::Ledger { account, .. } = source
+                    && !accounts.contains(account)
+                {
+                    accounts.push(account.clone());
+                }
+            }
+        }
+    }
+    accounts
+}
+
+fn comparison(plan: &Plan) -> Comparison {
+    let side = |source: &Source, side| {
+        let (kind, account, words, text) = match source {
+            Source::Ledger {
+                account, events, ..
+            } => (
+                ItemKind::Entry,
+                account.clone(),
+                words(events),
+                String::new(),
+            ),
+            Source::Settlement { processor } => (
+                ItemKind::Settlement,
+                processor.clone(),
+                String::new(),
+                String::new(),
+            ),
+            Source::Payouts { processor } => (
+                ItemKind::Payout,
+                processor.clone(),
+                String::new(),
+                String::new(),
+            ),
+            Source::Bank { text } => (
+                ItemKind::Bank,
+                String::new(),
+                String::new(),
+                text.to_lowercase(),
+            ),
+        };
+        SideOf {
+            reconciliation: plan.reconciliation.clone(),
+            side,
+            item_kind: kind.number(),
+            account,
+            words,
+            text,
+        }
+    };
+    Comparison {
+        name: plan.reconciliation.clone(),
+        left: side(&plan.left, "left"),
+        right: side(&plan.right, "right"),
+    }
+}
+
+/// The event types of a side, each between bars.
+fn words(events: &Events) -> String {
+    let types: Vec<&str> = match events {
+        Events::Listed(types) => types.iter().map(String::as_str).collect(),
+        Events::Declared(types) => types.values().flatten().map(String::as_str).collect(),
+    };
+    if types.is_empty() {
+        return String::new();
+    }
+    format!("|{}|", types.join("|"))
+}
+
 /// Builds a report by its name. Only the one on the control equation computes that.
-pub async fn build(call: &Call, books: &Snapshot, name: &str) -> anyhow::Result<Report> {
+pub async fn build(
+    call: &Call,
+    books: &Snapshot,
+    name: &str,
+    part: &Part,
+) -> anyhow::Result<Report> {
     let subject = subject(call);
     if name == CONTROL {
         let control = control(call, books).await?;
         return Ok(reports::build::control(&subject, &control)?);
     }
-    Ok(reports::build(name, books, &subject).await?)
+    Ok(reports::build(name, books, &subject, &scope(call, part)?).await?)
 }
 
 /// Writes a report into a file: whole, or not at all.
@@ -123,7 +236,7 @@ async fn all(call: &Call, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let books = call.store.snapshot().await?;
     let mut written = Vec::new();
     for name in reports::NAMES {
-        let report = build(call, &books, name).await?;
+        let report = build(call, &books, name, &Part::default()).await?;
         for format in FORMATS {
             let path = folder.join(format!("{name}.{}", format.name()));
             match write(&report, format, &books, &path).await {

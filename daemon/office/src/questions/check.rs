@@ -116,9 +116,18 @@ fn settlement(config: &Config, base: &Path) -> Vec<String> {
     problems
 }
 
-/// The reconciliations that name what the chart does not have.
+/// The reconciliations and reports that name what the chart does not have, or classes that do not rise.
 fn reconciliations(config: &Config, program: &Program) -> Vec<String> {
-    let mut problems = Vec::new();
+    let unknown = config.clearing.iter();
+    let unknown = unknown.filter(|account| program.chart.get(account).is_none());
+    let mut problems: Vec<String> = unknown
+        .map(|account| format!("clearing: account `{account}` is not in the chart"))
+        .collect();
+    if !config.ageing_days.is_sorted_by(|one, next| one < next)
+        || config.ageing_days.first().is_some_and(|first| *first < 0)
+    {
+        problems.push("ageing_days: they have to rise, like [1, 7, 30, 90]".to_owned());
+    }
     for plan in &config.reconciliations {
         let Source::Ledger {
             account,

@@ -4,7 +4,7 @@ SELECT n.code AS entity, g.currency_id, CAST(SUM(g.amount) AS BIGINT) AS amount,
 FROM (SELECT e.entity_id, l.currency_id, COALESCE(
         (SELECT MAX(NULLIF(CASE WHEN s.payout = '' THEN COALESCE(c.payout, '') ELSE s.payout END, ''))
             FROM match_item i JOIN match_item o ON o.match_id = i.match_id AND o.side = 'right' AND o.item_kind = 2
-            JOIN settlement_line s ON s.id = o.item_id LEFT JOIN settlement_completion c ON c.line_id = s.id
+            JOIN settlement_line_received s ON s.id = o.item_id LEFT JOIN settlement_completion c ON c.line_id = s.id
             WHERE i.reconciliation = $2 AND i.side = 'left' AND i.item_kind = 1 AND i.item_id = l.entry_id AND i.item_sub = l.line_no),
         e.reference) AS held, SUM(CASE WHEN l.side = 2 THEN -l.amount ELSE l.amount END) AS amount
     FROM line l JOIN entry e ON e.id = l.entry_id

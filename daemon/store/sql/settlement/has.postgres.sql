@@ -1,1 +1,1 @@
-SELECT key FROM settlement_line WHERE key = ANY(CAST($1 AS BYTEA[]))
+SELECT key FROM settlement_line_received WHERE key = ANY(CAST($1 AS BYTEA[]))

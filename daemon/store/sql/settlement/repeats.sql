@@ -1,2 +1,2 @@
 SELECT r.statement_id, r.line_id, l.statement_id AS owner, l.net
-FROM settlement_repeat r JOIN settlement_line l ON l.id = r.line_id ORDER BY r.id
+FROM settlement_repeat r JOIN settlement_line_received l ON l.id = r.line_id ORDER BY r.id

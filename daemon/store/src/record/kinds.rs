@@ -9,8 +9,10 @@ use crate::bulk::Table;
 /// Rows that are never changed.
 #[derive(Debug)]
 pub(crate) struct Record {
-    /// The kind in the chain; the table's name.
+    /// The kind in the chain.
     pub(crate) kind: &'static str,
+    /// The table; of the kind's name, where it was not renamed since.
+    pub(crate) table: &'static str,
     /// What the keys count within; `0` where the whole table is one series.
     pub(crate) scope: &'static str,
     /// That a row is of scope `$1`, in a way that an index serves.
@@ -30,6 +32,7 @@ pub(crate) struct Record {
 const fn numbered(kind: &'static str, columns: &'static [(&'static str, Kind)]) -> Record {
     Record {
         kind,
+        table: kind,
         scope: "0",
         // Named, so that both databases see the parameter.
         within: "CAST($1 AS BIGINT) = 0",
@@ -143,7 +146,7 @@ pub(crate) const DOCUMENTS: Table<4> = Table {
 };
 
 pub(crate) const SETTLEMENT_LINES: Table<30> = Table {
-    name: "settlement_line",
+    name: "settlement_line_received",
     columns: [
         ("id", Int),
         ("key", Bytes),
@@ -210,7 +213,7 @@ pub(crate) const REPEATS: Table<3> = Table {
     columns: [("id", Int), ("statement_id", Int), ("line_id", Int)],
 };
 
-pub(crate) const COMPLETIONS: Table<5> = Table {
+pub(crate) const COMPLETIONS: Table<12> = Table {
     name: "settlement_completion",
     columns: [
         ("id", Int),
@@ -218,6 +221,13 @@ pub(crate) const COMPLETIONS: Table<5> = Table {
         ("statement_id", Int),
         ("payout", Text),
         ("paid_on", Day),
+        ("fee", Int),
+        ("fee_parts", Text),
+        ("reference", Text),
+        ("reference_list", Text),
+        ("original", Int),
+        ("original_currency_id", Int),
+        ("rate", Text),
     ],
 };
 
@@ -509,7 +519,10 @@ pub(crate) static REPEAT: Record = numbered("settlement_repeat", &REPEATS.column
 pub(crate) static COMPLETION: Record = numbered("settlement_completion", &COMPLETIONS.columns);
 pub(crate) static CONFLICT: Record = numbered("settlement_conflict", &CONFLICTS.columns);
 pub(crate) static SUPERSESSION: Record = numbered("statement_supersession", &SUPERSESSIONS.columns);
-pub(crate) static SETTLEMENT_LINE: Record = numbered("settlement_line", &SETTLEMENT_LINES.columns);
+pub(crate) static SETTLEMENT_LINE: Record = Record {
+    table: SETTLEMENT_LINES.name,
+    ..numbered("settlement_line", &SETTLEMENT_LINES.columns)
+};
 pub(crate) static MATCH: Record = numbered("reconciliation_match", &MATCHES.columns);
 pub(crate) static MATCH_ITEM: Record = Record {
     key: "serial",
@@ -748,9 +761,9 @@ impl Record {
     /// The rows of a scope (`$1`) from one key to another (`$2`, `$3`), in order, each after its key.
     pub(crate) fn rows(&self) -> String {
         let columns: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let (kind, within, key) = (self.kind, self.within, self.key);
+        let (table, within, key) = (self.table, self.within, self.key);
         format!(
-            "SELECT {key}, {} FROM {kind} WHERE {within} AND {key} >= $2 AND {key} <= $3 ORDER BY {key}",
+            "SELECT {key}, {} FROM {table} WHERE {within} AND {key} >= $2 AND {key} <= $3 ORDER BY {key}",
             columns.join(", "),
         )
     }
@@ -758,14 +771,14 @@ impl Record {
     /// The rows of a reconciliation (`$1`), each after a number that says nothing.
     pub(crate) fn replaced_rows(&self) -> String {
         let columns: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let (kind, within) = (self.kind, self.within);
+        let (table, within) = (self.table, self.within);
         let columns = columns.join(", ");
-        format!("SELECT CAST(0 AS BIGINT), {columns} FROM {kind} WHERE {within}")
+        format!("SELECT CAST(0 AS BIGINT), {columns} FROM {table} WHERE {within}")
     }
 
     /// How many rows there are.
     pub(crate) fn count(&self) -> String {
-        format!("SELECT CAST(COUNT(*) AS BIGINT) FROM {}", self.kind)
+        format!("SELECT CAST(COUNT(*) AS BIGINT) FROM {}", self.table)
     }
 
     /// All scopes, with their first and last keys.
@@ -773,7 +786,7 @@ impl Record {
         let (scope, key) = (self.scope, self.key);
         format!(
             "SELECT scope, MIN(row_key) AS first_key, MAX(row_key) AS last_key FROM (SELECT CAST({scope} AS BIGINT) AS scope, CAST({key} AS BIGINT) AS row_key FROM {}) AS keyed GROUP BY scope ORDER BY scope",
-            self.kind
+            self.table
         )
     }
 }

@@ -13,24 +13,24 @@ use crate::{StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::cash::line_key;
 use ledger::hash::{EventKey, hex};
-use ledger::{Basis, Origin, ReferenceKind, SettlementLine, Statement};
+use ledger::{Basis, Money, Origin, ReferenceKind, SettlementLine, Statement};
 use sqlx_macros::FromRow;
 use std::collections::BTreeMap;
 
-/// A line that is in the books.
+/// A line that is in the books, as it is known now.
 #[derive(Clone, Debug, FromRow)]
 pub(super) struct Known {
     key: Vec<u8>,
     pub(super) id: i64,
     pub(super) statement_id: i64,
+    origin: String,
     currency_id: i64,
     gross: i64,
     fee: i64,
-    net: i64,
     payout: String,
     paid_on: Option<NaiveDate>,
-    later_payout: Option<String>,
-    later_paid_on: Option<NaiveDate>,
+    reference: String,
+    original: Option<i64>,
 }
 
 /// Lines that are in the books, by their keys.
@@ -49,27 +49,42 @@ pub(super) enum Fate {
 pub(super) enum Sight {
     /// It says nothing else.
     Same,
-    /// It says a payout, a day of it, or both, which were not known.
-    Completed(String, Option<NaiveDate>),
+    /// It says what was not known.
+    Completed(Added),
     /// It says other money.
     Conflict(String),
 }
 
+/// What a later sight of a line adds where nothing was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Added {
+    pub(super) payout: String,
+    pub(super) paid_on: Option<NaiveDate>,
+    pub(super) fee: Option<Money>,
+    pub(super) reference: String,
+    pub(super) original: Option<Money>,
+}
+
 impl Known {
     /// A line that goes into the books now.
-    pub(super) fn of(id: i64, statement_id: i64, key: EventKey, line: &SettlementLine) -> Self {
+    pub(super) fn of(
+        (id, statement_id): (i64, i64),
+        key: EventKey,
+        origin: Origin,
+        line: &SettlementLine,
+    ) -> Self {
         Self {
             key: key.as_bytes().to_vec(),
             id,
             statement_id,
+            origin: origin.name().to_owned(),
             currency_id: numeric(line.net.currency()),
             gross: line.gross.amount(),
             fee: line.fee.amount(),
-            net: line.net.amount(),
             payout: line.payout.clone(),
             paid_on: line.paid_on,
-            later_payout: None,
-            later_paid_on: None,
+            reference: line.reference().to_owned(),
+            original: line.original.map(Money::amount),
         }
     }
 
@@ -77,66 +92,78 @@ impl Known {
         EventKey::from_slice(&self.key)
     }
 
-    fn payout(&self) -> &str {
-        if self.payout.is_empty() {
-            self.later_payout.as_deref().unwrap_or_default()
-        } else {
-            &self.payout
-        }
-    }
-
     /// Compares what a file says now.
     pub(super) fn compare(&self, line: &SettlementLine) -> Sight {
-        let was = (self.currency_id, self.gross, self.fee, self.net);
-        let is = (
-            numeric(line.net.currency()),
-            line.gross.amount(),
-            line.fee.amount(),
-            line.net.amount(),
-        );
-        if was != is {
-            let (gross, fee) = (line.gross, line.fee);
-            let before = |amount| {
-                ledger::Currency::from_numeric(self.currency_id).map_or_else(
-                    |_none| format!("{amount}"),
-                    |currency| ledger::Money::minor(amount, currency).to_string(),
-                )
-            };
+        let was = (self.currency_id, self.gross);
+        let is = (numeric(line.gross.currency()), line.gross.amount());
+        let net = self.gross.saturating_sub(self.fee);
+        let later_fee = self.is_fee_awaited() && line.net.amount() == line_net(line);
+        let same_fee = (self.fee, net) == (line.fee.amount(), line.net.amount());
+        if was != is || !(same_fee || later_fee) {
+            return Sight::Conflict(self.other_money(line));
+        }
+        if !self.payout.is_empty() && !line.payout.is_empty() && self.payout != line.payout {
             return Sight::Conflict(format!(
-                "it says {gross} less fees of {fee}, and {} less fees of {} is in the books",
-                before(self.gross),
-                before(self.fee)
+                "it says the payout `{}`, and `{}` is in the books",
+                line.payout, self.payout
             ));
         }
-        let known = self.payout();
-        if !known.is_empty() && !line.payout.is_empty() && known != line.payout {
-            return Sight::Conflict(format!(
-                "it says the payout `{}`, and `{known}` is in the books",
-                line.payout
-            ));
-        }
-        let payout = if known.is_empty() {
-            line.payout.as_str()
-        } else {
-            ""
+        let where_empty = |known: &str, said: &str| {
+            if known.is_empty() {
+                said.to_owned()
+            } else {
+                String::new()
+            }
         };
-        let paid_on = match self.paid_on.or(self.later_paid_on) {
-            None => line.paid_on,
-            Some(_) => None,
+        let added = Added {
+            payout: where_empty(&self.payout, &line.payout),
+            paid_on: line.paid_on.filter(|_| self.paid_on.is_none()),
+            fee: Some(line.fee).filter(|_| !same_fee),
+            reference: where_empty(&self.reference, line.reference()),
+            original: line.original.filter(|_| self.original.is_none()),
         };
-        if payout.is_empty() && paid_on.is_none() {
+        if added == Added::default() {
             return Sight::Same;
         }
-        Sight::Completed(payout.to_owned(), paid_on)
+        Sight::Completed(added)
+    }
+
+    /// Whether no fee may mean that nobody knows it yet: a payout has its line's fee.
+    fn is_fee_awaited(&self) -> bool {
+        self.origin == Origin::Processor.name() && self.payout.is_empty() && self.fee == 0
+    }
+
+    fn other_money(&self, line: &SettlementLine) -> String {
+        let (gross, fee) = (line.gross, line.fee);
+        let before = |amount| {
+            ledger::Currency::from_numeric(self.currency_id).map_or_else(
+                |_none| format!("{amount}"),
+                |currency| Money::minor(amount, currency).to_string(),
+            )
+        };
+        format!(
+            "it says {gross} less fees of {fee}, and {} less fees of {} is in the books",
+            before(self.gross),
+            before(self.fee)
+        )
     }
 
     /// Keeps what completed it, for the same line may come once more in the file.
-    pub(super) fn complete(&mut self, payout: &str, paid_on: Option<NaiveDate>) {
-        if !payout.is_empty() {
-            self.later_payout = Some(payout.to_owned());
+    pub(super) fn complete(&mut self, added: &Added) {
+        if !added.payout.is_empty() {
+            self.payout.clone_from(&added.payout);
         }
-        self.later_paid_on = self.later_paid_on.or(paid_on);
+        if !added.reference.is_empty() {
+            self.reference.clone_from(&added.reference);
+        }
+        self.paid_on = self.paid_on.or(added.paid_on);
+        self.fee = added.fee.map_or(self.fee, Money::amount);
+        self.original = self.original.or(added.original.map(Money::amount));
     }
+}
+
+fn line_net(line: &SettlementLine) -> i64 {
+    line.gross.amount().saturating_sub(line.fee.amount())
 }
 
 /// What a statement says of itself, as far as two are compared.
@@ -172,8 +199,8 @@ impl Brief {
         Self {
             id,
             identity: statement.identity.clone(),
-            opening: statement.opening.map(ledger::Money::amount),
-            closing: statement.closing.map(ledger::Money::amount),
+            opening: statement.opening.map(Money::amount),
+            closing: statement.closing.map(Money::amount),
             start_on: statement.from,
             end_on: statement.to,
             verdict: statement.verdict_of(total),

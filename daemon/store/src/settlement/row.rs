@@ -1,6 +1,7 @@
 //! A line as a row, and back. What is a list in a line is one text in its row: references by their lines
 //! (`kind:text`), parts of a fee by blanks (`kind:amount`).
 
+use super::fate::Added;
 use super::{BETWEEN, StoredLine, numeric};
 use crate::bulk::Field;
 use crate::record::kinds;
@@ -91,6 +92,53 @@ impl<'a> NewLine<'a> {
             text(texts.rate.as_deref()),
             line.value_on.map_or(Field::Null, Field::Day),
             Field::Text(&line.counterparty),
+        ]
+    }
+}
+
+/// What a later sight of a line added, on its way into the books.
+pub(super) struct Completion {
+    pub(super) id: i64,
+    pub(super) line_id: i64,
+    pub(super) statement_id: i64,
+    pub(super) added: Added,
+    texts: Texts,
+}
+
+impl Completion {
+    pub(super) fn new(
+        id: i64,
+        (line_id, statement_id): (i64, i64),
+        added: Added,
+        line: &SettlementLine,
+    ) -> Self {
+        Self {
+            id,
+            line_id,
+            statement_id,
+            added,
+            texts: Texts::of(line),
+        }
+    }
+
+    pub(super) fn fields(&self) -> [Field<'_>; kinds::COMPLETIONS.columns.len()] {
+        let (added, texts) = (&self.added, &self.texts);
+        let refers = !added.reference.is_empty();
+        let rate = texts.rate.as_deref().filter(|_| added.original.is_some());
+        let parts = texts.fees.as_deref().filter(|_| added.fee.is_some());
+        [
+            Field::Int(self.id),
+            Field::Int(self.line_id),
+            Field::Int(self.statement_id),
+            Field::Text(&added.payout),
+            added.paid_on.map_or(Field::Null, Field::Day),
+            Field::int(added.fee.map(Money::amount)),
+            text(parts),
+            text(refers.then_some(added.reference.as_str())),
+            text(refers.then_some(texts.references.as_str())),
+            Field::int(added.original.map(Money::amount)),
+            Field::int(added.original.map(|money| numeric(money.currency()))),
+            text(rate),
         ]
     }
 }

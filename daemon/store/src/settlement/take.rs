@@ -3,8 +3,8 @@
 //! comes, so that balances can decide about lines; nothing here grows with the file but a few bytes for each
 //! statement, and for each equal line that balances told apart.
 
-use super::fate::{Brief, Fate, Known, KnownLines, Relation, Sight, split};
-use super::row::{COLUMNS, NewLine, int};
+use super::fate::{Added, Brief, Fate, Known, KnownLines, Relation, Sight, split};
+use super::row::{COLUMNS, Completion, NewLine, int};
 use super::{SettleSummary, numeric};
 use crate::artifact::Packed;
 use crate::bulk::Kind::{Bytes, Int};
@@ -223,7 +223,7 @@ impl Taking {
 #[derive(Default)]
 struct Again {
     repeats: Vec<[i64; 3]>,
-    completions: Vec<(i64, i64, i64, String, Option<NaiveDate>)>,
+    completions: Vec<Completion>,
     conflicts: Vec<Conflict>,
 }
 
@@ -355,7 +355,8 @@ impl Tx {
                         count.first = count.first.or(Some(id));
                         count.last = Some(id);
                     }
-                    known.insert(key, Known::of(id, statement_id, key, line));
+                    let origin = taking.statement(*number)?.origin;
+                    known.insert(key, Known::of((id, statement_id), key, origin, line));
                     fresh.push((id, at, key, identity));
                 }
                 Fate::Seen(found) => taking.see(*number, line, &found, &mut known, &mut again)?,
@@ -421,7 +422,12 @@ impl Tx {
                 }
             }
         }
-        for (_, _, statement_id, payout, _) in &again.completions {
+        for Completion {
+            statement_id,
+            added: Added { payout, .. },
+            ..
+        } in &again.completions
+        {
             let number = usize::try_from(statement_id - taking.first_statement).unwrap_or(0);
             let statement = taking.statement(number)?;
             if statement.origin == Origin::Processor && !payout.is_empty() {
@@ -453,21 +459,8 @@ impl Tx {
         let first = again.repeats.first().map(|row| row[0]);
         self.insert(kinds::REPEATS, repeats()).await?;
         taking.link(&kinds::REPEAT, first, taking.last.repeat, digest(repeats()));
-        let completions = || {
-            again
-                .completions
-                .iter()
-                .map(|(id, line, statement, payout, paid_on)| {
-                    [
-                        Field::Int(*id),
-                        Field::Int(*line),
-                        Field::Int(*statement),
-                        Field::Text(payout),
-                        paid_on.map_or(Field::Null, Field::Day),
-                    ]
-                })
-        };
-        let first = again.completions.first().map(|row| row.0);
+        let completions = || again.completions.iter().map(Completion::fields);
+        let first = again.completions.first().map(|row| row.id);
         self.insert(kinds::COMPLETIONS, completions()).await?;
         let last = taking.last.completion;
         taking.link(&kinds::COMPLETION, first, last, digest(completions()));
@@ -681,20 +674,18 @@ impl Taking {
         }
         match found.compare(line) {
             Sight::Same => {}
-            Sight::Completed(payout, paid_on) => {
+            Sight::Completed(added) => {
                 self.taken.summary.completed_lines += 1;
                 self.last.completion += 1;
                 if let Some(known) = found.key().and_then(|key| known.get_mut(&key)) {
-                    known.complete(&payout, paid_on);
+                    known.complete(&added);
                 }
-                let row = (
+                again.completions.push(Completion::new(
                     self.last.completion,
-                    found.id,
-                    statement_id,
-                    payout,
-                    paid_on,
-                );
-                again.completions.push(row);
+                    (found.id, statement_id),
+                    added,
+                    line,
+                ));
             }
             Sight::Conflict(what) => {
                 self.taken.summary.conflicts += 1;

@@ -1,0 +1,8 @@
+-- `lasting`: 1 where it comes from a match, which has its items.
+SELECT reconciliation, kind, status, currency_id, age_days, lasting, COUNT(*) AS breaks, CAST(SUM(amount) AS BIGINT) AS amount,
+    CAST(SUM(CASE WHEN amount > 0 THEN amount ELSE 0 END) AS BIGINT) AS lacking FROM (
+    SELECT f.reconciliation, f.kind, f.currency_id, f.age_days, f.amount, CAST(CASE WHEN f.lasting <> 0 THEN 1 ELSE 0 END AS BIGINT) AS lasting,
+        COALESCE((SELECT CASE WHEN d.deed IN ('resolved', 'written-off') THEN d.deed END
+            FROM case_deed d WHERE d.case_id = f.id AND d.deed NOT IN ('assigned', 'commented', 'explained')
+            ORDER BY d.number DESC LIMIT 1), f.status) AS status FROM finding f) AS found
+GROUP BY reconciliation, kind, status, currency_id, age_days, lasting ORDER BY reconciliation, currency_id, kind, status, age_days, lasting
