@@ -92,7 +92,7 @@ fn come(dir: &Path, numbers: std::ops::Range<usize>) {
         let (whole, cents) = (10 + number * 7 % 900, number * 31 % 100);
         let day = format!("2026-{month:02}-{day:02}");
         text.clear();
-        write!(text, "{{\"specversion\":\"1.0\",\"id\":\"p-{number}\",\"source\":\"//bench\",\"type\":\"billing.payment.succeeded.v1\",\"time\":\"{day}T10:00:00Z\",\"data\":{{\"entity\":\"eu\",\"customer_id\":\"C-{}\",\"currency\":\"EUR\",\"amount\":{whole}.{cents:02},\"processor\":\"stripe\",\"processor_reference\":\"ch_{number:024}\",\"succeeded_at\":\"{day}T10:00:00Z\"}}}}", number % 5_000).unwrap();
+        write!(text, "{{\"specversion\":\"1.0\",\"id\":\"p-{number}\",\"source\":\"//bench\",\"type\":\"billing.payment.succeeded.v1\",\"time\":\"{day}T10:00:00Z\",\"data\":{{\"entity\":\"eu\",\"customer_id\":\"C-{}\",\"currency\":\"EUR\",\"amount\":{whole}.{cents:02},\"processor\":\"psp\",\"processor_reference\":\"ch_{number:024}\",\"succeeded_at\":\"{day}T10:00:00Z\"}}}}", number % 5_000).unwrap();
         writeln!(into, "{text}").unwrap();
         writeln!(lines, "po_{day},{day} 12:00:00,txn_{number:024},{day} 10:00:00,{day} 11:00:00,{day} 12:00:00,{day} 13:00:00,eur,{whole}.{cents:02},0.30,{}.{:02},charge,ch_{number:024},Payment for invoice,,", (whole * 100 + cents - 30) / 100, (whole * 100 + cents - 30) % 100).unwrap();
     }
