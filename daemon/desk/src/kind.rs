@@ -15,6 +15,8 @@ pub enum Kind {
     BreakResolve,
     /// A break's amount is given up.
     WriteOff,
+    /// A break's amount goes where a rule of the mapping puts it.
+    BreakPost,
     /// A break that was resolved is open again.
     BreakReopen,
     /// A batch that its target refused is sent again.
@@ -29,11 +31,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::PeriodReopen,
         Self::QuarantineDiscard,
         Self::BreakResolve,
         Self::WriteOff,
+        Self::BreakPost,
         Self::BreakReopen,
         Self::BatchResend,
         Self::BatchRelease,
@@ -48,6 +51,7 @@ impl Kind {
             Self::QuarantineDiscard => "quarantine-discard",
             Self::BreakResolve => "break-resolve",
             Self::WriteOff => "write-off",
+            Self::BreakPost => "break-post",
             Self::BreakReopen => "break-reopen",
             Self::BatchResend => "batch-resend",
             Self::BatchRelease => "batch-release",

@@ -34,5 +34,5 @@ pub use entry::{
 };
 pub use hash::{EventKey, Hash};
 pub use money::{Currency, MinorUnits, Money, MoneyError, Rounding, allocate};
-pub use posting::{Decision, Posting, Reversal, Wanted};
+pub use posting::{BREAK_EVENTS, Decision, Posting, Reversal, Wanted};
 pub use reversal::{Asked, Part, Remaining, ReversalError};

@@ -103,6 +103,10 @@ impl Wanted {
     }
 }
 
+/// How the types of events begin that decisions about breaks make. No source brings one, and no side of a
+/// reconciliation has what they post unless it names them: it is the answer to a break, and not another item.
+pub const BREAK_EVENTS: &str = "tieout.break.";
+
 /// The one outcome of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {

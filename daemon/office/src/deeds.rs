@@ -4,6 +4,7 @@ pub mod activate;
 pub mod cases;
 pub mod close;
 pub mod desk;
+pub mod posting;
 pub mod quarantine;
 pub mod reprocess;
 mod resend;

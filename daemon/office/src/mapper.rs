@@ -4,7 +4,7 @@ use crate::panics;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use connectors::source::RawEvent;
-use ledger::{Clock, Decision};
+use ledger::{BREAK_EVENTS, Clock, Decision};
 use mappings::{Context, Evaluator, EvaluatorError, Event, Program};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -232,6 +232,10 @@ fn decide(deciding: &mut Deciding<'_>, raw: RawEvent, now: DateTime<Utc>, part: 
             return part.unreadable(position, Unreadable::new(sent, reason));
         }
     };
+    if let Some(reason) = reserved(&event) {
+        let sent = sent.unwrap_or_else(|| payload.clone());
+        return part.unreadable(position, Unreadable::new(sent, reason));
+    }
     let decision = deciding.decide(&event, now);
     let read = ReadEvent {
         key: event.key(),
@@ -242,6 +246,16 @@ fn decide(deciding: &mut Deciding<'_>, raw: RawEvent, now: DateTime<Utc>, part: 
         payload: payload.clone(),
     };
     part.event(position, read, decision);
+}
+
+/// Why an event is not taken that only a decision about a break makes.
+pub(crate) fn reserved(event: &Event<'_>) -> Option<String> {
+    event.kind.starts_with(BREAK_EVENTS).then(|| {
+        format!(
+            "an event of type `{}` is made by a decision about a break and comes from no source; `tieout breaks post` makes one",
+            event.kind
+        )
+    })
 }
 
 /// A point at which a test may let the mapping break off: `TIEOUT_FAULT=panic:ID`, in builds with debug

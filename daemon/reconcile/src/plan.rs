@@ -102,10 +102,13 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Whether entries of this type belong to the side, and as which movement.
+    /// Whether entries of this type belong to the side, and as which movement. Where none is named all do but those that
+    /// end breaks.
     pub fn find(&self, event_type: &str) -> Option<Option<Movement>> {
         match self {
-            Self::Listed(all) if all.is_empty() => Some(None),
+            Self::Listed(all) if all.is_empty() => {
+                (!event_type.starts_with(ledger::BREAK_EVENTS)).then_some(None)
+            }
             Self::Listed(all) => all.iter().any(|one| one == event_type).then_some(None),
             Self::Declared(by_movement) => by_movement
                 .iter()

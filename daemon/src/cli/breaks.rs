@@ -1,4 +1,4 @@
-//! `tieout breaks list | show | assign | comment | explain | resolve | write-off | reopen`.
+//! `tieout breaks list | show | assign | comment | explain | resolve | post | write-off | reopen`.
 //!
 //! What a run finds and what people do about it are two things: the list shows findings with what was said
 //! last, `show` a case with its whole history.
@@ -6,11 +6,13 @@
 use crate::output::{Output, TextTable};
 use crate::wording::{amount, breaks_table, decided};
 use anyhow::Context as _;
+use chrono::NaiveDate;
 use clap::Subcommand;
 use office::Call;
 use office::deeds::cases;
-use office::deeds::desk::{self as deeds, Deed};
+use office::deeds::desk::{self as deeds, Deed, How};
 use serde_json::json;
+use store::cases::posting::PostingRow;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -52,15 +54,33 @@ pub(crate) enum Command {
         #[arg(long)]
         why: String,
     },
-    /// Its amount is given up.
-    WriteOff {
+    /// Its amount goes where a rule of the mapping puts it.
+    Post {
         /// The break.
         id: String,
+        /// The rule: one that answers to a type that begins with `tieout.break.`.
+        #[arg(long)]
+        rule: String,
+        #[command(flatten)]
+        place: Place,
         /// Why, for whoever asks later.
         #[arg(long)]
         why: String,
     },
-    /// It was resolved too early.
+    /// Its amount is given up, and posted so.
+    WriteOff {
+        /// The break.
+        id: String,
+        /// The rule that posts it, where it is not `write-off`.
+        #[arg(long)]
+        rule: Option<String>,
+        #[command(flatten)]
+        place: Place,
+        /// Why, for whoever asks later.
+        #[arg(long)]
+        why: String,
+    },
+    /// It was resolved too early; what was posted about it is taken back.
     Reopen {
         /// The break.
         id: String,
@@ -68,6 +88,27 @@ pub(crate) enum Command {
         #[arg(long)]
         why: String,
     },
+}
+
+/// Where an entry goes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
+    /// Whose books, where what the break is about does not say it.
+    #[arg(long)]
+    entity: Option<String>,
+    /// The accounting date, where it is not today.
+    #[arg(long, value_name = "DAY")]
+    on: Option<NaiveDate>,
+}
+
+impl Place {
+    fn by(&self, rule: Option<&String>) -> How {
+        How {
+            rule: rule.cloned(),
+            entity: self.entity.clone(),
+            on: self.on,
+        }
+    }
 }
 
 impl Command {
@@ -101,8 +142,23 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
         Command::Resolve { id, why } => {
             decide(call, &Deed::BreakResolve { id: own(id) }, why, output).await
         }
-        Command::WriteOff { id, why } => {
-            decide(call, &Deed::WriteOff { id: own(id) }, why, output).await
+        Command::Post {
+            id,
+            rule,
+            place,
+            why,
+        } => {
+            let (id, how) = (own(id), place.by(Some(rule)));
+            decide(call, &Deed::BreakPost { id, how }, why, output).await
+        }
+        Command::WriteOff {
+            id,
+            rule,
+            place,
+            why,
+        } => {
+            let (id, how) = (own(id), place.by(rule.as_ref()));
+            decide(call, &Deed::WriteOff { id, how }, why, output).await
         }
         Command::Reopen { id, why } => {
             decide(call, &Deed::BreakReopen { id: own(id) }, why, output).await
@@ -117,9 +173,20 @@ fn said(id: &str, text: &str, output: Output) -> anyhow::Result<bool> {
 
 async fn decide(call: &Call, deed: &Deed, why: &str, output: Output) -> anyhow::Result<bool> {
     let done = deeds::decide(call, deed, why).await?;
-    let text = decided(&done, || format!("{}: done", done.subject));
+    let text = decided(&done, || match posted(&done.entries) {
+        Some(entries) => format!("{}: done, {entries}", done.subject),
+        None => format!("{}: done", done.subject),
+    });
     output.result(&done, &text)?;
     Ok(true)
+}
+
+fn posted(entries: &[i64]) -> Option<String> {
+    match entries {
+        [] => None,
+        [one] => Some(format!("posted as entry {one}")),
+        [first, .., last] => Some(format!("posted as entries {first} to {last}")),
+    }
 }
 
 async fn show(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
@@ -128,6 +195,7 @@ async fn show(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
         format!("there is no break `{id}`; `tieout breaks list` shows what there is")
     })?;
     let history = books.case_deeds(id).await?;
+    let postings = books.break_postings(id).await?;
     let breaks = books.breaks().await?;
     let finding = breaks.iter().find(|row| row.id == id);
     let state = finding.map_or_else(
@@ -158,7 +226,23 @@ async fn show(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
         ]);
     }
     text.push_str(&table.to_string());
-    let value = json!({ "case": case, "state": state, "finding": finding, "history": history });
+    text.push_str(&postings_text(&postings, case.currency_id));
+    let value = json!({ "case": case, "postings": postings, "state": state, "finding": finding, "history": history });
     output.result(&value, &text)?;
     Ok(true)
+}
+
+fn postings_text(postings: &[PostingRow], currency: i64) -> String {
+    let mut text = String::new();
+    for row in postings {
+        let entries = (row.first_entry..row.first_entry + row.entries).collect::<Vec<_>>();
+        text.push_str(&format!(
+            "\n{} {} by rule {}{}",
+            amount(row.amount, currency),
+            posted(&entries).unwrap_or_default(),
+            row.rule,
+            if row.standing { "" } else { "; taken back" }
+        ));
+    }
+    text
 }

@@ -3,6 +3,8 @@
 //! A finding belongs to the newest run of its reconciliation and is replaced by the next. Its case stays:
 //! what it was when it was first found, and a history to which runs and people only add.
 
+pub mod posting;
+
 use crate::bulk::Kind::{Day, Int, Moment, Text};
 use crate::bulk::{Field, Table};
 use crate::intake::Stamp;

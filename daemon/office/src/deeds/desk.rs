@@ -5,8 +5,10 @@
 //! approval is made up. Where the policy asks for four eyes it writes the proposal alone; [`approve`] by another
 //! person does the deed in the transaction of the decision, over what the first one saw or not at all.
 
+use super::posting::{self, Away, Posted, WRITE_OFF};
 use super::resend;
 use crate::call::{Call, Refusal, RefusalKind};
+use chrono::NaiveDate;
 use desk::case::{CaseState, Deed as CaseDeed};
 use desk::{Actor, Decision, Eyes, Kind, Proposal, Role, State, Verdict};
 use ledger::{Currency, Hash, Money};
@@ -39,12 +41,23 @@ pub enum Deed {
         /// The break.
         id: String,
     },
-    /// A break's amount is given up.
+    /// A break's amount is given up, which the rule `write-off` posts where no other is named.
     WriteOff {
         /// The break.
         id: String,
+        /// How it is posted.
+        #[serde(default)]
+        how: How,
     },
-    /// A break was resolved too early.
+    /// A break's amount goes where a rule of the mapping puts it.
+    BreakPost {
+        /// The break.
+        id: String,
+        /// How it is posted.
+        #[serde(default)]
+        how: How,
+    },
+    /// A break was resolved too early; what was posted about it is taken back.
     BreakReopen {
         /// The break.
         id: String,
@@ -73,6 +86,21 @@ pub enum Deed {
     },
 }
 
+/// How a break is posted away, as far as somebody said it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct How {
+    /// The rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Whose books, where the break's items do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// The accounting date; the day of the decision where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<NaiveDate>,
+}
+
 /// What became of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Decided {
@@ -84,6 +112,9 @@ pub struct Decided {
     pub state: Option<State>,
     /// Whether the deed is done.
     pub changed: bool,
+    /// The entries that it made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<i64>,
 }
 
 /// A subject as it is now.
@@ -97,6 +128,35 @@ impl Seen {
         let hash = Hash::of(text.as_bytes());
         Self { hash, amount }
     }
+
+    /// With something more that is seen.
+    fn with(self, more: &str) -> Self {
+        Self::of(&format!("{} {more}", self.hash), self.amount)
+    }
+
+    /// With what of it would be posted, and how.
+    fn posted(self, away: &Posted) -> Self {
+        let amount = Some(away.amount);
+        Self { amount, ..self }.with(&away.text)
+    }
+}
+
+impl How {
+    /// By a rule.
+    pub fn by(rule: &str) -> Self {
+        Self {
+            rule: Some(rule.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    fn away(&self) -> Away {
+        Away {
+            rule: self.rule.as_deref().unwrap_or(WRITE_OFF).to_owned(),
+            entity: self.entity.clone(),
+            on: self.on,
+        }
+    }
 }
 
 impl Deed {
@@ -107,6 +167,7 @@ impl Deed {
             Self::QuarantineDiscard { .. } => Kind::QuarantineDiscard,
             Self::BreakResolve { .. } => Kind::BreakResolve,
             Self::WriteOff { .. } => Kind::WriteOff,
+            Self::BreakPost { .. } => Kind::BreakPost,
             Self::BreakReopen { .. } => Kind::BreakReopen,
             Self::BatchResend { .. } => Kind::BatchResend,
             Self::BatchRelease { .. } => Kind::BatchRelease,
@@ -120,9 +181,10 @@ impl Deed {
         match self {
             Self::PeriodReopen { entity, period } => format!("{entity} {period}"),
             Self::QuarantineDiscard { id } | Self::ConflictAccept { id } => id.to_string(),
-            Self::BreakResolve { id } | Self::WriteOff { id } | Self::BreakReopen { id } => {
-                id.clone()
-            }
+            Self::BreakResolve { id }
+            | Self::WriteOff { id, .. }
+            | Self::BreakPost { id, .. }
+            | Self::BreakReopen { id } => id.clone(),
             Self::BatchResend { batch } | Self::BatchRelease { batch } => batch.clone(),
             Self::MappingActivation { pack, version } => format!("{pack} {version}"),
         }
@@ -135,6 +197,7 @@ impl Deed {
             Self::QuarantineDiscard { .. } => "quarantine discard",
             Self::BreakResolve { .. } => "break resolve",
             Self::WriteOff { .. } => "write-off",
+            Self::BreakPost { .. } => "break post",
             Self::BreakReopen { .. } => "break reopen",
             Self::BatchResend { .. } => "export resend",
             Self::BatchRelease { .. } => "export release",
@@ -144,7 +207,7 @@ impl Deed {
     }
 
     /// The subject as it is; none where there is nothing to change.
-    async fn seen(&self, tx: &mut Tx) -> Result<Option<Seen>, Refusal> {
+    async fn seen(&self, call: &Call, tx: &mut Tx) -> Result<Option<Seen>, Refusal> {
         match self {
             Self::PeriodReopen { entity, period } => {
                 let found = tx.period_seen(entity, period).await?;
@@ -159,8 +222,21 @@ impl Deed {
                 Some(Some(_)) => Ok(None),
             },
             Self::BreakResolve { id } => break_seen(tx, id, CaseDeed::Resolved).await.map(Some),
-            Self::WriteOff { id } => break_seen(tx, id, CaseDeed::WrittenOff).await.map(Some),
-            Self::BreakReopen { id } => break_seen(tx, id, CaseDeed::Reopened).await.map(Some),
+            Self::WriteOff { id, how } => {
+                let seen = break_seen(tx, id, CaseDeed::WrittenOff).await?;
+                let away = posting::seen(call, tx, id, &how.away()).await?;
+                Ok(Some(match away {
+                    Some(away) => seen.posted(&away),
+                    None => seen,
+                }))
+            }
+            Self::BreakPost { id, how } => {
+                let seen = break_seen(tx, id, CaseDeed::Resolved).await?;
+                let away = posting::seen(call, tx, id, &how.away()).await?;
+                let away = away.ok_or_else(|| posting::nothing(id))?;
+                Ok(Some(seen.posted(&away)))
+            }
+            Self::BreakReopen { id } => reopening(tx, id).await.map(Some),
             Self::BatchResend { batch } | Self::BatchRelease { batch } => {
                 let (attempt, said) = resend::refused(tx, batch).await?;
                 Ok(Some(Seen::of(&format!("{attempt} {said}"), None)))
@@ -180,12 +256,14 @@ impl Deed {
         }
     }
 
+    /// Gives the entries that it made.
     async fn perform(
         &self,
+        call: &Call,
         tx: &mut Tx,
         (proposal, why): (i64, &str),
         stamp: &Stamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<i64>, Refusal> {
         let add = |deed: CaseDeed, amount: i64| NewDeed {
             deed: deed.name(),
             why: why.to_owned(),
@@ -205,13 +283,20 @@ impl Deed {
                 let deed = add(CaseDeed::Resolved, amount_of(tx, id).await?);
                 tx.add_deed(id, &deed, stamp).await?;
             }
-            Self::WriteOff { id } => {
-                let deed = add(CaseDeed::WrittenOff, amount_of(tx, id).await?);
+            Self::WriteOff { id, how } | Self::BreakPost { id, how } => {
+                let done = match self.kind() {
+                    Kind::WriteOff => CaseDeed::WrittenOff,
+                    _ => CaseDeed::Resolved,
+                };
+                let entries = posting::post(call, tx, (id, proposal), &how.away(), stamp).await?;
+                let deed = add(done, amount_of(tx, id).await?);
                 tx.add_deed(id, &deed, stamp).await?;
+                return Ok(entries);
             }
             Self::BreakReopen { id } => {
                 let deed = add(CaseDeed::Reopened, amount_of(tx, id).await?);
                 tx.add_deed(id, &deed, stamp).await?;
+                return posting::take_back(call, tx, (id, why), stamp).await;
             }
             Self::BatchResend { batch } => resend::resend(tx, batch, why, stamp).await?,
             Self::BatchRelease { batch } => resend::release(tx, batch, why, stamp).await?,
@@ -221,7 +306,7 @@ impl Deed {
             // The proposal itself says it.
             Self::ConflictAccept { .. } => {}
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 
@@ -237,12 +322,13 @@ pub async fn decide(call: &Call, deed: &Deed, why: &str) -> Result<Decided, Refu
     actor.name().clone_into(&mut stamp.actor);
     let subject = deed.subject();
     let mut tx = call.store.begin().await?;
-    let Some(seen) = deed.seen(&mut tx).await? else {
+    let Some(seen) = deed.seen(call, &mut tx).await? else {
         return Ok(Decided {
             proposal: None,
             subject,
             state: None,
             changed: false,
+            entries: Vec::new(),
         });
     };
     if let Some(proposal) = tx.waiting_proposal(deed.kind().name(), &subject).await? {
@@ -266,14 +352,15 @@ pub async fn decide(call: &Call, deed: &Deed, why: &str) -> Result<Decided, Refu
     };
     let id = tx.insert_proposal(&proposal, &stamp).await?;
     let changed = eyes == Eyes::One;
-    let decided = Decided {
+    let mut decided = Decided {
         proposal: Some(id),
         subject,
         state: Some(if changed { State::Done } else { State::Waiting }),
         changed,
+        entries: Vec::new(),
     };
     if changed {
-        deed.perform(&mut tx, (id, why), &stamp).await?;
+        decided.entries = deed.perform(call, &mut tx, (id, why), &stamp).await?;
     }
     let job = if changed { deed.job() } else { "propose" };
     record(call, &mut tx, job, &stamp, &decided).await?;
@@ -323,7 +410,7 @@ async fn conclude(call: &Call, id: i64, approved: bool, why: &str) -> Result<Dec
         why: why.trim().to_owned(),
     };
     let now = match (earlier.is_none() && approved, &deed) {
-        (true, deed) => match deed.seen(&mut tx).await {
+        (true, deed) => match deed.seen(call, &mut tx).await {
             // What is gone, or was decided meanwhile, is no longer what was proposed.
             Err(refusal) if is_settled(&refusal) => None,
             seen => seen?,
@@ -340,14 +427,17 @@ async fn conclude(call: &Call, id: i64, approved: bool, why: &str) -> Result<Dec
     }
     tx.insert_decision(&row, verdict.name(), &decision.why, &stamp)
         .await?;
+    let mut entries = Vec::new();
     if approved {
-        deed.perform(&mut tx, (id, &proposal.why), &stamp).await?;
+        let why = (id, proposal.why.as_str());
+        entries = deed.perform(call, &mut tx, why, &stamp).await?;
     }
     let decided = Decided {
         proposal: Some(id),
         subject: proposal.subject.clone(),
         state: Some(proposal.state(Some(&decision))),
         changed: approved,
+        entries,
     };
     let job = if approved { deed.job() } else { verdict.name() };
     record(call, &mut tx, job, &stamp, &decided).await?;
@@ -491,6 +581,21 @@ async fn break_seen(tx: &mut Tx, id: &str, deed: CaseDeed) -> Result<Seen, Refus
     let currency = Currency::from_numeric(case.currency_id).map_err(anyhow::Error::from)?;
     let money = Money::minor(amount, currency);
     Ok(Seen::of(&format!("{id} {last} {amount}"), Some(money)))
+}
+
+/// A break as it is reopened: where something stands posted about it, also while a run finds it otherwise.
+async fn reopening(tx: &mut Tx, id: &str) -> Result<Seen, Refusal> {
+    let (_, deeds) = case_of(tx, id).await?;
+    let is_open = state_of(&deeds) == CaseState::Open;
+    let posted = posting::standing(tx, id).await?;
+    let last = posted.last().map_or(0, |row| row.proposal_id);
+    let deed = if is_open && last > 0 {
+        CaseDeed::Commented
+    } else {
+        CaseDeed::Reopened
+    };
+    let seen = break_seen(tx, id, deed).await?;
+    Ok(seen.with(&format!("posted by {last}")))
 }
 
 /// The amount that a run saw last.

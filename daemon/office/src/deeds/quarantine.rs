@@ -1,5 +1,6 @@
 //! Bytes that are no event: what there is, and what becomes of them when they are read again.
 
+use crate::mapper::reserved;
 use crate::pipeline::{self, SourceName};
 use crate::{Call, Refusal, RefusalKind};
 use anyhow::Context as _;
@@ -123,8 +124,13 @@ async fn replay_one(
     if let Some(problem) = &raw.problem {
         return Ok(Err(problem.reason.clone()));
     }
-    if let Err(error) = mappings::Event::parse(&raw.payload) {
-        return Ok(Err(error.to_string()));
+    match mappings::Event::parse(&raw.payload) {
+        Err(error) => return Ok(Err(error.to_string())),
+        Ok(event) => {
+            if let Some(reason) = reserved(&event) {
+                return Ok(Err(reason));
+            }
+        }
     }
     let from = call.store.checkpoint(SOURCE, PARTITION).await?;
     let batch = EventBatch {

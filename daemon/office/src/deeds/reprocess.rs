@@ -100,6 +100,8 @@ pub async fn run(call: &Call, request: &Request) -> anyhow::Result<Reprocessed> 
     let books = &call.store.snapshot().await?;
     let closed = Closed::of(&books.periods().await?);
     let back = books.taken_back().await?;
+    // A person took those back: they stay so, whatever the mapping says.
+    let undone: BTreeSet<i64> = books.postings_taken_back().await?.into_iter().collect();
     let mut last = books.last_correction().await?;
     let (from, to) = (request.from, request.to);
     let dated = books.entries_of_events_dated(from, to).await?;
@@ -112,6 +114,7 @@ pub async fn run(call: &Call, request: &Request) -> anyhow::Result<Reprocessed> 
     }
     call.progress
         .begin(u64::try_from(by_event.len()).ok(), "events");
+    by_event.retain(|event, _| !undone.contains(event));
     let events: Vec<(i64, Vec<EventEntry>)> = by_event.into_iter().collect();
     for page in events.chunks(PAGE) {
         let mut subjects = Vec::with_capacity(page.len());

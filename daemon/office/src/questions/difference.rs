@@ -75,6 +75,8 @@ struct Standing {
     /// Events whose entries were moved into another period, or take others back, with the sums of those: as long as
     /// the mapping makes the same of them they stay what they are.
     moved: BTreeMap<i64, Effects>,
+    /// Events that ended a break until a person took them back: they stay so.
+    undone: BTreeSet<i64>,
     /// Closed periods by entity and code, of entities whose late events wait.
     closed: BTreeSet<(String, String)>,
 }
@@ -213,6 +215,7 @@ async fn standing(call: &Call, books: &Snapshot, last: i64) -> anyhow::Result<St
         sums: Effects::default(),
         marks: vec![0; usize::try_from(last)? + 1],
         moved: BTreeMap::new(),
+        undone: books.postings_taken_back().await?.into_iter().collect(),
         closed: closed.map(|row| (row.entity, row.code)).collect(),
     };
     while let Some(page) = pages.next().await {
@@ -327,6 +330,10 @@ impl Standing {
 
 impl Decided {
     fn event(&mut self, deciding: &mut Deciding<'_>, row: &DecidedEvent, standing: &Standing) {
+        if standing.undone.contains(&row.id) {
+            self.unchanged += 1;
+            return;
+        }
         let at = usize::try_from(row.id).unwrap_or(usize::MAX);
         let stands = standing.marks.get(at).copied().unwrap_or(0);
         let read = Event::stored(&row.payload);

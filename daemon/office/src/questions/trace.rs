@@ -138,6 +138,9 @@ async fn find(books: &Snapshot, id: &str, reached: &mut Reached) -> anyhow::Resu
             reached.items.extend(found.items);
         }
     }
+    for posting in books.break_postings(id).await? {
+        reached.events.insert(posting.event_id);
+    }
     if let Some(batch) = books.batch_by_uuid(id).await? {
         let details = format!(
             "number {} of target {}, entries {} to {} ({} entries, {} lines)\nartifact {} sha256 {}",
@@ -430,13 +433,29 @@ async fn tell_payout(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow
 }
 
 async fn tell_breaks(books: &Snapshot, reached: &mut Reached) -> anyhow::Result<()> {
+    let mut posted = BTreeSet::new();
+    for event in &reached.events {
+        posted.extend(books.break_of_event(*event).await?);
+    }
     for found in books.breaks().await? {
-        if found.items.iter().any(|item| reached.items.contains(item)) {
+        let is_posted = posted.remove(&found.id);
+        if is_posted || found.items.iter().any(|item| reached.items.contains(item)) {
             let details = format!("{} ({}): {}", found.kind, found.status, found.detail);
             reached.tell(
                 &format!("break {}", found.id),
                 &details,
                 serde_json::to_value(&found)?,
+            );
+        }
+    }
+    // No run finds them any more; what was posted about them stands in the books all the same.
+    for id in posted {
+        if let Some(case) = books.case(&id).await? {
+            let details = format!("{}, no longer found: {}", case.kind, case.detail);
+            reached.tell(
+                &format!("break {id}"),
+                &details,
+                serde_json::to_value(&case)?,
             );
         }
     }

@@ -563,6 +563,21 @@ pub(crate) static CASE_DEED: Record = Record {
         ],
     )
 };
+/// Entries that end breaks, by the decision that made them.
+pub(crate) static BREAK_POSTING: Record = Record {
+    key: "proposal_id",
+    ..numbered(
+        "break_posting",
+        &[
+            ("proposal_id", Int),
+            ("case_id", Text),
+            ("event_id", Int),
+            ("first_entry", Int),
+            ("entries", Int),
+            ("amount", Int),
+        ],
+    )
+};
 /// What a run leaves in place of what the one before left: the newest link of a reconciliation covers all of it.
 const fn replaced(kind: &'static str, columns: &'static [(&'static str, Kind)]) -> Record {
     Record {
@@ -734,6 +749,7 @@ pub(crate) static RECORDS: &[&Record] = &[
     &MATCH_ITEM,
     &BREAK_CASE,
     &CASE_DEED,
+    &BREAK_POSTING,
     &RUN,
     &PROPOSAL,
     &DECISION,

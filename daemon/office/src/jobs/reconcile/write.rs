@@ -3,6 +3,7 @@
 
 use super::load::Loaded;
 use crate::call::Call;
+use crate::deeds::posting;
 use crate::jobs::items::{ALL, side_name};
 use ledger::{Currency, ItemKind, ItemRef, Movement};
 use reconcile::{Cash, Findings, Matched, Plan, TooMuch, Which};
@@ -106,7 +107,7 @@ pub(super) async fn write(
     let mut memory = Memory::new(plan, loaded);
     memory.remember(plan)?;
     memory.tie_fees(findings)?;
-    let breaks: Vec<BreakRow> = findings
+    let mut breaks: Vec<BreakRow> = findings
         .breaks
         .iter()
         .map(|found| break_row(plan, found))
@@ -126,6 +127,8 @@ pub(super) async fn write(
         .collect();
     let mut tx = call.store.begin().await?;
     write_matches(&mut tx, (plan, loaded, findings), &mut memory, &stamp).await?;
+    let as_of = findings.as_of.unwrap_or_else(|| stamp.now.date_naive());
+    breaks.extend(posting::counted_twice(&mut tx, name, &breaks, as_of).await?);
     tx.write_findings(name, &breaks, &states, &stamp).await?;
     tx.write_cash(name, &cash, &stamp).await?;
     memory.names.sort_unstable();

@@ -1,0 +1,1 @@
+SELECT kind, reference, account, amount FROM finding WHERE id = $1

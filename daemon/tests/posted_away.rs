@@ -1,0 +1,406 @@
+//! Breaks that end in the ledger: a rule of the mapping posts what a person decides, in the transaction of the decision, and
+//! what was posted is found again when it turns out to count twice. On both databases, through the binary.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    missing_docs,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod common;
+
+use common::{config, configure, database, drop_database, expect_json, folder};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Command, Output};
+
+const HEAD: &str = "automatic_payout_id,automatic_payout_effective_at,balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id";
+
+/// A company whose processor paid `ch_a` of 100.00, keeps 0.40 of `ch_fee`, knows nothing of `ch_gone`, and has 25.00 of
+/// `ch_late` that billing does not know yet.
+fn on_both(name: &str, test: impl Fn(&Company<'_>)) {
+    let run = |name: &str, url: Option<&str>| {
+        let dir = folder(name);
+        common::expect(0, &["init", dir.to_str().unwrap()]);
+        configure(&dir, |text| {
+            let text = match url {
+                Some(url) => text.replace("sqlite:tieout.db", url),
+                None => text,
+            };
+            text.replace(
+                "      - { pass: net of fee, on: net-of-fee }\n",
+                "      - { pass: net of fee, on: net-of-fee }\n      - { pass: nearly, on: reference, tolerance: { amount: 0.50 }, difference: fee }\n",
+            )
+        });
+        let company = Company { dir: &dir };
+        for (id, amount) in [("ch_a", 100.0), ("ch_fee", 50.40), ("ch_gone", 7.5)] {
+            company.pay(id, amount, "2026-01-05");
+        }
+        let lines = [
+            "po_1,2026-01-09 00:00:00,txn_1,2026-01-05 10:00:00,eur,100.00,0.00,100.00,charge,ch_a",
+            "po_1,2026-01-09 00:00:00,txn_2,2026-01-05 10:00:00,eur,50.00,0.00,50.00,charge,ch_fee",
+            "po_1,2026-01-09 00:00:00,txn_3,2026-01-05 10:00:00,eur,25.00,0.00,25.00,charge,ch_late",
+            "po_2,2026-01-30 00:00:00,txn_4,2026-01-29 10:00:00,eur,1.00,0.00,1.00,charge,ch_a2",
+        ];
+        company.pay("ch_a2", 1.0, "2026-01-29");
+        std::fs::write(
+            dir.join("report.csv"),
+            format!("{HEAD}\n{}\n", lines.join("\n")),
+        )
+        .unwrap();
+        company.does("ana", &["ingest"]);
+        company.does("ana", &["settle", dir.join("report.csv").to_str().unwrap()]);
+        company.does("ana", &["reconcile", "payments"]);
+        test(&company);
+        std::fs::remove_dir_all(&dir).unwrap();
+    };
+    run(&format!("{name}-sqlite"), None);
+    let url = database(&name.replace('-', "_"));
+    run(&format!("{name}-postgres"), Some(&url));
+    drop_database(&url);
+}
+
+struct Company<'d> {
+    dir: &'d Path,
+}
+
+impl Company<'_> {
+    fn pay(&self, id: &str, amount: f64, day: &str) {
+        let event = json!({ "specversion": "1.0", "id": id, "source": "//tests", "type": "billing.payment.succeeded.v1",
+            "time": format!("{day}T10:00:00Z"), "data": { "entity": "eu", "customer_id": "C-1", "currency": "EUR",
+            "processor": "stripe", "amount": amount, "processor_reference": id, "succeeded_at": format!("{day}T10:00:00Z") } });
+        let path = self.dir.join(format!("inbox/{id}.ndjson"));
+        std::fs::write(path, format!("{event}\n")).unwrap();
+    }
+
+    fn run(&self, user: &str, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_tieout"))
+            .args(["-c", &config(self.dir), "--json"])
+            .args(arguments)
+            .env("USER", user)
+            .output()
+            .unwrap()
+    }
+
+    fn does(&self, user: &str, arguments: &[&str]) -> Value {
+        let output = self.run(user, arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{user} {arguments:?}: {error}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn refused(&self, user: &str, arguments: &[&str], why: &str) {
+        let output = self.run(user, arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{user} {arguments:?} was allowed");
+        assert!(error.contains(why), "{user} {arguments:?}: {error}");
+    }
+
+    /// The break about a reference.
+    fn about(&self, reference: &str) -> Option<Value> {
+        let all = self.does("ana", &["breaks", "list"]);
+        let mut all = all.as_array().unwrap().iter();
+        all.find(|row| row["reference"] == reference).cloned()
+    }
+
+    fn id(&self, reference: &str) -> String {
+        let found = self
+            .about(reference)
+            .unwrap_or_else(|| panic!("{reference}"));
+        found["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Debits less credits of an account.
+    fn stands(&self, account: &str) -> i64 {
+        let text = common::expect(
+            0,
+            &[
+                "-c",
+                &config(self.dir),
+                "report",
+                "trial-balance",
+                "--format",
+                "csv",
+            ],
+        );
+        let cents = |text: &str| text.replace('.', "").parse::<i64>().unwrap_or(0);
+        let rows = text
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').collect::<Vec<_>>());
+        rows.filter(|row| row[3] == account)
+            .map(|row| cents(row[7]) - cents(row[8]))
+            .sum()
+    }
+
+    fn sound(&self) {
+        let found = expect_json(0, &["-c", &config(self.dir), "--json", "verify", "--all"]);
+        assert_eq!(found["failures"], json!([]), "{found}");
+    }
+}
+
+#[test]
+fn a_break_goes_where_its_rule_puts_it_and_comes_back_when_it_is_reopened() {
+    on_both("posted-away", |company| {
+        let gone = company.id("ch_gone");
+        let post = |rule: &'static str| {
+            [
+                "breaks",
+                "post",
+                &gone,
+                "--rule",
+                rule,
+                "--why",
+                "kept by the processor",
+            ]
+            .map(str::to_owned)
+        };
+        let args = |all: [String; 7]| all;
+        let with = |rule: &'static str| args(post(rule));
+        let before = company.stands("psp-clearing");
+        let nonsense = with("nonsense");
+        let nonsense: Vec<&str> = nonsense.iter().map(String::as_str).collect();
+        company.refused("ana", &nonsense, "there are bank-charge, chargeback, fx-difference, psp-fee, rounding-difference, write-off");
+        let fee = with("psp-fee");
+        let fee: Vec<&str> = fee.iter().map(String::as_str).collect();
+        let done = company.does("ana", &fee);
+        assert_eq!(
+            (&done["state"], done["entries"].as_array().unwrap().len()),
+            (&"done".into(), 1),
+            "{done}"
+        );
+        assert_eq!(company.stands("psp-clearing"), before - 750);
+        assert_eq!(company.stands("psp-fees"), 750);
+        assert_eq!(company.about("ch_gone").unwrap()["status"], "resolved");
+        company.refused("ana", &fee, "is resolved");
+        // The trace goes from the break to its entry, and from the entry to the break.
+        let entry = done["entries"][0].to_string();
+        let told = company.does("ana", &["trace", &gone]).to_string();
+        assert!(
+            told.contains(&format!("\"entry {entry},")) && told.contains("tieout.break.psp-fee.v1"),
+            "{told}"
+        );
+        let told = company
+            .does("ana", &["trace", &format!("entry:{entry}")])
+            .to_string();
+        assert!(told.contains(&format!("break {gone}")), "{told}");
+        let shown = company.does("ana", &["breaks", "show", &gone]);
+        assert_eq!(
+            (
+                &shown["postings"][0]["rule"],
+                &shown["postings"][0]["standing"]
+            ),
+            (&"psp-fee".into(), &true.into())
+        );
+        // No run takes the posting for another item, and the equation holds.
+        company.does("ana", &["reconcile"]);
+        assert_eq!(company.about("ch_gone").unwrap()["status"], "resolved");
+        company.sound();
+        let back = company.does(
+            "ben",
+            &["breaks", "reopen", &gone, "--why", "it was no fee"],
+        );
+        assert_eq!(back["entries"].as_array().unwrap().len(), 1, "{back}");
+        assert_eq!(
+            (company.stands("psp-clearing"), company.stands("psp-fees")),
+            (before, 0)
+        );
+        assert_eq!(company.about("ch_gone").unwrap()["status"], "open");
+        // What a person took back stays so, whatever the mapping says of the event.
+        let again = company.does(
+            "ana",
+            &[
+                "reprocess",
+                "--from",
+                "2026-01-01",
+                "--to",
+                "2030-12-31",
+                "--post",
+                "--why",
+                "look",
+            ],
+        );
+        assert_eq!(
+            (&again["corrected"], company.stands("psp-fees")),
+            (&0.into(), 0),
+            "{again}"
+        );
+        let written = company.does(
+            "ben",
+            &["breaks", "write-off", &gone, "--why", "too small to follow"],
+        );
+        assert_eq!(written["entries"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            (
+                company.stands("psp-clearing"),
+                company.stands("written-off")
+            ),
+            (before - 750, 750)
+        );
+        assert_eq!(company.about("ch_gone").unwrap()["status"], "written-off");
+        company.does("ana", &["reconcile"]);
+        company.sound();
+    });
+}
+
+#[test]
+fn what_comes_after_it_was_posted_away_is_found_to_count_twice() {
+    on_both("posted-twice", |company| {
+        let late = company.id("ch_late");
+        let post = [
+            "breaks",
+            "post",
+            &late,
+            "--rule",
+            "write-off",
+            "--why",
+            "nobody knows it",
+        ];
+        company.refused("ana", &post, "say it with `--entity`: eu, uk, us");
+        let before = company.stands("psp-clearing");
+        let mut to: Vec<&str> = post.to_vec();
+        to.extend(["--entity", "eu"]);
+        company.does("ana", &to);
+        assert_eq!(company.stands("psp-clearing"), before + 2_500);
+        // A correcting event with the same reference.
+        company.pay("ch_late", 25.0, "2026-01-05");
+        company.does("ana", &["ingest"]);
+        company.does("ana", &["reconcile"]);
+        let found = company.about("ch_late").unwrap();
+        assert_eq!(
+            (&found["kind"], &found["status"], &found["amount"]),
+            (&"counted-twice".into(), &"open".into(), &2_500.into()),
+            "{found}"
+        );
+        assert_eq!(found["id"], late);
+        company.does("ana", &["reconcile"]);
+        company.sound();
+        company.does(
+            "ana",
+            &[
+                "breaks",
+                "reopen",
+                &late,
+                "--why",
+                "billing sent it after all",
+            ],
+        );
+        assert_eq!(company.stands("psp-clearing"), before + 2_500);
+        company.does("ana", &["reconcile"]);
+        assert!(company.about("ch_late").is_none());
+        company.sound();
+    });
+}
+
+#[test]
+fn a_fee_within_a_match_is_posted_once() {
+    on_both("posted-fee", |company| {
+        let fee = company.about("ch_fee").unwrap();
+        assert_eq!(
+            (&fee["kind"], &fee["amount"]),
+            (&"fee".into(), &40.into()),
+            "{fee}"
+        );
+        let id = fee["id"].as_str().unwrap();
+        let done = company.does(
+            "ana",
+            &[
+                "breaks",
+                "post",
+                id,
+                "--rule",
+                "psp-fee",
+                "--on",
+                "2026-02-03",
+                "--why",
+                "on the invoice",
+            ],
+        );
+        assert_eq!(
+            (
+                done["entries"].as_array().unwrap().len(),
+                company.stands("psp-fees")
+            ),
+            (1, 40)
+        );
+        company.does("ana", &["reconcile"]);
+        assert_eq!(company.about("ch_fee").unwrap()["status"], "resolved");
+        company.sound();
+    });
+}
+
+#[test]
+fn an_event_that_only_a_decision_makes_comes_from_no_source() {
+    on_both("posted-reserved", |company| {
+        let event = json!({ "specversion": "1.0", "id": "x", "source": "//tests", "type": "tieout.break.write-off.v1",
+            "time": "2026-01-05T10:00:00Z", "data": { "entity": "eu", "reconciliation": "payments", "currency": "EUR",
+            "amount": 1000000, "on": "2026-01-05", "reference": "x" } });
+        std::fs::write(company.dir.join("inbox/x.ndjson"), format!("{event}\n")).unwrap();
+        let taken = company.does("eve", &["ingest"]);
+        assert_eq!(
+            (&taken["posted"], &taken["quarantined"]),
+            (&0.into(), &1.into()),
+            "{taken}"
+        );
+        let held = company.run("eve", &["quarantine", "replay"]);
+        let held: Value = serde_json::from_slice(&held.stdout).unwrap();
+        assert!(
+            held["left"][0]
+                .as_str()
+                .unwrap()
+                .contains("`tieout breaks post` makes one"),
+            "{held}"
+        );
+    });
+}
+
+#[test]
+fn a_posting_waits_for_another_person_and_a_closed_period_takes_none() {
+    on_both("posted-closed", |company| {
+        let gone = company.id("ch_gone");
+        configure(company.dir, |text| {
+            text + "\ndesk: { four_eyes: [break-post], above: { break-post: { EUR: \"5.00\" } } }\n"
+        });
+        let post = [
+            "breaks", "post", &gone, "--rule", "psp-fee", "--why", "kept",
+        ];
+        let waits = company.does("ana", &post);
+        assert_eq!(
+            (&waits["state"], company.stands("psp-fees")),
+            (&"waiting".into(), 0)
+        );
+        let number = waits["proposal"].to_string();
+        company.refused(
+            "ana",
+            &["proposals", "approve", &number],
+            "own; another person",
+        );
+        let done = company.does("ben", &["proposals", "approve", &number, "--why", "seen"]);
+        assert_eq!(
+            (
+                done["entries"].as_array().unwrap().len(),
+                company.stands("psp-fees")
+            ),
+            (1, 750)
+        );
+        let late = company.id("ch_late");
+        company.does("ana", &["period", "close", "eu", "2026-01"]);
+        let post = [
+            "breaks",
+            "post",
+            &late,
+            "--rule",
+            "write-off",
+            "--entity",
+            "eu",
+            "--on",
+            "2026-01-31",
+            "--why",
+            "kept",
+        ];
+        company.refused("ana", &post, "say `--on 2026-02-01` or a later day");
+        company.sound();
+    });
+}
