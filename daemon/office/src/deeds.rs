@@ -7,3 +7,4 @@ pub mod desk;
 pub mod quarantine;
 pub mod reprocess;
 mod resend;
+pub mod sheet;

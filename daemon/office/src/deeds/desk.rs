@@ -230,14 +230,31 @@ impl Deed {
 /// # Errors
 /// The rule that it would break; nothing is written then.
 pub async fn decide(call: &Call, deed: &Deed, why: &str) -> Result<Decided, Refusal> {
+    let mut tx = call.store.begin().await?;
+    let decided = decide_in(call, &mut tx, deed, why).await?;
+    if decided.proposal.is_some() {
+        tx.commit().await?;
+    }
+    Ok(decided)
+}
+
+/// The same as one of several in a transaction; whoever began it ends it.
+///
+/// # Errors
+/// The rule that it would break; what the transaction holds by then must not be committed.
+pub(crate) async fn decide_in(
+    call: &Call,
+    tx: &mut Tx,
+    deed: &Deed,
+    why: &str,
+) -> Result<Decided, Refusal> {
     let why = reason(why)?;
     let actor = Actor::new(&call.actor).map_err(refused)?;
     let policy = call.config.policy()?;
     let mut stamp = call.stamp();
     actor.name().clone_into(&mut stamp.actor);
     let subject = deed.subject();
-    let mut tx = call.store.begin().await?;
-    let Some(seen) = deed.seen(&mut tx).await? else {
+    let Some(seen) = deed.seen(tx).await? else {
         return Ok(Decided {
             proposal: None,
             subject,
@@ -273,11 +290,10 @@ pub async fn decide(call: &Call, deed: &Deed, why: &str) -> Result<Decided, Refu
         changed,
     };
     if changed {
-        deed.perform(&mut tx, (id, why), &stamp).await?;
+        deed.perform(tx, (id, why), &stamp).await?;
     }
     let job = if changed { deed.job() } else { "propose" };
-    record(call, &mut tx, job, &stamp, &decided).await?;
-    tx.commit().await?;
+    record(call, tx, job, &stamp, &decided).await?;
     Ok(decided)
 }
 
@@ -361,12 +377,12 @@ fn is_settled(refusal: &Refusal) -> bool {
 }
 
 /// The run's row, in the transaction of what it tells.
-async fn record(
+pub(crate) async fn record(
     call: &Call,
     tx: &mut Tx,
     job: &str,
     started: &Stamp,
-    decided: &Decided,
+    decided: &impl Serialize,
 ) -> Result<(), Refusal> {
     let run = RunRow {
         id: 0,
@@ -487,10 +503,18 @@ async fn break_seen(tx: &mut Tx, id: &str, deed: CaseDeed) -> Result<Seen, Refus
     check_deed(id, &deeds, deed)?;
     let stands = |row: &&DeedRow| !matches!(row.deed.as_str(), "assigned" | "commented");
     let last = deeds.iter().rev().find(stands).map_or(0, |row| row.number);
-    let amount = last_amount(&case, &deeds);
-    let currency = Currency::from_numeric(case.currency_id).map_err(anyhow::Error::from)?;
-    let money = Money::minor(amount, currency);
+    let money = money_of(&case, &deeds)?;
+    let amount = money.amount();
     Ok(Seen::of(&format!("{id} {last} {amount}"), Some(money)))
+}
+
+/// What a decision about a break is measured by.
+///
+/// # Errors
+/// When the books hold a currency that there is not.
+pub(crate) fn money_of(case: &CaseRow, deeds: &[DeedRow]) -> Result<Money, Refusal> {
+    let currency = Currency::from_numeric(case.currency_id).map_err(anyhow::Error::from)?;
+    Ok(Money::minor(last_amount(case, deeds), currency))
 }
 
 /// The amount that a run saw last.
