@@ -16,6 +16,7 @@ mod reconcile;
 mod report;
 mod reprocess;
 mod settle;
+mod sheet;
 mod suspended;
 mod trace;
 mod verify;
@@ -94,7 +95,7 @@ enum Command {
         /// One reconciliation; all when not named.
         name: Option<String>,
     },
-    /// Breaks of the reconciliations: list, show, assign, comment, explain, resolve, write-off, reopen.
+    /// Breaks of the reconciliations: list, show, assign, comment, explain, resolve, write-off, reopen, export, import.
     Breaks {
         #[command(subcommand)]
         command: breaks::Command,

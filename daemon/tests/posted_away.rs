@@ -29,13 +29,14 @@ fn on_both(name: &str, test: impl Fn(&Company<'_>)) {
                 Some(url) => text.replace("sqlite:tieout.db", url),
                 None => text,
             };
+            let text = text.replace("functional: GBP", "functional: EUR");
             text.replace(
                 "      - { pass: net of fee, on: net-of-fee }\n",
                 "      - { pass: net of fee, on: net-of-fee }\n      - { pass: nearly, on: reference, tolerance: { amount: 0.50 }, difference: fee }\n",
             )
         });
         let company = Company { dir: &dir };
-        for (id, amount) in [("ch_a", 100.0), ("ch_fee", 50.40), ("ch_gone", 7.5)] {
+        for (id, amount) in [("ch_a", "100.00"), ("ch_fee", "50.40"), ("ch_gone", "7.50")] {
             company.pay(id, amount, "2026-01-05");
         }
         let lines = [
@@ -44,7 +45,7 @@ fn on_both(name: &str, test: impl Fn(&Company<'_>)) {
             "po_1,2026-01-09 00:00:00,txn_3,2026-01-05 10:00:00,eur,25.00,0.00,25.00,charge,ch_late",
             "po_2,2026-01-30 00:00:00,txn_4,2026-01-29 10:00:00,eur,1.00,0.00,1.00,charge,ch_a2",
         ];
-        company.pay("ch_a2", 1.0, "2026-01-29");
+        company.pay("ch_a2", "1.00", "2026-01-29");
         std::fs::write(
             dir.join("report.csv"),
             format!("{HEAD}\n{}\n", lines.join("\n")),
@@ -67,7 +68,7 @@ struct Company<'d> {
 }
 
 impl Company<'_> {
-    fn pay(&self, id: &str, amount: f64, day: &str) {
+    fn pay(&self, id: &str, amount: &str, day: &str) {
         let event = json!({ "specversion": "1.0", "id": id, "source": "//tests", "type": "billing.payment.succeeded.v1",
             "time": format!("{day}T10:00:00Z"), "data": { "entity": "eu", "customer_id": "C-1", "currency": "EUR",
             "processor": "stripe", "amount": amount, "processor_reference": id, "succeeded_at": format!("{day}T10:00:00Z") } });
@@ -265,7 +266,7 @@ fn what_comes_after_it_was_posted_away_is_found_to_count_twice() {
         company.does("ana", &to);
         assert_eq!(company.stands("psp-clearing"), before + 2_500);
         // A correcting event with the same reference.
-        company.pay("ch_late", 25.0, "2026-01-05");
+        company.pay("ch_late", "25.00", "2026-01-05");
         company.does("ana", &["ingest"]);
         company.does("ana", &["reconcile"]);
         let found = company.about("ch_late").unwrap();
@@ -336,7 +337,7 @@ fn an_event_that_only_a_decision_makes_comes_from_no_source() {
     on_both("posted-reserved", |company| {
         let event = json!({ "specversion": "1.0", "id": "x", "source": "//tests", "type": "tieout.break.write-off.v1",
             "time": "2026-01-05T10:00:00Z", "data": { "entity": "eu", "reconciliation": "payments", "currency": "EUR",
-            "amount": 1000000, "on": "2026-01-05", "reference": "x" } });
+            "amount": 1_000_000, "on": "2026-01-05", "reference": "x" } });
         std::fs::write(company.dir.join("inbox/x.ndjson"), format!("{event}\n")).unwrap();
         let taken = company.does("eve", &["ingest"]);
         assert_eq!(
@@ -402,5 +403,91 @@ fn a_posting_waits_for_another_person_and_a_closed_period_takes_none() {
         ];
         company.refused("ana", &post, "say `--on 2026-02-01` or a later day");
         company.sound();
+    });
+}
+
+#[test]
+fn what_one_person_decides_alone_ends_with_the_limit_of_the_day() {
+    on_both("posted-daily", |company| {
+        configure(company.dir, |text| {
+            text + "\ndesk: { four_eyes: [break-post, write-off], above: { break-post: { EUR: \"10.00\" }, write-off: { EUR: \"100.00\" } }, \
+                above_in: { uk: { write-off: { EUR: \"1.00\" } } }, per_day: { break-post: { EUR: \"25.00\" }, write-off: { EUR: \"30.00\" } } }\n"
+        });
+        let (gone, fee, late) = (
+            company.id("ch_gone"),
+            company.id("ch_fee"),
+            company.id("ch_late"),
+        );
+        let post = |id: &str| {
+            ["breaks", "post", id, "--rule", "psp-fee", "--why", "kept"]
+                .map(str::to_owned)
+                .to_vec()
+        };
+        let write_off = |id: &str, entity: &str| {
+            [
+                "breaks",
+                "write-off",
+                id,
+                "--entity",
+                entity,
+                "--on",
+                "2026-01-20",
+                "--why",
+                "nobody knows it",
+            ]
+            .map(str::to_owned)
+            .to_vec()
+        };
+        let does = |user: &str, all: Vec<String>| {
+            company.does(user, &all.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        // 7.50 alone, and then 25.00 would make it 32.50: both kinds count, under any spelling of the name.
+        assert_eq!(does("ana", post(&gone))["state"], "done");
+        let waits = does("Ana", write_off(&late, "eu"));
+        assert_eq!(waits["state"], "waiting", "{waits}");
+        company.does(
+            "ana",
+            &[
+                "proposals",
+                "reject",
+                &waits["proposal"].to_string(),
+                "--why",
+                "not so",
+            ],
+        );
+        let waits = does("ben", write_off(&late, "uk"));
+        assert_eq!(
+            waits["state"], "waiting",
+            "the entity has a limit of its own: {waits}"
+        );
+        company.does(
+            "ben",
+            &[
+                "proposals",
+                "reject",
+                &waits["proposal"].to_string(),
+                "--why",
+                "not so",
+            ],
+        );
+        assert_eq!(
+            does("ben", write_off(&late, "eu"))["state"],
+            "done",
+            "another person has a sum of their own"
+        );
+        assert_eq!(
+            does("ana", post(&fee))["state"],
+            "done",
+            "0.40 more is within the day"
+        );
+        company.sound();
+        configure(company.dir, |text| {
+            text.replace("uk: { write-off", "mars: { write-off")
+        });
+        company.refused(
+            "ana",
+            &["check"],
+            "desk.above_in: there is no entity `mars`",
+        );
     });
 }

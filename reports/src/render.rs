@@ -5,6 +5,8 @@ mod html;
 mod json;
 mod xlsx;
 
+pub use xlsx::worklist;
+
 use crate::ReportError;
 use crate::model::{Report, decimal};
 use ledger::Money;

@@ -12,5 +12,5 @@ pub mod proposal;
 
 pub use actor::{Actor, Role};
 pub use kind::Kind;
-pub use policy::{Eyes, Policy, PolicyError, Rule};
+pub use policy::{Eyes, Measure, Policy, PolicyError, Rule};
 pub use proposal::{Decision, Proposal, Refusal, State, Verdict};

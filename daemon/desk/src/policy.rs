@@ -20,6 +20,39 @@ pub struct Rule {
     pub by: Option<Role>,
     /// Only above these amounts. A currency that is not named has no limit below which one suffices.
     pub above: BTreeMap<Currency, i64>,
+    /// The same where it is about the books of one of these entities.
+    pub above_in: BTreeMap<String, BTreeMap<Currency, i64>>,
+    /// And only as long as what one person decides alone on one day stays within these sums; no sum counts where none is
+    /// named, and a currency beside those that are has none left.
+    pub per_day: BTreeMap<Currency, i64>,
+}
+
+/// What a decision is measured by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measure<'m> {
+    /// How much it is about, where it is about money.
+    pub amount: Option<Money>,
+    /// Whose books, where that is known.
+    pub entity: Option<&'m str>,
+    /// What the same person decided alone on the same day, in the same currency.
+    pub today: i64,
+}
+
+impl Rule {
+    /// Whether one person suffices.
+    fn suffices(&self, measure: &Measure<'_>) -> bool {
+        let Some(amount) = measure.amount else {
+            return false;
+        };
+        let own = measure.entity.and_then(|entity| self.above_in.get(entity));
+        let limit = own.unwrap_or(&self.above).get(&amount.currency());
+        let size = amount.amount().unsigned_abs();
+        let within = |limit: i64, sum: u64| sum <= u64::try_from(limit).unwrap_or(0);
+        let is_small = limit.is_some_and(|limit| within(*limit, size));
+        let sum = size.saturating_add(measure.today.unsigned_abs());
+        let left = self.per_day.get(&amount.currency());
+        is_small && (self.per_day.is_empty() || left.is_some_and(|left| within(*left, sum)))
+    }
 }
 
 /// What is wrong with a policy.
@@ -84,20 +117,26 @@ impl Policy {
 
     /// What a decision of this kind takes; about a break, with its amount.
     pub fn eyes(&self, kind: Kind, amount: Option<Money>) -> Eyes {
-        let Some(rule) = self.rules.get(&kind) else {
-            return Eyes::One;
+        let measure = Measure {
+            amount,
+            ..Measure::default()
         };
-        let is_small = amount.is_some_and(|amount| {
-            let limit = rule.above.get(&amount.currency());
-            limit.is_some_and(|limit| {
-                amount.amount().unsigned_abs() <= u64::try_from(*limit).unwrap_or(0)
-            })
-        });
-        if is_small {
-            Eyes::One
-        } else {
-            Eyes::Two(rule.by.clone())
+        self.weigh(kind, &measure)
+    }
+
+    /// The same of somebody's books, and after what the same person decided alone on that day.
+    pub fn weigh(&self, kind: Kind, measure: &Measure<'_>) -> Eyes {
+        match self.rules.get(&kind) {
+            None => Eyes::One,
+            Some(rule) if rule.suffices(measure) => Eyes::One,
+            Some(rule) => Eyes::Two(rule.by.clone()),
         }
+    }
+
+    /// Whether what one person decides alone on a day is summed up for a kind.
+    pub fn counts_days(&self, kind: Kind) -> bool {
+        let rule = self.rules.get(&kind);
+        rule.is_some_and(|rule| !rule.per_day.is_empty())
     }
 
     /// Whether somebody has a role.

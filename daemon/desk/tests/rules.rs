@@ -10,7 +10,8 @@
 use chrono::{DateTime, Utc};
 use desk::case::{CaseState, Deed};
 use desk::{
-    Actor, Decision, Eyes, Kind, Policy, PolicyError, Proposal, Refusal, Role, Rule, State, Verdict,
+    Actor, Decision, Eyes, Kind, Measure, Policy, PolicyError, Proposal, Refusal, Role, Rule,
+    State, Verdict,
 };
 use ledger::{Currency, Hash, Money};
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,6 +161,7 @@ fn a_policy_asks_for_two_where_it_says_so() {
     let rule = Rule {
         by: Some(Role::new("controller")),
         above: BTreeMap::from([(Currency::from_code("EUR").unwrap(), 10_000)]),
+        ..Rule::default()
     };
     let policy = policy(Kind::WriteOff, rule);
     let two = Eyes::Two(Some(Role::new("controller")));
@@ -183,7 +185,7 @@ fn a_policy_that_nobody_could_fulfil_is_refused() {
     let role = Role::new("controller");
     let rule = Rule {
         by: Some(role.clone()),
-        above: BTreeMap::new(),
+        ..Rule::default()
     };
     let rules = BTreeMap::from([(Kind::WriteOff, rule)]);
     let kind = Kind::WriteOff;
@@ -244,4 +246,41 @@ fn a_case_is_what_its_history_says() {
     assert!(!CaseState::Resolved.takes(Resolved));
     assert!(!CaseState::Open.takes(Reopened));
     assert!(!CaseState::Open.takes(Cleared));
+}
+
+#[test]
+fn one_person_suffices_within_the_limit_of_the_entity_and_of_the_day() {
+    let of = |code: &str| Currency::from_code(code).unwrap();
+    let rule = Rule {
+        above: BTreeMap::from([(of("EUR"), 10_000), (of("USD"), 10_000)]),
+        above_in: BTreeMap::from([("uk".to_owned(), BTreeMap::from([(of("EUR"), 500)]))]),
+        per_day: BTreeMap::from([(of("EUR"), 15_000)]),
+        ..Rule::default()
+    };
+    let policy = policy(Kind::WriteOff, rule);
+    // entity, currency, amount, decided alone today, whether one suffices
+    let table = [
+        (None, "EUR", 10_000, 0, true),
+        (None, "EUR", -10_000, 0, true),
+        (None, "EUR", 10_001, 0, false),
+        (Some("eu"), "EUR", 10_000, 5_000, true),
+        (Some("eu"), "EUR", 10_000, 5_001, false),
+        (Some("uk"), "EUR", 500, 14_500, true),
+        (Some("uk"), "EUR", 501, 0, false),
+        // An entity that has limits has none in a currency that they do not name.
+        (Some("uk"), "USD", 1, 0, false),
+        // A currency without a sum of the day has none left.
+        (Some("eu"), "USD", 1, 0, false),
+        (None, "EUR", i64::MIN, i64::MAX, false),
+    ];
+    for (row, (entity, currency, amount, today, one)) in table.into_iter().enumerate() {
+        let measure = Measure {
+            amount: Some(Money::minor(amount, of(currency))),
+            entity,
+            today,
+        };
+        let eyes = policy.weigh(Kind::WriteOff, &measure);
+        assert_eq!(eyes == Eyes::One, one, "row {row}");
+    }
+    assert!(policy.counts_days(Kind::WriteOff) && !policy.counts_days(Kind::BreakPost));
 }

@@ -217,8 +217,9 @@ pub struct SealConfig {
 }
 
 /// `{ roles: { controller: [ana, ben] }, four_eyes: [period-reopen, write-off], by: { write-off: controller },
-/// above: { write-off: { EUR: "100.00" } } }`. A kind that is not listed under `four_eyes` is decided by one
-/// person.
+/// above: { write-off: { EUR: "100.00" } }, above_in: { uk: { write-off: { GBP: "50.00" } } },
+/// per_day: { write-off: { EUR: "500.00", GBP: "200.00" } } }`. A kind that is not listed under `four_eyes` is decided by
+/// one person.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeskConfig {
@@ -234,6 +235,27 @@ pub struct DeskConfig {
     /// Amounts up to which one person suffices, by currency.
     #[serde(default)]
     pub above: BTreeMap<Kind, BTreeMap<String, String>>,
+    /// The same for the books of an entity, in place of those.
+    #[serde(default)]
+    pub above_in: BTreeMap<String, BTreeMap<Kind, BTreeMap<String, String>>>,
+    /// What one person may decide alone on one day (UTC) in sum, by currency.
+    #[serde(default)]
+    pub per_day: BTreeMap<Kind, BTreeMap<String, String>>,
+}
+
+/// Limits by currency as they are written.
+fn limits(
+    written: Option<&BTreeMap<String, String>>,
+    at: &str,
+) -> anyhow::Result<BTreeMap<Currency, i64>> {
+    let mut limits = BTreeMap::new();
+    for (code, amount) in written.into_iter().flatten() {
+        let currency = Currency::from_code(code).with_context(|| at.to_owned())?;
+        let limit = Money::parse(amount, currency).with_context(|| at.to_owned())?;
+        ensure!(limit.amount() >= 0, "{at}: {limit} is below zero");
+        limits.insert(currency, limit.amount());
+    }
+    Ok(limits)
 }
 
 impl DeskConfig {
@@ -245,7 +267,9 @@ impl DeskConfig {
                 .map(|name| Actor::new(name).with_context(|| format!("desk.roles: `{role}`")));
             roles.insert(role.clone(), people.collect::<anyhow::Result<_>>()?);
         }
+        let own = self.above_in.values().flat_map(BTreeMap::keys);
         let limited = self.by.keys().chain(self.above.keys());
+        let limited = limited.chain(self.per_day.keys()).chain(own);
         if let Some(kind) = limited
             .into_iter()
             .find(|kind| !self.four_eyes.contains(kind))
@@ -256,16 +280,21 @@ impl DeskConfig {
         }
         let mut rules = BTreeMap::new();
         for kind in &self.four_eyes {
-            let mut above = BTreeMap::new();
-            for (code, amount) in self.above.get(kind).into_iter().flatten() {
-                let at = || format!("desk.above: `{kind}`");
-                let currency = Currency::from_code(code).with_context(at)?;
-                let limit = Money::parse(amount, currency).with_context(at)?;
-                anyhow::ensure!(limit.amount() >= 0, "{}: {limit} is below zero", at());
-                above.insert(currency, limit.amount());
+            let at = format!("desk.above: `{kind}`");
+            let mut rule = Rule {
+                by: self.by.get(kind).cloned(),
+                above: limits(self.above.get(kind), &at)?,
+                per_day: limits(self.per_day.get(kind), &format!("desk.per_day: `{kind}`"))?,
+                ..Rule::default()
+            };
+            for (entity, kinds) in &self.above_in {
+                if let Some(written) = kinds.get(kind) {
+                    let at = format!("desk.above_in: `{entity}`: `{kind}`");
+                    rule.above_in
+                        .insert(entity.clone(), limits(Some(written), &at)?);
+                }
             }
-            let by = self.by.get(kind).cloned();
-            rules.insert(*kind, Rule { by, above });
+            rules.insert(*kind, rule);
         }
         Ok(Policy::new(roles, rules)?)
     }
@@ -476,6 +505,22 @@ impl Config {
     /// # Errors
     /// When the policy could never be fulfilled.
     pub fn policy(&self) -> anyhow::Result<Policy> {
+        let codes: Vec<&str> = self
+            .entities
+            .iter()
+            .map(|own| own.entity.as_str())
+            .collect();
+        if let Some(unknown) = self
+            .desk
+            .above_in
+            .keys()
+            .find(|name| !codes.contains(&name.as_str()))
+        {
+            bail!(
+                "desk.above_in: there is no entity `{unknown}`; there are {}",
+                codes.join(", ")
+            );
+        }
         self.desk.policy()
     }
 

@@ -1,6 +1,7 @@
 //! What a person decides: each deed says who did it and when, in the transaction that does it.
 
 pub mod activate;
+pub mod case;
 pub mod cases;
 pub mod close;
 pub mod desk;
@@ -8,3 +9,4 @@ pub mod posting;
 pub mod quarantine;
 pub mod reprocess;
 mod resend;
+pub mod sheet;

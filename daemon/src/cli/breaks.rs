@@ -1,8 +1,9 @@
-//! `tieout breaks list | show | assign | comment | explain | resolve | post | write-off | reopen`.
+//! `tieout breaks list | show | assign | comment | explain | resolve | post | write-off | reopen | export | import`.
 //!
 //! What a run finds and what people do about it are two things: the list shows findings with what was said
 //! last, `show` a case with its whole history.
 
+use super::sheet;
 use crate::output::{Output, TextTable};
 use crate::wording::{amount, breaks_table, decided};
 use anyhow::Context as _;
@@ -88,6 +89,10 @@ pub(crate) enum Command {
         #[arg(long)]
         why: String,
     },
+    /// The open ones as a spreadsheet in which they are decided.
+    Export(sheet::Export),
+    /// What such a spreadsheet decides; with --yes it is done, all of it or nothing.
+    Import(sheet::Import),
 }
 
 /// Where an entry goes.
@@ -114,7 +119,11 @@ impl Place {
 impl Command {
     /// Whether it needs no more than the right to read the books.
     pub(crate) const fn only_asks(&self) -> bool {
-        matches!(self, Self::List | Self::Show { .. })
+        match self {
+            Self::List | Self::Show { .. } | Self::Export(_) => true,
+            Self::Import(arguments) => arguments.only_asks(),
+            _ => false,
+        }
     }
 }
 
@@ -163,6 +172,8 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
         Command::Reopen { id, why } => {
             decide(call, &Deed::BreakReopen { id: own(id) }, why, output).await
         }
+        Command::Export(arguments) => sheet::export(call, arguments, output).await,
+        Command::Import(arguments) => sheet::import(call, arguments, output).await,
     }
 }
 

@@ -58,6 +58,17 @@ pub struct DeedRow {
     pub proposal_id: Option<i64>,
 }
 
+/// A line of the history of something that the newest runs find.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct PastRow {
+    /// The break.
+    pub id: String,
+    /// The deed's word.
+    pub deed: String,
+    /// The amount at that time, left less right.
+    pub amount: i64,
+}
+
 /// A deed to be added.
 #[derive(Clone, Debug, Default)]
 pub struct NewDeed {
@@ -97,6 +108,17 @@ impl Snapshot {
     pub async fn case_deeds(&self, id: &str) -> Result<Vec<DeedRow>, StoreError> {
         Ok(on_snapshot!(self, db => sqlx::query_as(sql!("cases/deeds"))
             .bind(id).fetch_all(db).await?))
+    }
+
+    /// The histories of all that the newest runs find, each from its beginning.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn findings_past(&self) -> Result<Vec<PastRow>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("cases/findings_past"))
+            .fetch_all(db).await?),
+        )
     }
 }
 

@@ -85,6 +85,21 @@ impl Tx {
             sqlx::query_as(sql!("desk/proposals")).bind(id).fetch_optional(db).await?))
     }
 
+    /// What people decided alone about breaks in a currency, from one moment to another: kind, person, sum of sizes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn decided_alone(
+        &mut self,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        currency: i64,
+    ) -> Result<Vec<(String, String, i64)>, StoreError> {
+        Ok(
+            on_tx!(&mut *self, db => sqlx::query_as(sql!("desk/decided_alone"))
+            .bind(from).bind(to).bind(currency).fetch_all(db).await?),
+        )
+    }
+
     /// The number of a proposal of this kind about this subject that nobody decided yet.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::bulk::Kind::{Int, Text};
 use crate::bulk::{Field, Table};
 use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
-use ledger::{Hash, ItemRef};
+use ledger::{Hash, ItemRef, Movement};
 use sqlx_macros::FromRow;
 use std::collections::BTreeMap;
 
@@ -114,7 +114,7 @@ pub struct MatchedApart {
 }
 
 /// Sums of matched items: by side, currency (ISO number) and movement (empty where the plan declares none).
-pub type MatchedSums = BTreeMap<(&'static str, i64, String), i64>;
+pub type MatchedSums = BTreeMap<(&'static str, i64, &'static str), i64>;
 
 /// What a run leaves for the next one.
 #[derive(Debug)]
@@ -136,6 +136,14 @@ pub struct Kept<'k> {
 fn side_of(name: &str) -> Result<&'static str, StoreError> {
     let found = SIDES.into_iter().find(|side| *side == name);
     found.ok_or_else(|| StoreError::Corrupt(format!("`{name}` is no side of a reconciliation")))
+}
+
+fn movement_of(name: &str) -> Result<&'static str, StoreError> {
+    let found = Movement::ALL.into_iter().map(Movement::name);
+    let mut found = found.chain([""]).filter(|known| *known == name);
+    found
+        .next()
+        .ok_or_else(|| StoreError::Corrupt(format!("there is no movement `{name}`")))
 }
 
 fn item_of(kind: i64, id: i64, sub: i64) -> Result<ItemRef, StoreError> {
@@ -208,7 +216,7 @@ impl Snapshot {
             sqlx::query_as(sql!("items/matched_sums")).bind(reconciliation).fetch_all(db).await?);
         rows.into_iter()
             .map(|(side, currency, movement, amount)| {
-                Ok(((side_of(&side)?, currency, movement), amount))
+                Ok(((side_of(&side)?, currency, movement_of(&movement)?), amount))
             })
             .collect()
     }

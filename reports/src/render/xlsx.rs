@@ -1,5 +1,7 @@
 //! Excel: one sheet per table, numbers as numbers, header frozen, ready to filter and print.
 
+pub mod worklist;
+
 use super::{failed, plain};
 use crate::ReportError;
 use crate::model::{Cell, ColumnKind, Report, Row, RowKind, Table, decimal};

@@ -4,6 +4,7 @@ use crate::call::{Call, Refusal};
 use crate::deeds::desk::{case_of, check_deed, last_amount, reason, refused};
 use desk::Actor;
 use desk::case::Deed;
+use store::Tx;
 use store::cases::NewDeed;
 
 /// Somebody looks after a break from now on.
@@ -38,11 +39,25 @@ async fn add(
     why: String,
     assignee: &str,
 ) -> Result<(), Refusal> {
+    let mut tx = call.store.begin().await?;
+    add_in(call, &mut tx, id, (deed, why, assignee)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The same as one of several in a transaction; whoever began it ends it.
+///
+/// # Errors
+/// As for one alone; what the transaction holds by then must not be committed.
+pub(crate) async fn add_in(
+    call: &Call,
+    tx: &mut Tx,
+    id: &str,
+    (deed, why, assignee): (Deed, String, &str),
+) -> Result<(), Refusal> {
     let mut stamp = call.stamp();
     let actor = Actor::new(&call.actor).map_err(refused)?;
     actor.name().clone_into(&mut stamp.actor);
-    let mut tx = call.store.begin().await?;
-    let (case, deeds) = case_of(&mut tx, id).await?;
+    let (case, deeds) = case_of(tx, id).await?;
     check_deed(id, &deeds, deed)?;
     let added = NewDeed {
         deed: deed.name(),
@@ -52,5 +67,5 @@ async fn add(
         proposal_id: None,
     };
     tx.add_deed(id, &added, &stamp).await?;
-    Ok(tx.commit().await?)
+    Ok(())
 }

@@ -5,16 +5,18 @@
 //! approval is made up. Where the policy asks for four eyes it writes the proposal alone; [`approve`] by another
 //! person does the deed in the transaction of the decision, over what the first one saw or not at all.
 
+pub use super::case::state_of;
+pub(crate) use super::case::{case_of, check_deed, last_amount, missing, money_of};
 use super::posting::{self, Away, Posted, WRITE_OFF};
 use super::resend;
 use crate::call::{Call, Refusal, RefusalKind};
-use chrono::NaiveDate;
+use chrono::{Duration, NaiveDate, NaiveTime};
 use desk::case::{CaseState, Deed as CaseDeed};
-use desk::{Actor, Decision, Eyes, Kind, Proposal, Role, State, Verdict};
+use desk::{Actor, Decision, Eyes, Kind, Measure, Policy, Proposal, Role, State, Verdict};
 use ledger::{Currency, Hash, Money};
 use serde::{Deserialize, Serialize};
 use store::Tx;
-use store::cases::{CaseRow, DeedRow, NewDeed};
+use store::cases::{DeedRow, NewDeed};
 use store::desk::{NewProposal, ProposalRow};
 use store::intake::Stamp;
 use store::quarantine::QuarantineDecision;
@@ -121,23 +123,35 @@ pub struct Decided {
 struct Seen {
     hash: Hash,
     amount: Option<Money>,
+    /// Whose books, where that is known.
+    entity: Option<String>,
 }
 
 impl Seen {
     fn of(text: &str, amount: Option<Money>) -> Self {
         let hash = Hash::of(text.as_bytes());
-        Self { hash, amount }
+        Self {
+            hash,
+            amount,
+            entity: None,
+        }
     }
 
     /// With something more that is seen.
     fn with(self, more: &str) -> Self {
-        Self::of(&format!("{} {more}", self.hash), self.amount)
+        let hash = Hash::of(format!("{} {more}", self.hash).as_bytes());
+        Self { hash, ..self }
     }
 
     /// With what of it would be posted, and how.
     fn posted(self, away: &Posted) -> Self {
-        let amount = Some(away.amount);
-        Self { amount, ..self }.with(&away.text)
+        let (amount, entity) = (Some(away.amount), Some(away.entity.clone()));
+        let seen = Self {
+            amount,
+            entity,
+            ..self
+        };
+        seen.with(&away.text)
     }
 }
 
@@ -187,6 +201,14 @@ impl Deed {
             | Self::BreakReopen { id } => id.clone(),
             Self::BatchResend { batch } | Self::BatchRelease { batch } => batch.clone(),
             Self::MappingActivation { pack, version } => format!("{pack} {version}"),
+        }
+    }
+
+    /// How it posts a break away, where it does.
+    pub(crate) fn away(&self) -> Option<Away> {
+        match self {
+            Self::WriteOff { how, .. } | Self::BreakPost { how, .. } => Some(how.away()),
+            _ => None,
         }
     }
 
@@ -315,14 +337,31 @@ impl Deed {
 /// # Errors
 /// The rule that it would break; nothing is written then.
 pub async fn decide(call: &Call, deed: &Deed, why: &str) -> Result<Decided, Refusal> {
+    let mut tx = call.store.begin().await?;
+    let decided = decide_in(call, &mut tx, deed, why).await?;
+    if decided.proposal.is_some() {
+        tx.commit().await?;
+    }
+    Ok(decided)
+}
+
+/// The same as one of several in a transaction; whoever began it ends it.
+///
+/// # Errors
+/// The rule that it would break; what the transaction holds by then must not be committed.
+pub(crate) async fn decide_in(
+    call: &Call,
+    tx: &mut Tx,
+    deed: &Deed,
+    why: &str,
+) -> Result<Decided, Refusal> {
     let why = reason(why)?;
     let actor = Actor::new(&call.actor).map_err(refused)?;
     let policy = call.config.policy()?;
     let mut stamp = call.stamp();
     actor.name().clone_into(&mut stamp.actor);
     let subject = deed.subject();
-    let mut tx = call.store.begin().await?;
-    let Some(seen) = deed.seen(call, &mut tx).await? else {
+    let Some(seen) = deed.seen(call, tx).await? else {
         return Ok(Decided {
             proposal: None,
             subject,
@@ -337,7 +376,7 @@ pub async fn decide(call: &Call, deed: &Deed, why: &str) -> Result<Decided, Refu
             subject,
         }));
     }
-    let eyes = policy.eyes(deed.kind(), seen.amount);
+    let eyes = eyes(tx, &policy, (deed.kind(), &seen), (&actor, &stamp)).await?;
     let proposal = NewProposal {
         kind: deed.kind().name().to_owned(),
         subject: subject.clone(),
@@ -360,12 +399,51 @@ pub async fn decide(call: &Call, deed: &Deed, why: &str) -> Result<Decided, Refu
         entries: Vec::new(),
     };
     if changed {
-        decided.entries = deed.perform(call, &mut tx, (id, why), &stamp).await?;
+        decided.entries = deed.perform(call, tx, (id, why), &stamp).await?;
     }
     let job = if changed { deed.job() } else { "propose" };
-    record(call, &mut tx, job, &stamp, &decided).await?;
-    tx.commit().await?;
+    record(call, tx, job, &stamp, &decided).await?;
     Ok(decided)
+}
+
+/// How many have to look: by the amount, whose books it is about, and what the same person decided alone today.
+async fn eyes(
+    tx: &mut Tx,
+    policy: &Policy,
+    (kind, seen): (Kind, &Seen),
+    (actor, stamp): (&Actor, &Stamp),
+) -> Result<Eyes, Refusal> {
+    let mut measure = Measure {
+        amount: seen.amount,
+        entity: seen.entity.as_deref(),
+        today: 0,
+    };
+    if let Some(amount) = seen.amount
+        && policy.counts_days(kind)
+    {
+        measure.today = alone_today(tx, policy, (actor, stamp), amount.currency()).await?;
+    }
+    Ok(policy.weigh(kind, &measure))
+}
+
+/// What somebody decided alone on this day, of all kinds of which days are summed up.
+async fn alone_today(
+    tx: &mut Tx,
+    policy: &Policy,
+    (actor, stamp): (&Actor, &Stamp),
+    currency: Currency,
+) -> Result<i64, Refusal> {
+    let begin = stamp.now.date_naive().and_time(NaiveTime::MIN).and_utc();
+    let day = (begin, begin + Duration::days(1));
+    let numeric = i64::from(currency.numeric());
+    let mut sum = 0_i64;
+    for (kind, by, size) in tx.decided_alone(day, numeric).await? {
+        let counts = Kind::find(&kind).is_some_and(|kind| policy.counts_days(kind));
+        if counts && Actor::new(&by).is_ok_and(|by| by.is(actor)) {
+            sum = sum.saturating_add(size);
+        }
+    }
+    Ok(sum)
 }
 
 /// Approves a proposal and does what it says, in one transaction.
@@ -451,12 +529,12 @@ fn is_settled(refusal: &Refusal) -> bool {
 }
 
 /// The run's row, in the transaction of what it tells.
-async fn record(
+pub(crate) async fn record(
     call: &Call,
     tx: &mut Tx,
     job: &str,
     started: &Stamp,
-    decided: &Decided,
+    decided: &impl Serialize,
 ) -> Result<(), Refusal> {
     let run = RunRow {
         id: 0,
@@ -521,10 +599,6 @@ pub(crate) fn reason(why: &str) -> Result<&str, Refusal> {
     Ok(why)
 }
 
-pub(crate) fn missing(what: String) -> Refusal {
-    Refusal::new(RefusalKind::Missing, what)
-}
-
 pub(crate) fn refused(refusal: desk::Refusal) -> Refusal {
     use desk::Refusal as Rule;
     let kind = match &refusal {
@@ -539,37 +613,6 @@ pub(crate) fn refused(refusal: desk::Refusal) -> Refusal {
     Refusal::new(kind, refusal.to_string())
 }
 
-/// A case with its history.
-///
-/// # Errors
-/// [`RefusalKind::Missing`].
-pub(crate) async fn case_of(tx: &mut Tx, id: &str) -> Result<(CaseRow, Vec<DeedRow>), Refusal> {
-    tx.case_seen(id).await?.ok_or_else(|| {
-        missing(format!(
-            "there is no break `{id}`; `tieout breaks list` shows what there is"
-        ))
-    })
-}
-
-/// How far a case is, from the words of its history.
-pub fn state_of(deeds: &[DeedRow]) -> CaseState {
-    CaseState::after(deeds.iter().filter_map(|row| CaseDeed::find(&row.deed)))
-}
-
-/// Refuses what makes no sense in the state that a case is in.
-pub(crate) fn check_deed(id: &str, deeds: &[DeedRow], deed: CaseDeed) -> Result<(), Refusal> {
-    let state = state_of(deeds);
-    if state.takes(deed) {
-        return Ok(());
-    }
-    let what = format!(
-        "break `{id}` is {}; it cannot be {}",
-        state.name(),
-        deed.name()
-    );
-    Err(Refusal::new(RefusalKind::Conflict, what))
-}
-
 /// What a decision about a break sees: everything in its history that says how it stands, not who looks after
 /// it or what was said.
 async fn break_seen(tx: &mut Tx, id: &str, deed: CaseDeed) -> Result<Seen, Refusal> {
@@ -577,9 +620,8 @@ async fn break_seen(tx: &mut Tx, id: &str, deed: CaseDeed) -> Result<Seen, Refus
     check_deed(id, &deeds, deed)?;
     let stands = |row: &&DeedRow| !matches!(row.deed.as_str(), "assigned" | "commented");
     let last = deeds.iter().rev().find(stands).map_or(0, |row| row.number);
-    let amount = last_amount(&case, &deeds);
-    let currency = Currency::from_numeric(case.currency_id).map_err(anyhow::Error::from)?;
-    let money = Money::minor(amount, currency);
+    let money = money_of(&case, &deeds)?;
+    let amount = money.amount();
     Ok(Seen::of(&format!("{id} {last} {amount}"), Some(money)))
 }
 
@@ -596,13 +638,6 @@ async fn reopening(tx: &mut Tx, id: &str) -> Result<Seen, Refusal> {
     };
     let seen = break_seen(tx, id, deed).await?;
     Ok(seen.with(&format!("posted by {last}")))
-}
-
-/// The amount that a run saw last.
-pub(crate) fn last_amount(case: &CaseRow, deeds: &[DeedRow]) -> i64 {
-    let seen = |row: &&DeedRow| matches!(row.deed.as_str(), "found" | "returned" | "changed");
-    let last = deeds.iter().rev().find(seen);
-    last.map_or(case.amount, |row| row.amount)
 }
 
 async fn amount_of(tx: &mut Tx, id: &str) -> Result<i64, Refusal> {

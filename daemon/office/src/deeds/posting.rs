@@ -5,7 +5,7 @@
 //! break does not stand posted away yet; the entry, its event and the deed are one transaction. Taking it back adds an
 //! entry that reverses it, on the same day or the first open one.
 
-use super::desk::{case_of, last_amount, missing};
+use super::case::{case_of, last_amount, missing};
 use crate::call::{Call, Refusal, RefusalKind};
 use crate::closed::{Closed, posting};
 use crate::config::Late;
@@ -16,6 +16,7 @@ use mappings::Event;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use store::cases::posting::{BreakEvent, FindingRow, PostingRow};
+use store::cases::{CaseRow, DeedRow};
 use store::correction::{Correction, Does, EventCorrections};
 use store::intake::Stamp;
 use store::reconciliation::BreakRow;
@@ -39,6 +40,14 @@ pub struct Away {
     pub entity: Option<String>,
     /// The accounting date; the day of the decision where none is named.
     pub on: Option<NaiveDate>,
+}
+
+/// A break's case as somebody sees it who would post it away.
+pub(crate) struct About<'c> {
+    pub(crate) case: &'c CaseRow,
+    pub(crate) deeds: &'c [DeedRow],
+    /// What was posted about it.
+    pub(crate) postings: &'c [PostingRow],
 }
 
 /// A break as it would be posted away now.
@@ -65,6 +74,8 @@ struct Ready {
 pub(super) struct Posted {
     /// How much.
     pub(super) amount: Money,
+    /// Whose books.
+    pub(super) entity: String,
     /// All of it, in words that change when it does.
     pub(super) text: String,
 }
@@ -79,7 +90,28 @@ pub(super) async fn seen(
     id: &str,
     away: &Away,
 ) -> Result<Option<Posted>, Refusal> {
-    let Some(ready) = ready(call, tx, (id, 0), away, &call.stamp()).await? else {
+    let (case, deeds) = case_of(tx, id).await?;
+    let about = About {
+        case: &case,
+        deeds: &deeds,
+        postings: &tx.break_postings(id).await?,
+    };
+    let books = call.store.snapshot().await?;
+    would_post(call, &books, &about, away).await
+}
+
+/// The same of a case that was read already.
+///
+/// # Errors
+/// Why it cannot be posted so.
+pub(super) async fn would_post(
+    call: &Call,
+    books: &Snapshot,
+    about: &About<'_>,
+    away: &Away,
+) -> Result<Option<Posted>, Refusal> {
+    let stamp = call.stamp();
+    let Some(ready) = ready(call, books, (about, 0), away, &stamp).await? else {
         return Ok(None);
     };
     let Facts {
@@ -92,8 +124,11 @@ pub(super) async fn seen(
     let (rule, version) = (&away.rule, call.program()?.version);
     let on = away.on;
     let text = format!("{rule} {version} {amount} {entity} {account} {reference} {on:?}");
-    let amount = *amount;
-    Ok(Some(Posted { amount, text }))
+    Ok(Some(Posted {
+        amount: *amount,
+        entity: entity.clone(),
+        text,
+    }))
 }
 
 /// What somebody is told who would post a break of which nothing is left.
@@ -115,7 +150,14 @@ pub(super) async fn post(
     away: &Away,
     stamp: &Stamp,
 ) -> Result<Vec<i64>, Refusal> {
-    let Some(ready) = ready(call, tx, (id, proposal), away, stamp).await? else {
+    let (case, deeds) = case_of(tx, id).await?;
+    let about = About {
+        case: &case,
+        deeds: &deeds,
+        postings: &tx.break_postings(id).await?,
+    };
+    let books = call.store.snapshot().await?;
+    let Some(ready) = ready(call, &books, (&about, proposal), away, stamp).await? else {
         return Ok(Vec::new());
     };
     let event = Event::parse(&ready.payload).map_err(anyhow::Error::from)?;
@@ -220,14 +262,14 @@ async fn reversal(
 /// The event of a decision, and the entries that the rule makes of it; none where nothing is left to be posted.
 async fn ready(
     call: &Call,
-    tx: &mut Tx,
-    (id, proposal): (&str, i64),
+    books: &Snapshot,
+    (about, proposal): (&About<'_>, i64),
     away: &Away,
     stamp: &Stamp,
 ) -> Result<Option<Ready>, Refusal> {
+    let id = about.case.id.as_str();
     let kind = type_of(call, &away.rule)?;
-    let books = call.store.snapshot().await?;
-    let Some(facts) = facts(call, tx, &books, id, away.entity.as_deref()).await? else {
+    let Some(facts) = facts(call, books, about, away.entity.as_deref()).await? else {
         return Ok(None);
     };
     let entity = call.context.entities.get(&facts.entity).ok_or_else(|| {
@@ -337,20 +379,19 @@ fn type_of(call: &Call, rule: &str) -> Result<String, Refusal> {
 /// What of a break is left to be posted; none where nothing is.
 async fn facts(
     call: &Call,
-    tx: &mut Tx,
     books: &Snapshot,
-    id: &str,
+    about: &About<'_>,
     entity: Option<&str>,
 ) -> Result<Option<Facts>, Refusal> {
-    let (case, deeds) = case_of(tx, id).await?;
+    let (case, id) = (about.case, about.case.id.as_str());
     let finding = books.finding(id).await?;
     let is_twice = finding
         .as_ref()
         .is_some_and(|found| found.kind == COUNTED_TWICE);
-    let mut left = last_amount(&case, &deeds);
+    let mut left = last_amount(case, about.deeds);
     if !is_twice {
-        let away: i64 = standing(tx, id).await?.iter().map(|row| row.amount).sum();
-        left -= away;
+        let standing = about.postings.iter().filter(|row| row.standing);
+        left -= standing.map(|row| row.amount).sum::<i64>();
     }
     if left == 0 {
         return Ok(None);
@@ -364,10 +405,10 @@ async fn facts(
     Ok(Some(Facts {
         amount: Money::minor(left, currency),
         entity,
-        reconciliation: case.reconciliation,
-        kind: case.kind,
+        reconciliation: case.reconciliation.clone(),
+        kind: case.kind.clone(),
         account: finding.map(|found| found.account).unwrap_or_default(),
-        reference: case.reference,
+        reference: case.reference.clone(),
         customer: found.customer,
     }))
 }

@@ -14,8 +14,9 @@ pub use examine::{Examination, examine};
 use crate::call::Call;
 use crate::lease;
 use anyhow::Context as _;
-use load::Loaded;
 use reconcile::Plan;
+use std::sync::Arc;
+use write::Found;
 
 /// What a run found.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -64,18 +65,19 @@ async fn one(call: &Call, plan: &Plan) -> anyhow::Result<Summary> {
     let books = call.store.snapshot().await?;
     let loaded = load::load(&books, plan).await?;
     drop(books);
-    let own = plan.clone();
+    let plan = plan.clone();
     // The holder of the lease has to say meanwhile that it is there.
-    let matching = tokio::task::spawn_blocking(move || {
-        let findings = reconcile::reconcile_on(&own, &loaded.input, THREADS);
-        (loaded, findings)
+    let matching = tokio::task::spawn_blocking(move || Found {
+        findings: reconcile::reconcile_on(&plan, &loaded.input, THREADS),
+        loaded,
+        plan,
     });
-    let (loaded, findings): (Loaded, _) = matching.await.context("the matching broke off")?;
-    write::write(call, plan, &loaded, &findings).await?;
+    let found = Arc::new(matching.await.context("the matching broke off")?);
+    write::write(call, Arc::clone(&found)).await?;
     Ok(Summary {
-        reconciliation: plan.reconciliation.clone(),
-        matches: findings.matches.len(),
-        breaks: findings.breaks.len(),
+        reconciliation: found.plan.reconciliation.clone(),
+        matches: found.findings.matches.len(),
+        breaks: found.findings.breaks.len(),
         note: None,
     })
 }

@@ -279,7 +279,9 @@ impl Loading<'_> {
             let carried = if is_fee {
                 self.input.carried_fees.entry(currency).or_default()
             } else {
-                let movement = Movement::ALL.into_iter().find(|one| one.name() == movement);
+                let movement = Movement::ALL
+                    .into_iter()
+                    .find(|one| one.name() == *movement);
                 self.input.carried.entry((currency, movement)).or_default()
             };
             *of(carried, is_left) += amount;

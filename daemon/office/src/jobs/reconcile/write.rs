@@ -4,35 +4,39 @@
 use super::load::Loaded;
 use crate::call::Call;
 use crate::deeds::posting;
-use crate::jobs::items::{ALL, side_name};
+use crate::jobs::items::{ALL, place, side_name};
+use anyhow::Context as _;
 use ledger::{Currency, ItemKind, ItemRef, Movement};
 use reconcile::{Cash, Findings, Matched, Plan, TooMuch, Which};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use store::Tx;
 use store::intake::Stamp;
 use store::kept::{Kept, MatchedSums, PayoutSum};
 use store::reconciliation::{BreakRow, CashStateRow, NewMatch, StateRow};
+use tokio::sync::mpsc;
 
 /// Matches that go into the books at once.
 const PAGE: usize = 2_000;
 
+/// Pages that wait for the books: more would only take room.
+const AHEAD: usize = 2;
+
 /// What is known of matched items when all are written.
-struct Memory<'l> {
+struct Memory {
     is_declared: bool,
     sums: MatchedSums,
     names: Vec<(i64, i64)>,
     payouts: BTreeMap<i64, PayoutSum>,
-    loaded: &'l Loaded,
 }
 
-impl<'l> Memory<'l> {
-    fn new(plan: &Plan, loaded: &'l Loaded) -> Self {
+impl Memory {
+    fn new(plan: &Plan, loaded: &Loaded) -> Self {
         Self {
             is_declared: plan.declares_movements(),
             sums: loaded.sums.clone(),
             names: Vec::new(),
             payouts: loaded.payouts.clone(),
-            loaded,
         }
     }
 
@@ -44,7 +48,7 @@ impl<'l> Memory<'l> {
         let key = (
             side_name(which),
             i64::from(item.currency.numeric()),
-            movement.map_or("", Movement::name).to_owned(),
+            movement.map_or("", Movement::name),
         );
         let sum = self.sums.entry(key).or_default();
         *sum = sum.checked_add(item.amount).ok_or(TooMuch)?;
@@ -52,12 +56,10 @@ impl<'l> Memory<'l> {
     }
 
     /// What was matched before and no run has kept: by somebody's hand, or before anything was kept.
-    fn remember(&mut self, plan: &Plan) -> Result<(), TooMuch> {
-        let loaded = self.loaded;
+    fn remember(&mut self, plan: &Plan, loaded: &Loaded) -> Result<(), TooMuch> {
         let mut outcome = Ok(());
         reconcile::consumed(plan, &loaded.input, |which, item, names| {
-            let key = (crate::jobs::items::place(which), item.item);
-            let Some(of) = loaded.known.get(&key) else {
+            let Some(of) = loaded.known.get(&(place(which), item.item)) else {
                 return;
             };
             if outcome.is_ok() {
@@ -81,9 +83,9 @@ impl<'l> Memory<'l> {
         }
     }
 
-    fn tie_fees(&mut self, findings: &Findings) -> Result<(), TooMuch> {
+    fn tie_fees(&mut self, loaded: &Loaded, findings: &Findings) -> Result<(), TooMuch> {
         for which in [Which::LeftFees, Which::RightFees] {
-            for item in findings.tied_fees(&self.loaded.input, which) {
+            for item in findings.tied_fees(&loaded.input, which) {
                 self.add(which, &item)?;
                 if item.item.kind == ItemKind::Payout
                     && let Some(sum) = self.payouts.get_mut(&item.item.id)
@@ -96,88 +98,97 @@ impl<'l> Memory<'l> {
     }
 }
 
-pub(super) async fn write(
-    call: &Call,
-    plan: &Plan,
-    loaded: &Loaded,
-    findings: &Findings,
-) -> anyhow::Result<()> {
+/// What a run found and what it was found in, on its way into the books.
+pub(super) struct Found {
+    pub(super) plan: Plan,
+    pub(super) loaded: Loaded,
+    pub(super) findings: Findings,
+}
+
+pub(super) async fn write(call: &Call, found: Arc<Found>) -> anyhow::Result<()> {
     let stamp = call.stamp();
+    let (plan, findings) = (&found.plan, &found.findings);
     let name = &plan.reconciliation;
-    let mut memory = Memory::new(plan, loaded);
-    memory.remember(plan)?;
-    memory.tie_fees(findings)?;
-    let mut breaks: Vec<BreakRow> = findings
-        .breaks
-        .iter()
-        .map(|found| break_row(plan, found))
-        .collect();
+    let breaks = findings.breaks.iter();
+    let mut breaks: Vec<BreakRow> = breaks.map(|found| break_row(plan, found)).collect();
     let states = state_rows(plan, findings);
-    let cash: Vec<CashStateRow> = findings
-        .cash
-        .iter()
+    let cash = findings.cash.iter();
+    let cash: Vec<CashStateRow> = cash
         .map(|(key, cash)| cash_state(plan, *key, cash))
         .collect();
     let open: Vec<(&'static str, ItemRef)> = ALL
         .into_iter()
         .flat_map(|which| {
-            let items: BTreeSet<ItemRef> = findings.open(&loaded.input, which).collect();
+            let items: BTreeSet<ItemRef> = findings.open(&found.loaded.input, which).collect();
             items.into_iter().map(move |item| (side_name(which), item))
         })
         .collect();
     let mut tx = call.store.begin().await?;
-    write_matches(&mut tx, (plan, loaded, findings), &mut memory, &stamp).await?;
+    let memory = write_matches(&mut tx, &found, &stamp).await?;
     let as_of = findings.as_of.unwrap_or_else(|| stamp.now.date_naive());
     breaks.extend(posting::counted_twice(&mut tx, name, &breaks, as_of).await?);
     tx.write_findings(name, &breaks, &states, &stamp).await?;
     tx.write_cash(name, &cash, &stamp).await?;
-    memory.names.sort_unstable();
-    memory.names.dedup();
     let payouts: Vec<PayoutSum> = memory.payouts.values().copied().collect();
     let kept = Kept {
-        mark: &loaded.mark,
+        mark: &found.loaded.mark,
         open: &open,
         sums: &memory.sums,
         payouts: &payouts,
         names: &memory.names,
-        anew: loaded.anew,
+        anew: found.loaded.anew,
     };
     tx.keep(name, &kept).await?;
     tx.commit().await?;
     Ok(())
 }
 
-async fn write_matches(
-    tx: &mut Tx,
-    (plan, loaded, findings): (&Plan, &Loaded, &Findings),
-    memory: &mut Memory<'_>,
-    stamp: &Stamp,
-) -> anyhow::Result<()> {
+/// Writes matches while a thread of its own says in words what the next ones are.
+async fn write_matches(tx: &mut Tx, found: &Arc<Found>, stamp: &Stamp) -> anyhow::Result<Memory> {
     let mut adding = tx.begin_matches().await?;
-    let mut page = Vec::with_capacity(PAGE);
-    let mut names = Vec::new();
-    let mut id = adding.next();
+    let (send, mut pages) = mpsc::channel(AHEAD);
+    let (first, own) = (adding.next(), Arc::clone(found));
+    let saying = tokio::task::spawn_blocking(move || say(&own, first, &send));
+    while let Some(page) = pages.recv().await {
+        tx.add_matches(&mut adding, &found.plan.reconciliation, &page, stamp)
+            .await?;
+    }
+    let memory = saying.await.context("telling the matches broke off")??;
+    tx.end_matches(adding, stamp).await?;
+    Ok(memory)
+}
+
+/// Matches in words, page by page, and what is to be kept of them.
+fn say(found: &Found, first: i64, send: &mpsc::Sender<Vec<NewMatch>>) -> Result<Memory, TooMuch> {
+    let (plan, loaded, findings) = (&found.plan, &found.loaded, &found.findings);
+    let mut memory = Memory::new(plan, loaded);
+    memory.remember(plan, loaded)?;
+    memory.tie_fees(loaded, findings)?;
+    let (mut names, mut id) = (Vec::new(), first);
     let count = findings.matches.len();
-    for first in (0..count).step_by(PAGE) {
-        page.clear();
-        let places = first..count.min(first + PAGE);
-        // What iterates over rows is not held while the books are waited for.
-        for found in findings.matches.part(places, plan, &loaded.input) {
+    for from in (0..count).step_by(PAGE) {
+        let mut page = Vec::with_capacity(PAGE);
+        let places = from..count.min(from + PAGE);
+        for one in findings.matches.part(places, plan, &loaded.input) {
             for which in Which::SIDES {
-                for item in found.items(which) {
+                for item in one.items(which) {
                     memory.add(which, &item)?;
                     memory.matched_payout(item.item, item.amount);
                 }
             }
-            found.names(&mut names);
+            one.names(&mut names);
             memory.names.extend(names.iter().map(|name| (*name, id)));
             id += 1;
-            page.push(new_match(&found));
+            page.push(new_match(&one));
         }
-        tx.add_matches(&mut adding, &plan.reconciliation, &page, stamp)
-            .await?;
+        // Nobody takes it where the books refused what was before.
+        if send.blocking_send(page).is_err() {
+            break;
+        }
     }
-    Ok(tx.end_matches(adding, stamp).await?)
+    memory.names.sort_unstable();
+    memory.names.dedup();
+    Ok(memory)
 }
 
 fn new_match(found: &reconcile::Match<'_>) -> NewMatch {
