@@ -13,54 +13,57 @@ mod common;
 
 use common::{config, configure, database, drop_database, expect_json, folder};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const HEAD: &str = "automatic_payout_id,automatic_payout_effective_at,balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id";
 
-/// A company whose processor paid `ch_a` of 100.00, keeps 0.40 of `ch_fee`, knows nothing of `ch_gone`, and has 25.00 of
-/// `ch_late` that billing does not know yet.
 fn on_both(name: &str, test: impl Fn(&Company<'_>)) {
     let run = |name: &str, url: Option<&str>| {
-        let dir = folder(name);
-        common::expect(0, &["init", dir.to_str().unwrap()]);
-        configure(&dir, |text| {
-            let text = match url {
-                Some(url) => text.replace("sqlite:tieout.db", url),
-                None => text,
-            };
-            let text = text.replace("functional: GBP", "functional: EUR");
-            text.replace(
-                "      - { pass: net of fee, on: net-of-fee }\n",
-                "      - { pass: net of fee, on: net-of-fee }\n      - { pass: nearly, on: reference, tolerance: { amount: 0.50 }, difference: fee }\n",
-            )
-        });
-        let company = Company { dir: &dir };
-        for (id, amount) in [("ch_a", "100.00"), ("ch_fee", "50.40"), ("ch_gone", "7.50")] {
-            company.pay(id, amount, "2026-01-05");
-        }
-        let lines = [
-            "po_1,2026-01-09 00:00:00,txn_1,2026-01-05 10:00:00,eur,100.00,0.00,100.00,charge,ch_a",
-            "po_1,2026-01-09 00:00:00,txn_2,2026-01-05 10:00:00,eur,50.00,0.00,50.00,charge,ch_fee",
-            "po_1,2026-01-09 00:00:00,txn_3,2026-01-05 10:00:00,eur,25.00,0.00,25.00,charge,ch_late",
-            "po_2,2026-01-30 00:00:00,txn_4,2026-01-29 10:00:00,eur,1.00,0.00,1.00,charge,ch_a2",
-        ];
-        company.pay("ch_a2", "1.00", "2026-01-29");
-        std::fs::write(
-            dir.join("report.csv"),
-            format!("{HEAD}\n{}\n", lines.join("\n")),
-        )
-        .unwrap();
-        company.does("ana", &["ingest"]);
-        company.does("ana", &["settle", dir.join("report.csv").to_str().unwrap()]);
-        company.does("ana", &["reconcile", "payments"]);
-        test(&company);
+        let dir = company_at(name, url);
+        test(&Company { dir: &dir });
         std::fs::remove_dir_all(&dir).unwrap();
     };
     run(&format!("{name}-sqlite"), None);
     let url = database(&name.replace('-', "_"));
     run(&format!("{name}-postgres"), Some(&url));
     drop_database(&url);
+}
+
+/// A company whose processor paid `ch_a` of 100.00, keeps 0.40 of `ch_fee`, knows nothing of `ch_gone`, and has 25.00 of
+/// `ch_late` that billing does not know yet.
+fn company_at(name: &str, url: Option<&str>) -> PathBuf {
+    let dir = folder(name);
+    common::expect(0, &["init", dir.to_str().unwrap()]);
+    configure(&dir, |text| {
+        let text = match url {
+            Some(url) => text.replace("sqlite:tieout.db", url),
+            None => text,
+        };
+        let text = text.replace("functional: GBP", "functional: EUR");
+        text.replace(
+            "      - { pass: net of fee, on: net-of-fee }\n",
+            "      - { pass: net of fee, on: net-of-fee }\n      - { pass: nearly, on: reference, tolerance: { amount: 0.50 }, difference: fee }\n",
+        )
+    });
+    let company = Company { dir: &dir };
+    for (id, amount) in [("ch_a", "100.00"), ("ch_fee", "50.40"), ("ch_gone", "7.50")] {
+        company.pay(id, amount, "2026-01-05");
+    }
+    company.pay("ch_a2", "1.00", "2026-01-29");
+    let lines = [
+        "po_1,2026-01-09 00:00:00,txn_1,2026-01-05 10:00:00,eur,100.00,0.00,100.00,charge,ch_a",
+        "po_1,2026-01-09 00:00:00,txn_2,2026-01-05 10:00:00,eur,50.00,0.00,50.00,charge,ch_fee",
+        "po_1,2026-01-09 00:00:00,txn_3,2026-01-05 10:00:00,eur,25.00,0.00,25.00,charge,ch_late",
+        "po_2,2026-01-30 00:00:00,txn_4,2026-01-29 10:00:00,eur,1.00,0.00,1.00,charge,ch_a2",
+    ];
+    let report = dir.join("report.csv");
+    std::fs::write(&report, format!("{HEAD}\n{}\n", lines.join("\n"))).unwrap();
+    company.does("ana", &["ingest"]);
+    company.does("ana", &["settle", report.to_str().unwrap()]);
+    company.does("ana", &["reconcile", "payments"]);
+    dir
 }
 
 struct Company<'d> {
@@ -490,4 +493,148 @@ fn what_one_person_decides_alone_ends_with_the_limit_of_the_day() {
             "desk.above_in: there is no entity `mars`",
         );
     });
+}
+
+#[test]
+fn a_plan_posts_what_its_limits_take_and_leaves_what_a_person_touched() {
+    on_both("posted-policy", |company| {
+        configure(company.dir, |text| {
+            text.replacen(
+                "    overdue_after_days: 5\n",
+                "    overdue_after_days: 5\n    resolve:\n      - { kind: fee, up_to: { EUR: 0.45 }, per_day: { EUR: 0.60 }, post: psp-fee }\n      - { kind: missing-in-billing, up_to: { EUR: 50 }, post: write-off }\n",
+                1,
+            )
+        });
+        for (id, amount) in [("ch_f2", "10.30"), ("ch_f3", "10.20"), ("ch_f4", "10.50")] {
+            company.pay(id, amount, "2026-01-06");
+        }
+        let line = |number: i64, id: &str| {
+            format!(
+                "po_1,2026-01-09 00:00:00,txn_{number},2026-01-06 10:00:00,eur,10.00,0.00,10.00,charge,{id}"
+            )
+        };
+        let more = [line(11, "ch_f2"), line(12, "ch_f3"), line(13, "ch_f4")].join("\n");
+        std::fs::write(company.dir.join("more.csv"), format!("{HEAD}\n{more}\n")).unwrap();
+        company.does("ana", &["ingest"]);
+        company.run(
+            "ana",
+            &["settle", company.dir.join("more.csv").to_str().unwrap()],
+        );
+        let told = company.does("tieout", &["reconcile", "payments"]);
+        let [fee, left] = [&told[0]["resolved"][0], &told[0]["resolved"][1]];
+        assert_eq!(fee["policy"], "policy:payments/fee");
+        // 0.40 is posted, 0.30 would make it 0.70 on one day, 0.20 makes it 0.60; 0.50 is too much for one.
+        assert_eq!(
+            [&fee["posted"], &fee["beyond"]],
+            [&json!(2), &json!(2)],
+            "{told}"
+        );
+        assert_eq!([&left["posted"], &left["refused"]], [&json!(0), &json!(1)]);
+        assert!(
+            left["reasons"][0]
+                .as_str()
+                .unwrap()
+                .contains("say it with `--entity`"),
+            "{told}"
+        );
+        assert_eq!(company.stands("psp-fees"), 60);
+        let status = |reference: &str| company.about(reference).unwrap()["status"].clone();
+        assert_eq!(
+            [
+                status("ch_fee"),
+                status("ch_f2"),
+                status("ch_f3"),
+                status("ch_f4")
+            ],
+            ["resolved", "open", "resolved", "open"]
+        );
+        let shown = company.does("ana", &["breaks", "show", &company.id("ch_fee")]);
+        let last = shown["history"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["actor"], "policy:payments/fee");
+        // What a person took back is a person's.
+        company.does(
+            "ana",
+            &[
+                "breaks",
+                "reopen",
+                &company.id("ch_fee"),
+                "--why",
+                "it was no fee",
+            ],
+        );
+        let told = company.does("tieout", &["reconcile", "payments"]);
+        assert_eq!(told[0]["resolved"][0]["posted"], 0, "{told}");
+        assert_eq!(
+            (company.stands("psp-fees"), status("ch_fee")),
+            (20, json!("open"))
+        );
+        company.sound();
+        configure(company.dir, |text| {
+            text.replace("post: psp-fee }", "post: no-rule }")
+        });
+        let checked = company.run("ana", &["check"]);
+        let checked = String::from_utf8_lossy(&checked.stdout).into_owned();
+        assert!(
+            checked.contains("resolve: no rule `no-rule` of the mapping posts breaks"),
+            "{checked}"
+        );
+    });
+}
+
+/// Stops a command before a statement and kills it; false where it ended before.
+fn killed(dir: &Path, number: usize, arguments: &[&str]) -> bool {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tieout"))
+        .args(["-c", &config(dir), "--json"])
+        .args(arguments)
+        .env("USER", "ana")
+        .env("TIEOUT_FAULT", format!("stop:{number}"))
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let stopped = lines.any(|line| line.unwrap().starts_with("stopped before statement"));
+    if stopped {
+        child.kill().unwrap();
+    }
+    child.wait().unwrap();
+    stopped
+}
+
+#[test]
+fn killed_at_any_statement_a_break_is_posted_once_or_not_at_all() {
+    let dir = company_at("posted-killed", None);
+    let company = Company { dir: &dir };
+    let (gone, before) = (company.id("ch_gone"), company.stands("psp-clearing"));
+    let post = [
+        "breaks", "post", &gone, "--rule", "psp-fee", "--why", "kept",
+    ];
+    let mut stops = 0;
+    for number in (1..200).step_by(3) {
+        if !killed(&dir, number, &post) {
+            break;
+        }
+        stops += 1;
+        let posted = company.about("ch_gone").unwrap()["status"] == "resolved";
+        assert_eq!(
+            company.stands("psp-clearing"),
+            if posted { before - 750 } else { before },
+            "statement {number}"
+        );
+        if stops % 5 == 0 {
+            company.sound();
+        }
+        assert!(
+            !posted,
+            "statement {number}: what is not committed is not there"
+        );
+    }
+    assert!(stops > 5, "only {stops} stops");
+    // Whoever was not stopped has done it; if nobody was left to, it is done now.
+    if company.about("ch_gone").unwrap()["status"] != "resolved" {
+        company.does("ana", &post);
+    }
+    assert_eq!(company.stands("psp-clearing"), before - 750);
+    company.sound();
+    std::fs::remove_dir_all(&dir).unwrap();
 }

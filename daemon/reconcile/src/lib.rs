@@ -41,6 +41,7 @@ mod number;
 mod passes;
 pub mod plan;
 mod record;
+pub mod resolve;
 mod search;
 mod side;
 
@@ -50,6 +51,7 @@ pub use finding::{Break, BreakStatus, Match, Matched, Matches, Pending};
 pub use memory::asked;
 pub use number::Number;
 pub use plan::{Events, FeeKey, FeeSource, On, Pass, Plan, Source};
+pub use resolve::Resolve;
 pub use side::{Carried, Coverage, GroupSum, Input, Item, TooMuch, Which};
 
 use board::Board;

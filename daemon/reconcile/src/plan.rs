@@ -18,6 +18,7 @@
 //! ```
 
 use crate::number::Number;
+use crate::resolve::Resolve;
 use chrono::NaiveDate;
 use ledger::Currency;
 use ledger::Movement;
@@ -46,6 +47,9 @@ pub struct Plan {
     /// The most that a bank keeps of a payment on its way, by currency: what is short by no more is `short`.
     #[serde(default)]
     pub bank_fee: BTreeMap<String, Number>,
+    /// Which breaks are posted away after a run, by the first that is about their kind.
+    #[serde(default)]
+    pub resolve: Vec<Resolve>,
 }
 
 const fn default_overdue() -> i64 {
@@ -213,6 +217,13 @@ impl Plan {
                     .map(|problem| format!("pass `{}`: {problem}", pass.pass)),
             );
         }
+        for one in &self.resolve {
+            let own = one.problems();
+            problems.extend(
+                own.into_iter()
+                    .map(|problem| format!("resolve `{}`: {problem}", one.kind)),
+            );
+        }
         if self.passes.len() > 200 {
             problems.push("there are more than 200 passes".to_owned());
         }
@@ -220,7 +231,10 @@ impl Plan {
     }
 }
 
-fn unknown_currencies<'k>(of: &str, codes: impl Iterator<Item = &'k String>) -> Vec<String> {
+pub(crate) fn unknown_currencies<'k>(
+    of: &str,
+    codes: impl Iterator<Item = &'k String>,
+) -> Vec<String> {
     codes
         .filter_map(|code| Currency::from_code(code).err())
         .map(|error| format!("{of}: {error}"))

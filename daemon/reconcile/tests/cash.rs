@@ -73,6 +73,7 @@ fn plan(events: Events) -> Plan {
         overdue_after_days: 5,
         late_after_days: None,
         bank_fee: BTreeMap::new(),
+        resolve: Vec::new(),
     }
 }
 

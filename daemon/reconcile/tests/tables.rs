@@ -137,6 +137,7 @@ fn payments() -> Plan {
         overdue_after_days: 5,
         late_after_days: None,
         bank_fee: std::collections::BTreeMap::new(),
+        resolve: Vec::new(),
     }
 }
 

@@ -18,6 +18,15 @@ pub(crate) async fn run(call: &Call, name: Option<&str>, output: Output) -> anyh
         ]);
     }
     let mut text = table.to_string();
+    for done in summaries.iter().flat_map(|summary| &summary.resolved) {
+        text.push_str(&format!(
+            "\n{}: {} posted by rule {}, {} beyond its limits, {} refused",
+            done.policy, done.posted, done.rule, done.beyond, done.refused
+        ));
+        for reason in &done.reasons {
+            text.push_str(&format!("\n  {reason}"));
+        }
+    }
     for note in summaries.iter().filter_map(|summary| summary.note.as_ref()) {
         text.push_str(&format!("\n{note}"));
     }

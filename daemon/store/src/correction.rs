@@ -208,9 +208,11 @@ impl Tx {
         first: i64,
         why: &str,
     ) -> Result<(), StoreError> {
-        let all = events
+        // Not an iterator with closures: held while the books are waited for, it keeps the future from being sent.
+        let all: Vec<(&EventCorrections, &Correction)> = events
             .iter()
-            .flat_map(|event| event.corrections.iter().map(move |one| (event, one)));
+            .flat_map(|event| event.corrections.iter().map(move |one| (event, one)))
+            .collect();
         for (entry, (event, correction)) in (first..).zip(all) {
             let (reverses, substance) = match correction.does {
                 Does::Reverses(earlier) => {

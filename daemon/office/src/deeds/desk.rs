@@ -14,6 +14,7 @@ use chrono::{Duration, NaiveDate, NaiveTime};
 use desk::case::{CaseState, Deed as CaseDeed};
 use desk::{Actor, Decision, Eyes, Kind, Measure, Policy, Proposal, Role, State, Verdict};
 use ledger::{Currency, Hash, Money};
+use reconcile::Resolve;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 use store::cases::{DeedRow, NewDeed};
@@ -361,7 +362,7 @@ pub(crate) async fn decide_in(
     let mut stamp = call.stamp();
     actor.name().clone_into(&mut stamp.actor);
     let subject = deed.subject();
-    let Some(seen) = deed.seen(call, tx).await? else {
+    let Some(seen) = undecided(call, tx, deed).await? else {
         return Ok(Decided {
             proposal: None,
             subject,
@@ -370,13 +371,60 @@ pub(crate) async fn decide_in(
             entries: Vec::new(),
         });
     };
-    if let Some(proposal) = tx.waiting_proposal(deed.kind().name(), &subject).await? {
-        return Err(refused(desk::Refusal::AlreadyProposed {
+    let eyes = eyes(tx, &policy, (deed.kind(), &seen), (&actor, &stamp)).await?;
+    write(call, tx, (deed, why), (&seen, eyes), &stamp).await
+}
+
+/// A policy's decision, where its limits let it: by the amount, and by what it decided on this day already.
+///
+/// # Errors
+/// Why it cannot be done; what the transaction holds by then must not be committed.
+pub(crate) async fn decide_by_policy(
+    call: &Call,
+    tx: &mut Tx,
+    (deed, why): (&Deed, &str),
+    policy: &Resolve,
+) -> Result<Option<Decided>, Refusal> {
+    let actor = Actor::new(&call.actor).map_err(refused)?;
+    let stamp = call.stamp();
+    let Some(seen) = undecided(call, tx, deed).await? else {
+        return Ok(None);
+    };
+    let Some(amount) = seen.amount else {
+        return Ok(None);
+    };
+    let today = alone_today(tx, None, (&actor, &stamp), amount.currency()).await?;
+    if !policy.takes(amount, today) {
+        return Ok(None);
+    }
+    let decided = write(call, tx, (deed, why), (&seen, Eyes::One), &stamp).await?;
+    Ok(Some(decided))
+}
+
+/// A subject of which nobody waits for a decision; none where there is nothing to change.
+async fn undecided(call: &Call, tx: &mut Tx, deed: &Deed) -> Result<Option<Seen>, Refusal> {
+    let Some(seen) = deed.seen(call, tx).await? else {
+        return Ok(None);
+    };
+    let subject = deed.subject();
+    match tx.waiting_proposal(deed.kind().name(), &subject).await? {
+        Some(proposal) => Err(refused(desk::Refusal::AlreadyProposed {
             proposal,
             subject,
-        }));
+        })),
+        None => Ok(Some(seen)),
     }
-    let eyes = eyes(tx, &policy, (deed.kind(), &seen), (&actor, &stamp)).await?;
+}
+
+/// The proposal, and the deed where one person suffices.
+async fn write(
+    call: &Call,
+    tx: &mut Tx,
+    (deed, why): (&Deed, &str),
+    (seen, eyes): (&Seen, Eyes),
+    stamp: &Stamp,
+) -> Result<Decided, Refusal> {
+    let subject = deed.subject();
     let proposal = NewProposal {
         kind: deed.kind().name().to_owned(),
         subject: subject.clone(),
@@ -389,7 +437,7 @@ pub(crate) async fn decide_in(
             Eyes::One | Eyes::Two(None) => String::new(),
         },
     };
-    let id = tx.insert_proposal(&proposal, &stamp).await?;
+    let id = tx.insert_proposal(&proposal, stamp).await?;
     let changed = eyes == Eyes::One;
     let mut decided = Decided {
         proposal: Some(id),
@@ -399,10 +447,10 @@ pub(crate) async fn decide_in(
         entries: Vec::new(),
     };
     if changed {
-        decided.entries = deed.perform(call, tx, (id, why), &stamp).await?;
+        decided.entries = deed.perform(call, tx, (id, why), stamp).await?;
     }
     let job = if changed { deed.job() } else { "propose" };
-    record(call, tx, job, &stamp, &decided).await?;
+    record(call, tx, job, stamp, &decided).await?;
     Ok(decided)
 }
 
@@ -421,15 +469,16 @@ async fn eyes(
     if let Some(amount) = seen.amount
         && policy.counts_days(kind)
     {
-        measure.today = alone_today(tx, policy, (actor, stamp), amount.currency()).await?;
+        let day = (actor, stamp);
+        measure.today = alone_today(tx, Some(policy), day, amount.currency()).await?;
     }
     Ok(policy.weigh(kind, &measure))
 }
 
-/// What somebody decided alone on this day, of all kinds of which days are summed up.
+/// What somebody decided alone on this day, of the kinds that a policy sums up; of all without one.
 async fn alone_today(
     tx: &mut Tx,
-    policy: &Policy,
+    policy: Option<&Policy>,
     (actor, stamp): (&Actor, &Stamp),
     currency: Currency,
 ) -> Result<i64, Refusal> {
@@ -438,7 +487,8 @@ async fn alone_today(
     let numeric = i64::from(currency.numeric());
     let mut sum = 0_i64;
     for (kind, by, size) in tx.decided_alone(day, numeric).await? {
-        let counts = Kind::find(&kind).is_some_and(|kind| policy.counts_days(kind));
+        let counts = Kind::find(&kind)
+            .is_some_and(|kind| policy.is_none_or(|policy| policy.counts_days(kind)));
         if counts && Actor::new(&by).is_ok_and(|by| by.is(actor)) {
             sum = sum.saturating_add(size);
         }

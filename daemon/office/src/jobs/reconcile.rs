@@ -7,9 +7,11 @@
 
 mod examine;
 mod load;
+mod resolve;
 mod write;
 
 pub use examine::{Examination, examine};
+pub use resolve::Resolved;
 
 use crate::call::Call;
 use crate::lease;
@@ -27,6 +29,9 @@ pub struct Summary {
     pub matches: usize,
     /// Differences that were named.
     pub breaks: usize,
+    /// What the plan's policies posted away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resolved: Vec<Resolved>,
     /// What the reader should know though nothing went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -74,10 +79,12 @@ async fn one(call: &Call, plan: &Plan) -> anyhow::Result<Summary> {
     });
     let found = Arc::new(matching.await.context("the matching broke off")?);
     write::write(call, Arc::clone(&found)).await?;
+    let resolved = resolve::resolve(call, &found.plan).await?;
     Ok(Summary {
         reconciliation: found.plan.reconciliation.clone(),
         matches: found.findings.matches.len(),
         breaks: found.findings.breaks.len(),
+        resolved,
         note: None,
     })
 }

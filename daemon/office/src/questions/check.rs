@@ -4,6 +4,7 @@ use crate::company;
 use crate::config::Config;
 use crate::{Refusal, RefusalKind};
 use connectors::erp::{ErpKind, Host};
+use ledger::BREAK_EVENTS;
 use mappings::infer::{Proposed, Samples};
 use mappings::{Event, Program};
 use reconcile::Source;
@@ -129,6 +130,16 @@ fn reconciliations(config: &Config, program: &Program) -> Vec<String> {
         problems.push("ageing_days: they have to rise, like [1, 7, 30, 90]".to_owned());
     }
     for plan in &config.reconciliations {
+        let posting = |wanted: &str| {
+            let mut rules = program.rule_names();
+            rules.any(|(rule, on)| rule == wanted && on.starts_with(BREAK_EVENTS))
+        };
+        for one in plan.resolve.iter().filter(|one| !posting(&one.post)) {
+            problems.push(format!(
+                "reconciliation `{}`: resolve: no rule `{}` of the mapping posts breaks; one answers to a type that begins with `{BREAK_EVENTS}`",
+                plan.reconciliation, one.post
+            ));
+        }
         let Source::Ledger {
             account,
             events,

@@ -108,6 +108,20 @@ impl Snapshot {
         )
     }
 
+    /// What a reconciliation's newest run finds and nobody has said or done anything about, the oldest first: id and kind.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn untouched_findings(
+        &self,
+        reconciliation: &str,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("cases/untouched"))
+            .bind(reconciliation).fetch_all(db).await?),
+        )
+    }
+
     /// The events of postings that somebody took back.
     ///
     /// # Errors
