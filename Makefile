@@ -7,7 +7,7 @@ SEED ?= 7
 CORPUS ?= ../shared/corpus
 FIELD ?= ../shared/field
 # Cases of FIELD that must pass; the others are told.
-MUST ?= 04 06 07 08 09 10 11 12 14 18 20 23 25 28 33 34
+MUST ?= 01 02 04 06 07 08 09 10 11 12 14 16 18 20 21 22 23 25 26 28 31 33 34
 SECONDS ?= 600
 
 .PHONY: demo test check lint format corpus field fuzz soak bench-posting bench-chain bench-settle bench-reconcile build-tools test-tools

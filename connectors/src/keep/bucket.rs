@@ -215,7 +215,7 @@ mod tests {
             ("s3://name", Some("http://127.0.0.1:9000"), ""),
             ("s3://name", Some("http://s3.example"), "without TLS"),
             ("s3://name", Some("http://127.0.0.1.example"), "without TLS"),
-            ("s3://name", Some("http://127.0.0.1:80@h"), "without TLS"),
+            ("s3://name", Some("http://127.0.0.1:80@h"), "holds a secret"),
             ("s3://", None, "names no bucket"),
             ("https://name", None, "names no bucket"),
             ("s3://user:hunter2@name", None, "holds a secret"),

@@ -560,20 +560,16 @@ async fn perform(call: &Call, tx: &mut Tx, row: &mut RowDecision) -> Result<(), 
     else {
         return Ok(());
     };
-    match verb.decision(&row.id) {
-        Some(deed) => {
-            let decided = decide_in(call, tx, &deed, &row.why).await?;
-            row.waits = !decided.changed;
-            row.proposal = decided.proposal;
-        }
-        None => {
-            let to = match verb {
-                Verb::Assign => Actor::new(&row.to).map_err(refused)?.name().to_owned(),
-                _ => String::new(),
-            };
-            let deed = (verb.case_deed(), row.why.clone(), to.as_str());
-            cases::add_in(call, tx, &row.id, deed).await?;
-        }
+    if let Some(deed) = verb.decision(&row.id) {
+        let decided = decide_in(call, tx, &deed, &row.why).await?;
+        row.waits = !decided.changed;
+        row.proposal = decided.proposal;
+        return Ok(());
     }
-    Ok(())
+    let to = match verb {
+        Verb::Assign => Actor::new(&row.to).map_err(refused)?.name().to_owned(),
+        _ => String::new(),
+    };
+    let deed = (verb.case_deed(), row.why.clone(), to.as_str());
+    cases::add_in(call, tx, &row.id, deed).await
 }
