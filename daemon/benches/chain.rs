@@ -496,7 +496,7 @@ async fn bare_reconcile(url: &str, to: &str) {
     const LEDGER: &str = "SELECT l.entry_id, l.line_no, l.side, l.amount, l.currency_id, e.reference FROM line l JOIN entry e ON e.id = l.entry_id WHERE l.account_id IN (SELECT account_id FROM balance b JOIN account a ON a.id = b.account_id WHERE a.name LIKE '%clearing%')";
     const SETTLED: &str =
         "SELECT id, reference, payout, currency_id, gross, fee, net FROM settlement_line_received";
-    const MATCHED: &str = "SELECT reconciliation, side, CAST(item_kind AS TEXT) || ':' || CAST(item_id AS TEXT) || '/' || CAST(item_sub AS TEXT), CAST(match_id AS TEXT), CAST(amount AS TEXT) FROM match_item";
+    const MATCHED: &str = "SELECT reconciliation, side, CAST(item_kind AS TEXT) || ':' || CAST(item_id AS TEXT) || '/' || CAST(item_sub AS TEXT), CAST(match_id AS TEXT), CAST(amount AS TEXT) FROM match_item_made";
     let mut database = Database::open(url).await;
     let ledger: Vec<(i64, i64, i64, i64, i64, String)> =
         on!(&mut database, db => sqlx::query_as(LEDGER).fetch_all(db).await.unwrap());

@@ -173,8 +173,8 @@ fn bare_beside(from: &str, to: &str) -> Cost {
 const LEDGER: &str = "SELECT l.entry_id, l.line_no, e.entity_id, l.side, l.amount, l.currency_id, e.reference, e.accounting_on, v.event_type_id
     FROM line l JOIN entry e ON e.id = l.entry_id JOIN event v ON v.id = e.event_id WHERE l.account_id = (SELECT id FROM account WHERE name = 'psp-clearing')";
 const SETTLED: &str = "SELECT id, account, identity, movement, reference, reference_list, currency_id, gross, fee, net, booked_on, paid_on, payout FROM settlement_line_received";
-const MATCHES: &str = "SELECT id, reconciliation, pass, currency_id, left_amount, right_amount, explanation, matched_at FROM reconciliation_match";
-const ITEMS: &str = "SELECT reconciliation, side, item_kind, item_id, item_sub, match_id, amount, serial FROM match_item";
+const MATCHES: &str = "SELECT id, reconciliation, pass, currency_id, left_amount, right_amount, explanation, matched_at FROM reconciliation_match_made";
+const ITEMS: &str = "SELECT reconciliation, side, item_kind, item_id, item_sub, match_id, amount, serial FROM match_item_made";
 const TABLES: &str = "CREATE TABLE m (id INTEGER PRIMARY KEY, a TEXT, b TEXT, c INTEGER, d INTEGER, e INTEGER, f TEXT, g TEXT);
     CREATE TABLE i (a TEXT, b TEXT, c INTEGER, d INTEGER, e INTEGER, f INTEGER, g INTEGER, h INTEGER, PRIMARY KEY (a, b, c, d, e));
     BEGIN";

@@ -292,18 +292,32 @@ const EDITS: &[Edit] = &[
     ),
     edit(
         "why a match was made",
-        &["UPDATE reconciliation_match SET explanation = 'so' WHERE id = 1"],
+        &["UPDATE reconciliation_match_made SET explanation = 'so' WHERE id = 1"],
         &["reconciliation_match 1 is not what was written"],
     ),
     edit(
         "what a match consumed",
-        &["DELETE FROM match_item WHERE match_id = 2"],
+        &["DELETE FROM match_item_made WHERE match_id = 2"],
         &["match_item", "is gone"],
     ),
     edit(
         "the amount of what a match consumed",
-        &["UPDATE match_item SET amount = amount + 1 WHERE serial = 1"],
+        &["UPDATE match_item_made SET amount = amount + 1 WHERE serial = 1"],
         &["match_item 1 is not what was written"],
+    ),
+    edit(
+        "a match made to stand no more",
+        &[
+            "INSERT INTO match_undone (id, match_id, reconciliation, proposal_id, why, undone_at, undone_by) SELECT 1, id, reconciliation, 1, 'so', matched_at, 'nobody' FROM reconciliation_match_made WHERE id = 1",
+        ],
+        &["match_undone 1 was not written by Tieout"],
+    ),
+    edit(
+        "a break made to look posted away",
+        &[
+            "INSERT INTO break_posting (proposal_id, case_id, event_id, first_entry, entries, amount) SELECT 1, MIN(id), 1, 1, 1, 1 FROM break_case",
+        ],
+        &["break_posting 1 was not written by Tieout"],
     ),
     edit(
         "every open break resolved",

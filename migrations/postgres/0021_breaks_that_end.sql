@@ -11,5 +11,3 @@ CREATE TABLE break_posting (
 CREATE INDEX break_posting_by_case ON break_posting (case_id);
 CREATE TRIGGER break_posting_append_only BEFORE UPDATE OR DELETE ON break_posting
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
--- What somebody decided on a day is summed up where a policy limits it.
-CREATE INDEX proposal_by_day ON proposal (proposed_at);

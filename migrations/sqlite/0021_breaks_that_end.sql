@@ -13,5 +13,3 @@ CREATE TRIGGER break_posting_no_update BEFORE UPDATE ON break_posting
 BEGIN SELECT RAISE(ABORT, 'append-only: break_posting refuses UPDATE'); END;
 CREATE TRIGGER break_posting_no_delete BEFORE DELETE ON break_posting
 BEGIN SELECT RAISE(ABORT, 'append-only: break_posting refuses DELETE'); END;
--- What somebody decided on a day is summed up where a policy limits it.
-CREATE INDEX proposal_by_day ON proposal (proposed_at);

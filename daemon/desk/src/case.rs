@@ -24,13 +24,17 @@ pub enum Deed {
     Resolved,
     /// Its amount is given up.
     WrittenOff,
-    /// It was resolved too early.
+    /// It is a matter of time, until a day.
+    Accepted,
+    /// Somebody is asked for the money.
+    Disputed,
+    /// What was decided about it is taken back.
     Reopened,
 }
 
 impl Deed {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Found,
         Self::Cleared,
         Self::Returned,
@@ -40,6 +44,8 @@ impl Deed {
         Self::Explained,
         Self::Resolved,
         Self::WrittenOff,
+        Self::Accepted,
+        Self::Disputed,
         Self::Reopened,
     ];
 
@@ -55,6 +61,8 @@ impl Deed {
             Self::Explained => "explained",
             Self::Resolved => "resolved",
             Self::WrittenOff => "written-off",
+            Self::Accepted => "accepted",
+            Self::Disputed => "disputed",
             Self::Reopened => "reopened",
         }
     }
@@ -77,6 +85,10 @@ pub enum CaseState {
     Resolved,
     /// Its amount is given up.
     WrittenOff,
+    /// It is a matter of time, until a day.
+    Accepted,
+    /// Somebody is asked for the money.
+    Disputed,
     /// No run finds it any more.
     Cleared,
 }
@@ -89,6 +101,8 @@ impl CaseState {
             Self::Explained => "explained",
             Self::Resolved => "resolved",
             Self::WrittenOff => "written-off",
+            Self::Accepted => "accepted",
+            Self::Disputed => "disputed",
             Self::Cleared => "cleared",
         }
     }
@@ -104,18 +118,30 @@ impl CaseState {
                 Deed::Explained => Self::Explained,
                 Deed::Resolved => Self::Resolved,
                 Deed::WrittenOff => Self::WrittenOff,
+                Deed::Accepted => Self::Accepted,
+                Deed::Disputed => Self::Disputed,
                 Deed::Assigned | Deed::Commented => state,
             })
+    }
+
+    /// Whether something is to be done about it still.
+    const fn is_undecided(self) -> bool {
+        matches!(
+            self,
+            Self::Open | Self::Explained | Self::Accepted | Self::Disputed
+        )
     }
 
     /// Whether this deed of a person makes sense now.
     pub const fn takes(self, deed: Deed) -> bool {
         match deed {
             Deed::Assigned | Deed::Commented => true,
-            Deed::Explained | Deed::Resolved | Deed::WrittenOff => {
-                matches!(self, Self::Open | Self::Explained)
-            }
-            Deed::Reopened => matches!(self, Self::Explained | Self::Resolved | Self::WrittenOff),
+            Deed::Explained
+            | Deed::Resolved
+            | Deed::WrittenOff
+            | Deed::Accepted
+            | Deed::Disputed => self.is_undecided(),
+            Deed::Reopened => !matches!(self, Self::Open | Self::Cleared),
             Deed::Found | Deed::Cleared | Deed::Returned | Deed::Changed => false,
         }
     }

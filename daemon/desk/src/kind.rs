@@ -17,6 +17,12 @@ pub enum Kind {
     WriteOff,
     /// A break's amount goes where a rule of the mapping puts it.
     BreakPost,
+    /// A break is a matter of time, until a day.
+    BreakAccept,
+    /// Items that no run pairs belong together.
+    Match,
+    /// Items that were matched by hand do not belong together.
+    MatchUndo,
     /// A break that was resolved is open again.
     BreakReopen,
     /// A batch that its target refused is sent again.
@@ -31,12 +37,15 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::PeriodReopen,
         Self::QuarantineDiscard,
         Self::BreakResolve,
         Self::WriteOff,
         Self::BreakPost,
+        Self::BreakAccept,
+        Self::Match,
+        Self::MatchUndo,
         Self::BreakReopen,
         Self::BatchResend,
         Self::BatchRelease,
@@ -52,6 +61,9 @@ impl Kind {
             Self::BreakResolve => "break-resolve",
             Self::WriteOff => "write-off",
             Self::BreakPost => "break-post",
+            Self::BreakAccept => "break-accept",
+            Self::Match => "match",
+            Self::MatchUndo => "match-undo",
             Self::BreakReopen => "break-reopen",
             Self::BatchResend => "batch-resend",
             Self::BatchRelease => "batch-release",

@@ -219,10 +219,10 @@ fn a_name_is_one_that_can_be_held_against_another() {
 #[test]
 fn a_case_is_what_its_history_says() {
     use Deed::{
-        Assigned, Changed, Cleared, Commented, Explained, Found, Reopened, Resolved, Returned,
-        WrittenOff,
+        Accepted, Assigned, Changed, Cleared, Commented, Disputed, Explained, Found, Reopened,
+        Resolved, Returned, WrittenOff,
     };
-    let table: [(&[Deed], CaseState); 9] = [
+    let table: [(&[Deed], CaseState); 13] = [
         (&[Found], CaseState::Open),
         (&[Found, Assigned, Commented], CaseState::Open),
         (&[Found, Explained, Commented], CaseState::Explained),
@@ -232,6 +232,10 @@ fn a_case_is_what_its_history_says() {
         (&[Found, Resolved, Cleared], CaseState::Cleared),
         (&[Found, Resolved, Cleared, Returned], CaseState::Open),
         (&[Found, WrittenOff, Changed], CaseState::Open),
+        (&[Found, Accepted, Commented], CaseState::Accepted),
+        (&[Found, Accepted, Disputed], CaseState::Disputed),
+        (&[Found, Disputed, Reopened], CaseState::Open),
+        (&[Found, Accepted, Cleared], CaseState::Cleared),
     ];
     for (history, expected) in table {
         let state = CaseState::after(history.iter().copied());
@@ -244,7 +248,9 @@ fn a_case_is_what_its_history_says() {
         assert_eq!(Kind::find(kind.name()), Some(kind));
     }
     assert!(!CaseState::Resolved.takes(Resolved));
-    assert!(!CaseState::Open.takes(Reopened));
+    assert!(!CaseState::Open.takes(Reopened) && CaseState::Disputed.takes(Reopened));
+    assert!(CaseState::Accepted.takes(Resolved) && !CaseState::WrittenOff.takes(Accepted));
+    assert!(!CaseState::Cleared.takes(Disputed) && !CaseState::Cleared.takes(Reopened));
     assert!(!CaseState::Open.takes(Cleared));
 }
 

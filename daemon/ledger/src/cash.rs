@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 use std::fmt;
+use std::str::FromStr;
 
 /// Whose statement it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -575,6 +576,33 @@ impl fmt::Display for ItemRef {
     }
 }
 
+/// What is no name of an item.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` names no item; they are called `entry:12/1`, `settlement:5`, `bank:7`, `payout:3` or `payout:3/1`"
+)]
+pub struct NoItem(String);
+
+impl FromStr for ItemRef {
+    type Err = NoItem;
+
+    fn from_str(text: &str) -> Result<Self, NoItem> {
+        let read = || {
+            let (kind, rest) = text.split_once(':')?;
+            let kind = ItemKind::ALL.into_iter().find(|one| one.name() == kind)?;
+            let (id, sub) = rest.split_once('/').unwrap_or((rest, "0"));
+            let item = Self {
+                kind,
+                id: id.parse().ok()?,
+                sub: sub.parse().ok()?,
+            };
+            // As it is shown and no other way, so that one item has one name.
+            (item.id > 0 && item.sub >= 0 && item.to_string() == text).then_some(item)
+        };
+        read().ok_or_else(|| NoItem(text.to_owned()))
+    }
+}
+
 impl Serialize for ItemRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -584,6 +612,35 @@ impl Serialize for ItemRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_item_is_read_as_it_is_shown() {
+        for name in [
+            "entry:12/1",
+            "settlement:5",
+            "bank:7",
+            "payout:3",
+            "payout:3/1",
+        ] {
+            assert_eq!(
+                name.parse::<ItemRef>().map(|item| item.to_string()),
+                Ok(name.to_owned())
+            );
+        }
+        for wrong in [
+            "",
+            "entry",
+            "entry:",
+            "entry:-1/1",
+            "entry:01/1",
+            "payout:3/0",
+            "bank:7/x",
+            "till:1",
+            "bank:99999999999999999999",
+        ] {
+            assert!(wrong.parse::<ItemRef>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn numbers_and_names_come_back() {

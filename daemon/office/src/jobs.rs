@@ -3,7 +3,6 @@
 
 pub mod export;
 pub mod intake;
-pub mod items;
 pub mod post;
 pub mod reconcile;
 pub mod report;

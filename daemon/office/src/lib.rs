@@ -16,6 +16,7 @@ pub mod effect;
 pub mod evidence;
 mod expected;
 mod fault;
+mod items;
 pub mod jobs;
 mod lease;
 mod mapper;

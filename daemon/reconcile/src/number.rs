@@ -68,6 +68,17 @@ impl Number {
     }
 }
 
+/// What is wrong with some currencies that amounts are said in, a sentence each.
+pub(crate) fn unknown_currencies<'k>(
+    of: &str,
+    codes: impl Iterator<Item = &'k String>,
+) -> Vec<String> {
+    codes
+        .filter_map(|code| Currency::from_code(code).err())
+        .map(|error| format!("{of}: {error}"))
+        .collect()
+}
+
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = 10_u64.pow(self.scale);

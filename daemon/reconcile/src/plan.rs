@@ -17,10 +17,9 @@
 //!   - { pass: instalments, on: many-to-many, within: { left: [customer], right: [customer] } }
 //! ```
 
-use crate::number::Number;
+use crate::number::{Number, unknown_currencies};
 use crate::resolve::Resolve;
 use chrono::NaiveDate;
-use ledger::Currency;
 use ledger::Movement;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor, value};
@@ -229,16 +228,6 @@ impl Plan {
         }
         problems
     }
-}
-
-pub(crate) fn unknown_currencies<'k>(
-    of: &str,
-    codes: impl Iterator<Item = &'k String>,
-) -> Vec<String> {
-    codes
-        .filter_map(|code| Currency::from_code(code).err())
-        .map(|error| format!("{of}: {error}"))
-        .collect()
 }
 
 impl Source {

@@ -6,8 +6,7 @@
 //!   - { kind: fee, up_to: { EUR: 1.00 }, per_day: { EUR: 100.00 }, post: psp-fee, entity: eu }
 //! ```
 
-use crate::Number;
-use crate::plan::unknown_currencies;
+use crate::number::{Number, unknown_currencies};
 use ledger::Money;
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! `tieout breaks list | show | assign | comment | explain | resolve | post | write-off | reopen | export | import`.
+//! `tieout breaks list | show | assign | comment | explain | resolve | post | write-off | accept | dispute | match | reopen |
+//! undo | export | import`.
 //!
 //! What a run finds and what people do about it are two things: the list shows findings with what was said
 //! last, `show` a case with its whole history.
@@ -11,8 +12,9 @@ use chrono::NaiveDate;
 use clap::Subcommand;
 use office::Call;
 use office::deeds::cases;
-use office::deeds::desk::{self as deeds, Deed, How};
+use office::deeds::desk::{self as deeds, Decided, Deed, How};
 use serde_json::json;
+use store::cases::DeedRow;
 use store::cases::posting::PostingRow;
 
 #[derive(Debug, Subcommand)]
@@ -77,6 +79,48 @@ pub(crate) enum Command {
         rule: Option<String>,
         #[command(flatten)]
         place: Place,
+        /// Why, for whoever asks later.
+        #[arg(long)]
+        why: String,
+    },
+    /// It is a matter of time: explained until a day, and open again after it if it still stands.
+    Accept {
+        /// The break.
+        id: String,
+        /// The last day on which it counts as explained.
+        #[arg(long, value_name = "DAY")]
+        until: NaiveDate,
+        /// Why, for whoever asks later.
+        #[arg(long)]
+        why: String,
+    },
+    /// Somebody is asked for the money; it stays open.
+    Dispute {
+        /// The break.
+        id: String,
+        /// Who.
+        #[arg(long)]
+        with: Option<String>,
+        /// Why, for whoever asks later.
+        #[arg(long)]
+        why: String,
+    },
+    /// Open items belong together that no run pairs: both sides have to come to the same sum.
+    Match {
+        /// The reconciliation.
+        #[arg(long = "in", value_name = "RECONCILIATION")]
+        within: String,
+        /// The items, as `breaks show` names them: `entry:12/1`, `settlement:5`, `bank:7`, `payout:3`.
+        #[arg(required = true)]
+        items: Vec<String>,
+        /// Why, for whoever asks later.
+        #[arg(long)]
+        why: String,
+    },
+    /// Take back what was decided last about a break, or a match by hand.
+    Undo {
+        /// The break, or `match:NUMBER`.
+        id: String,
         /// Why, for whoever asks later.
         #[arg(long)]
         why: String,
@@ -169,6 +213,22 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
             let (id, how) = (own(id), place.by(rule.as_ref()));
             decide(call, &Deed::WriteOff { id, how }, why, output).await
         }
+        Command::Accept { id, until, why } => {
+            let (id, until) = (own(id), *until);
+            decide(call, &Deed::BreakAccept { id, until }, why, output).await
+        }
+        Command::Dispute { id, with, why } => {
+            cases::dispute(call, id, why, with.as_deref()).await?;
+            said(id, &format!("{id} is disputed"), output)
+        }
+        Command::Match { within, items, why } => {
+            let deed = Deed::Match {
+                reconciliation: own(within),
+                items: items.clone(),
+            };
+            decide(call, &deed, why, output).await
+        }
+        Command::Undo { id, why } => decide(call, &undone(id)?, why, output).await,
         Command::Reopen { id, why } => {
             decide(call, &Deed::BreakReopen { id: own(id) }, why, output).await
         }
@@ -184,12 +244,28 @@ fn said(id: &str, text: &str, output: Output) -> anyhow::Result<bool> {
 
 async fn decide(call: &Call, deed: &Deed, why: &str, output: Output) -> anyhow::Result<bool> {
     let done = deeds::decide(call, deed, why).await?;
-    let text = decided(&done, || match posted(&done.entries) {
-        Some(entries) => format!("{}: done, {entries}", done.subject),
+    let text = decided(&done, || match made(&done) {
+        Some(made) => format!("{}: done, {made}", done.subject),
         None => format!("{}: done", done.subject),
     });
     output.result(&done, &text)?;
     Ok(true)
+}
+
+/// What is taken back: a match by hand, or what was decided about a break.
+fn undone(id: &str) -> anyhow::Result<Deed> {
+    let Some(number) = id.strip_prefix("match:") else {
+        return Ok(Deed::BreakReopen { id: id.to_owned() });
+    };
+    let id = number
+        .parse()
+        .with_context(|| format!("`{id}` is no match; say `match:NUMBER`"))?;
+    Ok(Deed::MatchUndo { id })
+}
+
+fn made(done: &Decided) -> Option<String> {
+    let matched = done.matched.map(|id| format!("match {id}"));
+    matched.or_else(|| posted(&done.entries))
 }
 
 fn posted(entries: &[i64]) -> Option<String> {
@@ -229,18 +305,30 @@ async fn show(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
             row.actor.clone(),
             row.deed.clone(),
             amount(row.amount, case.currency_id),
-            if row.assignee.is_empty() {
-                row.why.clone()
-            } else {
-                format!("to {}", row.assignee)
-            },
+            words(row),
         ]);
     }
     text.push_str(&table.to_string());
     text.push_str(&postings_text(&postings, case.currency_id));
+    if let Some(found) = finding.filter(|found| !found.items.is_empty()) {
+        let items: Vec<String> = found.items.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("\nitems: {}", items.join(" ")));
+    }
     let value = json!({ "case": case, "postings": postings, "state": state, "finding": finding, "history": history });
     output.result(&value, &text)?;
     Ok(true)
+}
+
+/// What was said with a deed, and to whom or until when.
+fn words(row: &DeedRow) -> String {
+    match (row.deed.as_str(), row.until_on) {
+        ("assigned", _) => format!("to {}", row.assignee),
+        ("disputed", _) if !row.assignee.is_empty() => {
+            format!("with {}: {}", row.assignee, row.why)
+        }
+        (_, Some(until)) => format!("until {until}: {}", row.why),
+        _ => row.why.clone(),
+    }
 }
 
 fn postings_text(postings: &[PostingRow], currency: i64) -> String {

@@ -11,7 +11,7 @@ use crate::intake::Stamp;
 use crate::reconciliation::BreakRow;
 use crate::record::{Span, kinds};
 use crate::{Snapshot, StoreError, Tx};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use ledger::ItemRef;
 use sqlx_macros::FromRow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,12 +50,14 @@ pub struct DeedRow {
     pub done_at: DateTime<Utc>,
     /// Why, or what was said.
     pub why: String,
-    /// Who looks after it from now on; empty for anything but `assigned`.
+    /// Who looks after it from now on; for `disputed`, who is asked.
     pub assignee: String,
     /// The amount at that time, left less right.
     pub amount: i64,
     /// The decision that it comes from.
     pub proposal_id: Option<i64>,
+    /// Until when, for `accepted`.
+    pub until_on: Option<NaiveDate>,
 }
 
 /// A line of the history of something that the newest runs find.
@@ -76,12 +78,14 @@ pub struct NewDeed {
     pub deed: &'static str,
     /// Why, or what is said.
     pub why: String,
-    /// Who looks after it, for `assigned`.
+    /// Who looks after it, for `assigned`; who is asked, for `disputed`.
     pub assignee: String,
     /// The amount now.
     pub amount: i64,
     /// The decision that it comes from.
     pub proposal_id: Option<i64>,
+    /// Until when, for `accepted`.
+    pub until_on: Option<NaiveDate>,
 }
 
 #[derive(Debug, FromRow)]
@@ -175,7 +179,7 @@ impl Tx {
         let serial = self.next_deed().await?;
         on_tx!(&mut *self, db => sqlx::query(sql!("cases/insert_deed"))
             .bind(case).bind(deed.deed).bind(&stamp.actor).bind(stamp.now).bind(&deed.why)
-            .bind(&deed.assignee).bind(deed.amount).bind(deed.proposal_id).bind(serial)
+            .bind(&deed.assignee).bind(deed.amount).bind(deed.proposal_id).bind(serial).bind(deed.until_on)
             .execute(db).await?.rows_affected());
         Ok(())
     }

@@ -53,6 +53,8 @@ pub struct Reached {
     pub completion_id: i64,
     /// Statements.
     pub statement_id: i64,
+    /// Matches that were taken back.
+    pub undone_id: i64,
 }
 
 /// How far a reconciliation has read.
@@ -171,12 +173,15 @@ impl Snapshot {
             i64,
             i64,
             i64,
+            i64,
             Option<NaiveDate>,
             Option<NaiveDate>,
         );
         let row: Option<Row> = on_snapshot!(self, db => sqlx::query_as(sql!("items/mark"))
             .bind(reconciliation).fetch_optional(db).await?);
-        let Some((plan, entry_id, line_id, completion_id, statement_id, left, fees)) = row else {
+        let Some((plan, entry_id, line_id, completion_id, statement_id, undone_id, left, fees)) =
+            row
+        else {
             return Ok(None);
         };
         Ok(Some(Mark {
@@ -188,14 +193,15 @@ impl Snapshot {
                 line_id,
                 completion_id,
                 statement_id,
+                undone_id,
             },
             left_until: left,
             fees_until: fees,
         }))
     }
 
-    /// Whether what was read up to a mark is not what it was: matched entries were taken back, or a more final
-    /// statement covers days of an earlier one.
+    /// Whether what was read up to a mark is not what it was: matched entries were taken back, or matches themselves, or a
+    /// more final statement covers days of an earlier one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -204,7 +210,9 @@ impl Snapshot {
             .bind(mark.reached.statement_id).fetch_one(db).await?);
         let taken_back: i64 = on_snapshot!(self, db => sqlx::query_scalar(sql!("items/taken_back"))
             .bind(reconciliation).bind(mark.reached.entry_id).fetch_one(db).await?);
-        Ok(superseded + taken_back > 0)
+        let undone: i64 = on_snapshot!(self, db => sqlx::query_scalar(sql!("items/undone"))
+            .bind(reconciliation).bind(mark.reached.undone_id).fetch_one(db).await?);
+        Ok(superseded + taken_back + undone > 0)
     }
 
     /// What matched items sum up to, as the last run kept it.
@@ -330,7 +338,7 @@ impl Tx {
         let reached = mark.reached;
         on_tx!(self, db => sqlx::query(sql!("items/put_mark"))
             .bind(reconciliation).bind(mark.plan.as_bytes().as_slice()).bind(reached.entry_id)
-            .bind(reached.line_id).bind(reached.completion_id).bind(reached.statement_id)
+            .bind(reached.line_id).bind(reached.completion_id).bind(reached.statement_id).bind(reached.undone_id)
             .bind(mark.left_until).bind(mark.fees_until).execute(db).await?.rows_affected());
         Ok(())
     }

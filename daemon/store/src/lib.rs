@@ -16,6 +16,7 @@ mod apart;
 pub mod artifact;
 pub mod books;
 mod bulk;
+pub mod by_hand;
 pub mod cases;
 pub mod cash;
 pub mod claim;

@@ -335,7 +335,12 @@ pub struct NewMatches {
     first: [i64; 2],
     next: [i64; 2],
     digests: [Digesting; 2],
+    /// How often items were matched before that are matched no more.
+    before: BTreeMap<Consumed, i64>,
 }
+
+/// A reconciliation, a side and an item.
+type Consumed = (String, String, ItemRef);
 
 impl NewMatches {
     /// The number of the match that is added next.
@@ -358,7 +363,16 @@ impl Tx {
             first: [id, serial],
             next: [id, serial],
             digests: [Digesting::default(), Digesting::default()],
+            before: self.matched_before().await?,
         })
+    }
+
+    async fn matched_before(&mut self) -> Result<BTreeMap<Consumed, i64>, StoreError> {
+        let rows: Vec<(String, String, i64, i64, i64, i64)> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("reconciliation/matched_before")).fetch_all(db).await?);
+        rows.into_iter()
+            .map(|(of, side, kind, id, sub, times)| Ok(((of, side, item(kind, id, sub)?), times)))
+            .collect()
     }
 
     /// Adds a page of matches.
@@ -396,6 +410,14 @@ impl Tx {
             left.chain(found.right.iter().map(move |item| ("right", *id, item)))
         });
         let items: Vec<_> = (serial..).zip(sides).collect();
+        let before = &adding.before;
+        let again = |side: &str, item: &ItemRef| {
+            if before.is_empty() {
+                return None;
+            }
+            let key = (reconciliation.to_owned(), side.to_owned(), *item);
+            before.get(&key).copied()
+        };
         let rows = || {
             items.iter().map(|(serial, (side, id, (item, amount)))| {
                 [
@@ -407,6 +429,7 @@ impl Tx {
                     Field::Int(*id),
                     Field::Int(*amount),
                     Field::Int(*serial),
+                    Field::int(again(side, item)),
                 ]
             })
         };

@@ -2447,6 +2447,7 @@ async fn a_case_outlives_its_finding(store: Store) {
             assignee: assignee.into(),
             amount: 5,
             proposal_id,
+            until_on: None,
         };
         tx.add_deed(id, &new, &stamp()).await.unwrap();
         tx.commit().await.unwrap();

@@ -32,6 +32,16 @@ pub async fn explain(call: &Call, id: &str, text: &str) -> Result<(), Refusal> {
     add(call, id, Deed::Explained, reason(text)?.to_owned(), "").await
 }
 
+/// Says that somebody is asked for the money of a break, who may be named.
+///
+/// # Errors
+/// When there is no such break, it is not open, nothing is said, or no such name.
+pub async fn dispute(call: &Call, id: &str, why: &str, with: Option<&str>) -> Result<(), Refusal> {
+    let with = with.map(Actor::new).transpose().map_err(refused)?;
+    let with = with.as_ref().map_or("", Actor::name);
+    add(call, id, Deed::Disputed, reason(why)?.to_owned(), with).await
+}
+
 async fn add(
     call: &Call,
     id: &str,
@@ -64,7 +74,7 @@ pub(crate) async fn add_in(
         why,
         assignee: assignee.to_owned(),
         amount: last_amount(&case, &deeds),
-        proposal_id: None,
+        ..NewDeed::default()
     };
     tx.add_deed(id, &added, &stamp).await?;
     Ok(())

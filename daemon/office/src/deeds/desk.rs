@@ -5,6 +5,7 @@
 //! approval is made up. Where the policy asks for four eyes it writes the proposal alone; [`approve`] by another
 //! person does the deed in the transaction of the decision, over what the first one saw or not at all.
 
+use super::by_hand;
 pub use super::case::state_of;
 pub(crate) use super::case::{case_of, check_deed, last_amount, missing, money_of};
 use super::posting::{self, Away, Posted, WRITE_OFF};
@@ -60,7 +61,26 @@ pub enum Deed {
         #[serde(default)]
         how: How,
     },
-    /// A break was resolved too early; what was posted about it is taken back.
+    /// A break is a matter of time, until a day.
+    BreakAccept {
+        /// The break.
+        id: String,
+        /// The last day on which it is.
+        until: NaiveDate,
+    },
+    /// Open items of a reconciliation belong together.
+    Match {
+        /// The reconciliation.
+        reconciliation: String,
+        /// The items: `entry:12/1`, `bank:7`.
+        items: Vec<String>,
+    },
+    /// Items that were matched by hand do not belong together.
+    MatchUndo {
+        /// The match.
+        id: i64,
+    },
+    /// What was decided about a break is taken back, and what was posted about it.
     BreakReopen {
         /// The break.
         id: String,
@@ -118,6 +138,25 @@ pub struct Decided {
     /// The entries that it made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<i64>,
+    /// The match that it made.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matched: Option<i64>,
+}
+
+/// What a deed made in the books.
+#[derive(Debug, Default)]
+struct Made {
+    entries: Vec<i64>,
+    matched: Option<i64>,
+}
+
+impl Made {
+    fn entries(entries: Vec<i64>) -> Self {
+        Self {
+            entries,
+            ..Self::default()
+        }
+    }
 }
 
 /// A subject as it is now.
@@ -183,6 +222,9 @@ impl Deed {
             Self::BreakResolve { .. } => Kind::BreakResolve,
             Self::WriteOff { .. } => Kind::WriteOff,
             Self::BreakPost { .. } => Kind::BreakPost,
+            Self::BreakAccept { .. } => Kind::BreakAccept,
+            Self::Match { .. } => Kind::Match,
+            Self::MatchUndo { .. } => Kind::MatchUndo,
             Self::BreakReopen { .. } => Kind::BreakReopen,
             Self::BatchResend { .. } => Kind::BatchResend,
             Self::BatchRelease { .. } => Kind::BatchRelease,
@@ -199,7 +241,13 @@ impl Deed {
             Self::BreakResolve { id }
             | Self::WriteOff { id, .. }
             | Self::BreakPost { id, .. }
+            | Self::BreakAccept { id, .. }
             | Self::BreakReopen { id } => id.clone(),
+            Self::Match {
+                reconciliation,
+                items,
+            } => format!("{reconciliation} {}", items.join(" ")),
+            Self::MatchUndo { id } => format!("match:{id}"),
             Self::BatchResend { batch } | Self::BatchRelease { batch } => batch.clone(),
             Self::MappingActivation { pack, version } => format!("{pack} {version}"),
         }
@@ -221,6 +269,9 @@ impl Deed {
             Self::BreakResolve { .. } => "break resolve",
             Self::WriteOff { .. } => "write-off",
             Self::BreakPost { .. } => "break post",
+            Self::BreakAccept { .. } => "break accept",
+            Self::Match { .. } => "match",
+            Self::MatchUndo { .. } => "match undo",
             Self::BreakReopen { .. } => "break reopen",
             Self::BatchResend { .. } => "export resend",
             Self::BatchRelease { .. } => "export release",
@@ -259,6 +310,25 @@ impl Deed {
                 let away = away.ok_or_else(|| posting::nothing(id))?;
                 Ok(Some(seen.posted(&away)))
             }
+            Self::BreakAccept { id, until } => {
+                let seen = break_seen(tx, id, CaseDeed::Accepted).await?;
+                not_over(call, tx, id, *until).await?;
+                Ok(Some(seen))
+            }
+            Self::Match {
+                reconciliation,
+                items,
+            } => {
+                let items = by_hand::together(call, reconciliation, items).await?;
+                Ok(Some(Seen::of(&items.text(), Some(items.amount()))))
+            }
+            Self::MatchUndo { id } => {
+                let made = by_hand::standing(tx, *id).await?;
+                let currency =
+                    Currency::from_numeric(made.currency_id).map_err(anyhow::Error::from)?;
+                let amount = Money::minor(made.left_amount, currency);
+                Ok(Some(Seen::of(&format!("match {id}"), Some(amount))))
+            }
             Self::BreakReopen { id } => reopening(tx, id).await.map(Some),
             Self::BatchResend { batch } | Self::BatchRelease { batch } => {
                 let (attempt, said) = resend::refused(tx, batch).await?;
@@ -279,14 +349,14 @@ impl Deed {
         }
     }
 
-    /// Gives the entries that it made.
+    /// Gives what it made.
     async fn perform(
         &self,
         call: &Call,
         tx: &mut Tx,
         (proposal, why): (i64, &str),
         stamp: &Stamp,
-    ) -> Result<Vec<i64>, Refusal> {
+    ) -> Result<Made, Refusal> {
         let add = |deed: CaseDeed, amount: i64| NewDeed {
             deed: deed.name(),
             why: why.to_owned(),
@@ -314,12 +384,35 @@ impl Deed {
                 let entries = posting::post(call, tx, (id, proposal), &how.away(), stamp).await?;
                 let deed = add(done, amount_of(tx, id).await?);
                 tx.add_deed(id, &deed, stamp).await?;
-                return Ok(entries);
+                return Ok(Made::entries(entries));
+            }
+            Self::BreakAccept { id, until } => {
+                let accepted = NewDeed {
+                    until_on: Some(*until),
+                    ..add(CaseDeed::Accepted, amount_of(tx, id).await?)
+                };
+                tx.add_deed(id, &accepted, stamp).await?;
+            }
+            Self::Match {
+                reconciliation,
+                items,
+            } => {
+                let items = by_hand::together(call, reconciliation, items).await?;
+                let matched = by_hand::make(tx, reconciliation, &items, why, stamp).await?;
+                return Ok(Made {
+                    matched: Some(matched),
+                    ..Made::default()
+                });
+            }
+            Self::MatchUndo { id } => {
+                let made = by_hand::standing(tx, *id).await?;
+                tx.undo_match(&made, (proposal, why), stamp).await?;
             }
             Self::BreakReopen { id } => {
                 let deed = add(CaseDeed::Reopened, amount_of(tx, id).await?);
                 tx.add_deed(id, &deed, stamp).await?;
-                return posting::take_back(call, tx, (id, why), stamp).await;
+                let back = posting::take_back(call, tx, (id, why), stamp).await?;
+                return Ok(Made::entries(back));
             }
             Self::BatchResend { batch } => resend::resend(tx, batch, why, stamp).await?,
             Self::BatchRelease { batch } => resend::release(tx, batch, why, stamp).await?,
@@ -329,7 +422,7 @@ impl Deed {
             // The proposal itself says it.
             Self::ConflictAccept { .. } => {}
         }
-        Ok(Vec::new())
+        Ok(Made::default())
     }
 }
 
@@ -369,6 +462,7 @@ pub(crate) async fn decide_in(
             state: None,
             changed: false,
             entries: Vec::new(),
+            matched: None,
         });
     };
     let eyes = eyes(tx, &policy, (deed.kind(), &seen), (&actor, &stamp)).await?;
@@ -445,9 +539,11 @@ async fn write(
         state: Some(if changed { State::Done } else { State::Waiting }),
         changed,
         entries: Vec::new(),
+        matched: None,
     };
     if changed {
-        decided.entries = deed.perform(call, tx, (id, why), stamp).await?;
+        let made = deed.perform(call, tx, (id, why), stamp).await?;
+        (decided.entries, decided.matched) = (made.entries, made.matched);
     }
     let job = if changed { deed.job() } else { "propose" };
     record(call, tx, job, stamp, &decided).await?;
@@ -555,17 +651,18 @@ async fn conclude(call: &Call, id: i64, approved: bool, why: &str) -> Result<Dec
     }
     tx.insert_decision(&row, verdict.name(), &decision.why, &stamp)
         .await?;
-    let mut entries = Vec::new();
+    let mut made = Made::default();
     if approved {
         let why = (id, proposal.why.as_str());
-        entries = deed.perform(call, &mut tx, why, &stamp).await?;
+        made = deed.perform(call, &mut tx, why, &stamp).await?;
     }
     let decided = Decided {
         proposal: Some(id),
         subject: proposal.subject.clone(),
         state: Some(proposal.state(Some(&decision))),
         changed: approved,
-        entries,
+        entries: made.entries,
+        matched: made.matched,
     };
     let job = if approved { deed.job() } else { verdict.name() };
     record(call, &mut tx, job, &stamp, &decided).await?;
@@ -673,6 +770,26 @@ async fn break_seen(tx: &mut Tx, id: &str, deed: CaseDeed) -> Result<Seen, Refus
     let money = money_of(&case, &deeds)?;
     let amount = money.amount();
     Ok(Seen::of(&format!("{id} {last} {amount}"), Some(money)))
+}
+
+/// Refuses a day that the break's reconciliation has passed: the break would be open again at once.
+async fn not_over(call: &Call, tx: &mut Tx, id: &str, until: NaiveDate) -> Result<(), Refusal> {
+    let (case, _) = case_of(tx, id).await?;
+    let states = call.store.snapshot().await?.reconciliation_states().await?;
+    let own = states
+        .iter()
+        .filter(|row| row.reconciliation == case.reconciliation);
+    let as_of = own.map(|row| row.as_of_on).max();
+    match as_of.filter(|as_of| until < *as_of) {
+        None => Ok(()),
+        Some(as_of) => Err(Refusal::new(
+            RefusalKind::Invalid,
+            format!(
+                "`{}` is as of {as_of}, which is after {until}; name a later day",
+                case.reconciliation
+            ),
+        )),
+    }
 }
 
 /// A break as it is reopened: where something stands posted about it, also while a run finds it otherwise.

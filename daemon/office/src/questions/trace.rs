@@ -362,7 +362,7 @@ async fn tell_lines(
     for stored in of(Origin::Processor) {
         let line = &stored.line;
         let details = format!(
-            "{} `{}` on {}: gross {}, fee {}, net {}\n{} line {}",
+            "{} `{}` on {}: gross {}, fee {}, net {}\n{} line {}\nitem {}",
             line.kind,
             line.reference(),
             line.booked_on,
@@ -370,9 +370,10 @@ async fn tell_lines(
             line.fee,
             line.net,
             stored.file,
-            line.place.line
+            line.place.line,
+            stored.item()
         );
-        let value = json!({ "settlement_line": line.identity, "movement": line.movement.name(), "kind": line.kind, "reference": line.reference(), "payout": line.payout, "file": stored.file, "position": line.place.line });
+        let value = json!({ "settlement_line": line.identity, "item": stored.item(), "movement": line.movement.name(), "kind": line.kind, "reference": line.reference(), "payout": line.payout, "file": stored.file, "position": line.place.line });
         let what = format!("settlement line {}", line.identity);
         reached.tell(&what, &details, value);
     }
@@ -382,15 +383,16 @@ async fn tell_lines(
     for stored in of(Origin::Bank) {
         let line = &stored.line;
         let details = format!(
-            "{} on {} at {}: {}\n{} entry {}",
+            "{} on {} at {}: {}\n{} entry {}\nitem {}",
             line.net,
             line.booked_on,
             stored.account,
             line.description,
             stored.file,
-            line.place.line
+            line.place.line,
+            stored.item()
         );
-        let value = json!({ "bank_line": line.identity, "account": stored.account, "file": stored.file, "position": line.place.line });
+        let value = json!({ "bank_line": line.identity, "item": stored.item(), "account": stored.account, "file": stored.file, "position": line.place.line });
         let what = format!("bank line {}", line.identity);
         reached.tell(&what, &details, value);
     }
@@ -426,8 +428,9 @@ async fn tell_payout(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow
     let paid = payout.paid_on.map(|day| day.to_string());
     let paid = paid.unwrap_or_default();
     let (name, lines) = (&payout.identity, payout.lines);
-    let details = format!("{lines} lines, net {net}, paid on {paid}");
-    let value = json!({ "payout": name, "lines": lines, "paid_on": paid });
+    let item = ItemRef::payout(id);
+    let details = format!("{lines} lines, net {net}, paid on {paid}\nitem {item}");
+    let value = json!({ "payout": name, "item": item, "lines": lines, "paid_on": paid });
     reached.tell(&format!("payout {name}"), &details, value);
     Ok(())
 }

@@ -1,12 +1,17 @@
 -- What a person decided last stands before what the run says; to look after something, to speak of it or to
--- explain it decides nothing about the sum. `state` is how far the case is, for people.
+-- explain it decides nothing about the sum. What was accepted until a day is explained while the newest run is as of
+-- no later one. `state` is how far the case is, for people.
 SELECT f.id, f.reconciliation, f.kind,
-    COALESCE((SELECT CASE WHEN d.deed IN ('resolved', 'written-off') THEN d.deed END
+    COALESCE((SELECT CASE WHEN d.deed IN ('resolved', 'written-off') THEN d.deed
+            WHEN d.deed = 'accepted' AND d.until_on >= COALESCE(s.as_of_on, d.until_on) THEN 'explained' END
         FROM case_deed d WHERE d.case_id = f.id AND d.deed NOT IN ('assigned', 'commented', 'explained')
         ORDER BY d.number DESC LIMIT 1), f.status) AS status,
-    COALESCE((SELECT CASE WHEN d.deed IN ('explained', 'resolved', 'written-off') THEN d.deed END
+    COALESCE((SELECT CASE WHEN d.deed IN ('explained', 'resolved', 'written-off', 'disputed') THEN d.deed
+            WHEN d.deed = 'accepted' AND d.until_on >= COALESCE(s.as_of_on, d.until_on) THEN d.deed END
         FROM case_deed d WHERE d.case_id = f.id AND d.deed NOT IN ('assigned', 'commented')
         ORDER BY d.number DESC LIMIT 1), f.status) AS state,
     f.reference, f.account, f.currency_id, f.amount, f.since_on, f.age_days, f.detail, f.lasting <> 0 AS lasting,
     (SELECT d.assignee FROM case_deed d WHERE d.case_id = f.id AND d.deed = 'assigned' ORDER BY d.number DESC LIMIT 1) AS assignee
-FROM finding f ORDER BY f.reconciliation, f.kind, f.account, f.since_on, f.reference, f.id
+FROM finding f LEFT JOIN (SELECT reconciliation, MAX(as_of_on) AS as_of_on FROM reconciliation_state GROUP BY reconciliation) s
+    ON s.reconciliation = f.reconciliation
+ORDER BY f.reconciliation, f.kind, f.account, f.since_on, f.reference, f.id

@@ -1,1 +1,1 @@
-SELECT CAST(COALESCE(MAX(serial), 0) + 1 AS BIGINT) FROM match_item
+SELECT CAST(COALESCE(MAX(serial), 0) + 1 AS BIGINT) FROM match_item_made

@@ -269,7 +269,7 @@ pub(crate) const SIGHTS: Table<10> = Table {
 };
 
 pub(crate) const MATCHES: Table<8> = Table {
-    name: "reconciliation_match",
+    name: "reconciliation_match_made",
     columns: [
         ("id", Int),
         ("reconciliation", Text),
@@ -282,8 +282,8 @@ pub(crate) const MATCHES: Table<8> = Table {
     ],
 };
 
-pub(crate) const MATCH_ITEMS: Table<8> = Table {
-    name: "match_item",
+pub(crate) const MATCH_ITEMS: Table<9> = Table {
+    name: "match_item_made",
     columns: [
         ("reconciliation", Text),
         ("side", Text),
@@ -293,6 +293,7 @@ pub(crate) const MATCH_ITEMS: Table<8> = Table {
         ("match_id", Int),
         ("amount", Int),
         ("serial", Int),
+        ("again", Int),
     ],
 };
 
@@ -523,11 +524,27 @@ pub(crate) static SETTLEMENT_LINE: Record = Record {
     table: SETTLEMENT_LINES.name,
     ..numbered("settlement_line", &SETTLEMENT_LINES.columns)
 };
-pub(crate) static MATCH: Record = numbered("reconciliation_match", &MATCHES.columns);
+pub(crate) static MATCH: Record = Record {
+    table: MATCHES.name,
+    ..numbered("reconciliation_match", &MATCHES.columns)
+};
 pub(crate) static MATCH_ITEM: Record = Record {
+    table: MATCH_ITEMS.name,
     key: "serial",
     ..numbered("match_item", &MATCH_ITEMS.columns)
 };
+pub(crate) static MATCH_UNDONE: Record = numbered(
+    "match_undone",
+    &[
+        ("id", Int),
+        ("match_id", Int),
+        ("reconciliation", Text),
+        ("proposal_id", Int),
+        ("why", Text),
+        ("undone_at", Moment),
+        ("undone_by", Text),
+    ],
+);
 pub(crate) static BREAK_CASE: Record = Record {
     key: "serial",
     ..numbered(
@@ -560,6 +577,7 @@ pub(crate) static CASE_DEED: Record = Record {
             ("amount", Int),
             ("proposal_id", Int),
             ("serial", Int),
+            ("until_on", Day),
         ],
     )
 };
@@ -747,6 +765,7 @@ pub(crate) static RECORDS: &[&Record] = &[
     &SUPERSESSION,
     &MATCH,
     &MATCH_ITEM,
+    &MATCH_UNDONE,
     &BREAK_CASE,
     &CASE_DEED,
     &BREAK_POSTING,

@@ -1,7 +1,7 @@
 //! What reconciliation adds to the control equation, from the rows: nothing that a run summed is trusted.
 
 use crate::call::Call;
-use crate::jobs::items::{Beside, Sides, Stretch, side_name};
+use crate::items::{Beside, Sides, Stretch, side_name};
 use chrono::NaiveDate;
 use ledger::{Currency, ItemKind, ItemRef, Movement};
 use reconcile::{CashTable, Item, Plan, Source, Sums, TooMuch, Which};

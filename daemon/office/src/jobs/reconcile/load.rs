@@ -1,6 +1,6 @@
 //! What a run needs: what is open, what is new, and of what was matched the items that may explain it.
 
-use crate::jobs::items::{ALL, Added, Beside, Sides, Stretch, place, side_name};
+use crate::items::{ALL, Added, Beside, Sides, Stretch, place, side_name};
 use ledger::{Currency, Hash, ItemKind, ItemRef, Movement};
 use reconcile::{Carried, Input, Item, Plan, Source, TooMuch, Which};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +44,7 @@ pub(super) async fn load(books: &Snapshot, plan: &Plan) -> anyhow::Result<Loaded
         beside: Beside::default(),
         matched: BTreeMap::new(),
         payouts: BTreeMap::new(),
+        apart: BTreeMap::new(),
     };
     let sums = match &before {
         Some(mark) => loading.further(mark, reached).await?,
@@ -98,6 +99,8 @@ struct Loading<'b> {
     /// What was matched and the last run did not know of, with the match and the amount.
     matched: BTreeMap<(usize, ItemRef), (i64, i64)>,
     payouts: BTreeMap<i64, PayoutSum>,
+    /// Of payouts, what somebody has matched since the last run, and the parts that it makes.
+    apart: BTreeMap<i64, (i64, i64)>,
 }
 
 impl Loading<'_> {
@@ -111,6 +114,11 @@ impl Loading<'_> {
             {
                 let key = (place(which), apart.item);
                 self.matched.insert(key, (apart.match_id, apart.amount));
+                if apart.item.kind == ItemKind::Payout {
+                    let of = self.apart.entry(apart.item.id).or_default();
+                    of.0 = of.0.checked_add(apart.amount).ok_or(TooMuch)?;
+                    of.1 = of.1.max(apart.item.sub + 1);
+                }
             }
         }
         self.beside.left_until = mark.left_until;
@@ -222,10 +230,13 @@ impl Loading<'_> {
                     continue;
                 }
                 let amount = sum.amount().ok_or(TooMuch)?;
+                let (apart, parts) = self.apart.get(&sum.payout_id).copied().unwrap_or_default();
+                let parts = parts.max(sum.parts);
                 let rest = amount.checked_sub(sum.matched).ok_or(TooMuch)?;
-                if rest != 0 || sum.parts == 0 {
+                let rest = rest.checked_sub(apart).ok_or(TooMuch)?;
+                if rest != 0 || parts == 0 {
                     let item = ItemRef {
-                        sub: sum.parts,
+                        sub: parts,
                         ..ItemRef::payout(sum.payout_id)
                     };
                     let item = Item::new(item, on, rest, currency);

@@ -4,7 +4,7 @@
 use super::load::Loaded;
 use crate::call::Call;
 use crate::deeds::posting;
-use crate::jobs::items::{ALL, place, side_name};
+use crate::items::{ALL, place, side_name};
 use anyhow::Context as _;
 use ledger::{Currency, ItemKind, ItemRef, Movement};
 use reconcile::{Cash, Findings, Matched, Plan, TooMuch, Which};

@@ -1,5 +1,5 @@
-//! Breaks that end in the ledger: a rule of the mapping posts what a person decides, in the transaction of the decision, and
-//! what was posted is found again when it turns out to count twice. On both databases, through the binary.
+//! Breaks that end: a rule of the mapping posts what a person decides, in the transaction of the decision; items are matched
+//! by hand; what was decided is taken back, and what counts twice is found again. On both databases, through the binary.
 
 #![allow(
     clippy::unwrap_used,
@@ -637,4 +637,284 @@ fn killed_at_any_statement_a_break_is_posted_once_or_not_at_all() {
     assert_eq!(company.stands("psp-clearing"), before - 750);
     company.sound();
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// The items of a break.
+fn items(company: &Company<'_>, reference: &str) -> Vec<String> {
+    let found = company
+        .about(reference)
+        .unwrap_or_else(|| panic!("{reference}"));
+    let items = found["items"].as_array().unwrap().iter();
+    items
+        .map(|item| item.as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn matching<'m>(of: &[&'m str]) -> Vec<&'m str> {
+    let mut all = vec![
+        "breaks",
+        "match",
+        "--in",
+        "payments",
+        "--why",
+        "the customer paid twice and said so",
+    ];
+    all.extend(of);
+    all
+}
+
+#[test]
+fn items_are_matched_by_hand_once_and_open_again_when_that_is_taken_back() {
+    on_both("by-hand", |company| {
+        // 7.50 under a name that billing does not know.
+        let line = "po_1,2026-01-09 00:00:00,txn_21,2026-01-06 10:00:00,eur,7.50,0.00,7.50,charge,ch_other";
+        std::fs::write(company.dir.join("other.csv"), format!("{HEAD}\n{line}\n")).unwrap();
+        company.run(
+            "ana",
+            &["settle", company.dir.join("other.csv").to_str().unwrap()],
+        );
+        company.does("ana", &["reconcile", "payments"]);
+        let (gone, other, late) = (
+            items(company, "ch_gone"),
+            items(company, "ch_other"),
+            items(company, "ch_late"),
+        );
+        let (gone, other, late) = (gone[0].as_str(), other[0].as_str(), late[0].as_str());
+        company.refused("ana", &matching(&[gone, late]), "17.50 EUR apart");
+        company.refused("ana", &matching(&[gone]), "a match takes 2 to 1000 items");
+        company.refused("ana", &matching(&[gone, gone]), "is named twice");
+        company.refused(
+            "ana",
+            &matching(&[gone, "bank:99"]),
+            "`bank:99` is not open in `payments`",
+        );
+        company.refused("ana", &matching(&[gone, "bank"]), "names no item");
+        let done = company.does("ana", &matching(&[gone, other]));
+        let number = done["match"].as_i64().unwrap();
+        company.refused(
+            "ana",
+            &matching(&[gone, other]),
+            &format!("is matched already, in match {number} (`by hand`)"),
+        );
+        for _ in 0..2 {
+            company.does("ana", &["reconcile"]);
+            assert!(company.about("ch_gone").is_none() && company.about("ch_other").is_none());
+            company.sound();
+        }
+        company.refused(
+            "ana",
+            &["breaks", "undo", "match:1", "--why", "x"],
+            "was made by pass `reference`",
+        );
+        company.refused(
+            "ana",
+            &["breaks", "undo", "match:99", "--why", "x"],
+            "there is no match 99",
+        );
+        let undo = format!("match:{number}");
+        let undo = [
+            "breaks",
+            "undo",
+            undo.as_str(),
+            "--why",
+            "it was somebody else",
+        ];
+        company.does("ben", &undo);
+        company.refused("ben", &undo, "was taken back by `ben` already");
+        company.sound();
+        company.does("ana", &["reconcile"]);
+        assert_eq!(company.about("ch_gone").unwrap()["status"], "open");
+        company.sound();
+        // And once more, by two people.
+        configure(company.dir, |text| {
+            text + "\ndesk: { four_eyes: [match] }\n"
+        });
+        let waits = company.does("ana", &matching(&[gone, other]));
+        assert_eq!(
+            (&waits["state"], waits.get("match")),
+            (&json!("waiting"), None)
+        );
+        let done = company.does(
+            "ben",
+            &["proposals", "approve", &waits["proposal"].to_string()],
+        );
+        assert!(done["match"].as_i64().unwrap() > number, "{done}");
+        company.does("ana", &["reconcile"]);
+        assert!(company.about("ch_gone").is_none());
+        company.sound();
+    });
+}
+
+#[test]
+fn what_is_matched_by_hand_meanwhile_is_not_approved() {
+    on_both("by-hand-two", |company| {
+        let line = "po_1,2026-01-09 00:00:00,txn_21,2026-01-06 10:00:00,eur,7.50,0.00,7.50,charge,ch_other";
+        std::fs::write(company.dir.join("other.csv"), format!("{HEAD}\n{line}\n")).unwrap();
+        company.run(
+            "ana",
+            &["settle", company.dir.join("other.csv").to_str().unwrap()],
+        );
+        company.does("ana", &["reconcile", "payments"]);
+        let (gone, other) = (items(company, "ch_gone"), items(company, "ch_other"));
+        let both = [gone[0].as_str(), other[0].as_str()];
+        configure(company.dir, |text| {
+            text + "\ndesk: { four_eyes: [match], above: { match: { EUR: \"5.00\" } } }\n"
+        });
+        let waits = company.does("ana", &matching(&both));
+        assert_eq!(waits["state"], "waiting");
+        configure(company.dir, |text| {
+            text.replace("EUR: \"5.00\"", "EUR: \"50.00\"")
+        });
+        let other_way = [both[1], both[0]];
+        company.does("cem", &matching(&other_way));
+        company.refused(
+            "ben",
+            &["proposals", "approve", &waits["proposal"].to_string()],
+            "changed after proposal",
+        );
+        company.sound();
+    });
+}
+
+#[test]
+fn a_break_is_accepted_until_a_day_or_disputed() {
+    on_both("accepted", |company| {
+        let gone = company.id("ch_gone");
+        let accept = |until: &'static str| {
+            [
+                "breaks",
+                "accept",
+                &gone,
+                "--until",
+                until,
+                "--why",
+                "their file is late",
+            ]
+            .map(str::to_owned)
+        };
+        let does = |all: &[String]| {
+            company.does("ana", &all.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let early = accept("2026-01-10");
+        let early: Vec<&str> = early.iter().map(String::as_str).collect();
+        company.refused(
+            "ana",
+            &early,
+            "`payments` is as of 2026-01-30, which is after 2026-01-10",
+        );
+        does(&accept("2026-02-15"));
+        let state = || {
+            let found = company.about("ch_gone").unwrap();
+            (
+                found["status"].as_str().unwrap().to_owned(),
+                found["state"].as_str().unwrap().to_owned(),
+            )
+        };
+        let are =
+            |status: &str, named: &str| assert_eq!(state(), (status.to_owned(), named.to_owned()));
+        are("explained", "accepted");
+        company.does("ana", &["reconcile"]);
+        are("explained", "accepted");
+        company.sound();
+        // The day passes, and it still stands.
+        company.pay("ch_march", "2.00", "2026-03-05");
+        let line = "po_3,2026-03-08 00:00:00,txn_31,2026-03-05 10:00:00,eur,2.00,0.00,2.00,charge,ch_march";
+        std::fs::write(company.dir.join("march.csv"), format!("{HEAD}\n{line}\n")).unwrap();
+        company.does("ana", &["ingest"]);
+        company.does(
+            "ana",
+            &["settle", company.dir.join("march.csv").to_str().unwrap()],
+        );
+        company.does("ana", &["reconcile"]);
+        are("open", "open");
+        company.does(
+            "ana",
+            &[
+                "breaks",
+                "dispute",
+                &gone,
+                "--with",
+                "stripe",
+                "--why",
+                "they have the money",
+            ],
+        );
+        are("open", "disputed");
+        let shown = company.does("ana", &["breaks", "show", &gone]);
+        let last = shown["history"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(
+            [&last["deed"], &last["assignee"], &last["actor"]],
+            ["disputed", "stripe", "ana"]
+        );
+        company.does("ana", &["breaks", "undo", &gone, "--why", "they do not"]);
+        are("open", "open");
+        company.refused(
+            "ana",
+            &["breaks", "undo", &gone, "--why", "once more"],
+            "is open; it cannot be reopened",
+        );
+        company.does("ana", &["breaks", "resolve", &gone, "--why", "it came"]);
+        company.refused(
+            "ana",
+            &["breaks", "dispute", &gone, "--why", "late"],
+            "is resolved; it cannot be disputed",
+        );
+        company.does("ana", &["breaks", "undo", &gone, "--why", "it did not"]);
+        are("open", "open");
+        company.sound();
+    });
+}
+
+#[test]
+fn a_payout_is_matched_by_hand_with_what_the_bank_has() {
+    on_both("by-hand-payout", |company| {
+        // Seven weeks late and in two parts: no pass goes so far.
+        let statement = ":20:X\n:25:DE02120300000000202051\n:28C:1\n:60F:C260320EUR0,00\n\
+            :61:2603200320C100,00NTRFNONREF\n:86:STRIPE PART 1\n:61:2603200320C75,00NTRFNONREF\n:86:STRIPE PART 2\n\
+            :62F:C260320EUR175,00\n-\n";
+        std::fs::write(company.dir.join("bank.sta"), statement).unwrap();
+        company.does(
+            "ana",
+            &["settle", company.dir.join("bank.sta").to_str().unwrap()],
+        );
+        company.does("ana", &["reconcile"]);
+        // The other side's files do not reach so far: what waits is named by its trace.
+        let told = company.does("ana", &["trace", "po_1"]);
+        let payout = told.as_array().unwrap().iter().find_map(|one| {
+            one["details"]["item"]
+                .as_str()
+                .filter(|item| item.starts_with("payout:"))
+        });
+        let payout = payout.unwrap_or_else(|| panic!("{told}"));
+        let named = [payout, "bank:5", "bank:6"];
+        let mut matching = vec![
+            "breaks",
+            "match",
+            "--in",
+            "payouts",
+            "--why",
+            "the bank held it back",
+        ];
+        matching.extend(named);
+        let done = company.does("ana", &matching);
+        for _ in 0..2 {
+            company.does("ana", &["reconcile"]);
+            let all = company.does("ana", &["breaks", "list"]).to_string();
+            assert!(
+                !all.contains("\"payout:1") && !all.contains("\"bank:"),
+                "{all}"
+            );
+            company.sound();
+        }
+        let undo = format!("match:{}", done["match"]);
+        company.does(
+            "ana",
+            &["breaks", "undo", &undo, "--why", "it was another payout"],
+        );
+        company.does("ana", &["reconcile"]);
+        company.sound();
+        company.does("ana", &matching);
+        company.does("ana", &["reconcile"]);
+        company.sound();
+    });
 }
