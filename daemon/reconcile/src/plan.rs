@@ -18,6 +18,7 @@
 //! ```
 
 use crate::number::Number;
+use crate::side::Which;
 use chrono::NaiveDate;
 use ledger::Currency;
 use ledger::Movement;
@@ -169,6 +170,14 @@ pub enum FeeKey {
 }
 
 impl Plan {
+    /// Where the items of a side come from.
+    pub const fn source(&self, which: Which) -> &Source {
+        match which {
+            Which::Left | Which::LeftFees => &self.left,
+            Which::Right | Which::RightFees => &self.right,
+        }
+    }
+
     /// Whether the plan says what each movement of the ledger's side is.
     pub const fn declares_movements(&self) -> bool {
         matches!(
