@@ -11,77 +11,52 @@ use reports::continuity;
 use std::collections::BTreeMap;
 use store::Snapshot;
 use store::items::{CompletedLine, LedgerItem, Part, SettlementItem};
-use store::kept::SIDES;
+use store::kept::{PayoutLines, SIDES};
 
 /// A side's name in the books.
 pub(crate) const fn side_name(which: Which) -> &'static str {
-    SIDES[place(which)]
+    SIDES[which.place()]
 }
 
-/// A side's place among the four.
-pub(crate) const fn place(which: Which) -> usize {
-    match which {
-        Which::Left => 0,
-        Which::Right => 1,
-        Which::LeftFees => 2,
-        Which::RightFees => 3,
-    }
-}
-
-/// The four sides, in their order.
-pub(crate) const ALL: [Which; 4] = [Which::Left, Which::Right, Which::LeftFees, Which::RightFees];
-
-/// What lines of a payout add to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Added {
-    pub(crate) contents: i64,
-    pub(crate) stated: i64,
-    pub(crate) fee: i64,
-    pub(crate) last_on: NaiveDate,
-}
-
-impl Added {
-    const fn none(on: NaiveDate) -> Self {
-        Self {
-            contents: 0,
-            stated: 0,
-            fee: 0,
-            last_on: on,
-        }
-    }
-
-    /// What leaves the processor: as it says itself, or else what the lines sum up to.
-    pub(crate) fn amount(&self) -> Option<i64> {
-        if self.stated == 0 {
-            Some(self.contents)
-        } else {
-            self.stated.checked_neg()
-        }
-    }
-
-    fn add(&mut self, movement: i64, (net, fee): (i64, i64), on: NaiveDate) -> Result<(), TooMuch> {
-        let is_payout = movement == Movement::Payout.number();
-        let sum = if is_payout {
-            &mut self.stated
-        } else {
-            &mut self.contents
-        };
-        *sum = sum.checked_add(net).ok_or(TooMuch)?;
-        self.fee = self.fee.checked_add(fee).ok_or(TooMuch)?;
-        self.last_on = self.last_on.max(on);
-        Ok(())
-    }
+/// The side of a name in the books.
+pub(crate) fn side_called(name: &str) -> Option<Which> {
+    Which::ALL
+        .into_iter()
+        .find(|which| side_name(*which) == name)
 }
 
 /// What was read beside the items.
 #[derive(Debug, Default)]
 pub(crate) struct Beside {
     /// What was added to payouts, by number.
-    pub(crate) payouts: BTreeMap<i64, Added>,
+    pub(crate) payouts: BTreeMap<i64, PayoutLines>,
     /// The last day at the ledger's side.
     pub(crate) left_until: Option<NaiveDate>,
     /// The last day on which the ledger booked a fee.
     pub(crate) fees_until: Option<NaiveDate>,
+}
+
+impl Beside {
+    fn add(
+        &mut self,
+        payout: i64,
+        movement: i64,
+        (net, fee): (i64, i64),
+        last_on: NaiveDate,
+    ) -> Result<(), TooMuch> {
+        let is_payout = movement == Movement::Payout.number();
+        let (contents, stated) = if is_payout { (0, net) } else { (net, 0) };
+        let line = PayoutLines {
+            contents,
+            stated,
+            fee,
+            last_on,
+        };
+        let lines = self.payouts.entry(payout);
+        let lines = lines.or_insert(PayoutLines::none(last_on));
+        *lines = lines.plus(line).ok_or(TooMuch)?;
+        Ok(())
+    }
 }
 
 /// From which rows on, and up to which, each kind of row is read.
@@ -115,8 +90,10 @@ pub(crate) struct Sides<'b> {
 impl<'b> Sides<'b> {
     pub(crate) async fn of(books: &'b Snapshot, plan: &'b Plan) -> anyhow::Result<Self> {
         let mut payouts = BTreeMap::new();
-        for source in [&plan.left, &plan.right] {
-            if let Source::Settlement { processor } | Source::Payouts { processor } = source {
+        for which in Which::SIDES {
+            if let Source::Settlement { processor } | Source::Payouts { processor } =
+                plan.source(which)
+            {
                 payouts.insert(processor.clone(), books.payouts(processor).await?);
             }
         }
@@ -152,11 +129,8 @@ impl<'b> Sides<'b> {
     /// The side and the processor whose payouts are items, or whose fees are compared by payout.
     pub(crate) fn payout_sides(&self) -> Vec<(Which, &'b str)> {
         let mut sides = Vec::new();
-        for (which, source) in [
-            (Which::Left, &self.plan.left),
-            (Which::Right, &self.plan.right),
-        ] {
-            match source {
+        for which in Which::SIDES {
+            match self.plan.source(which) {
                 Source::Payouts { processor } => sides.push((which, processor.as_str())),
                 Source::Settlement { processor }
                     if self.fees().is_some_and(|fees| fees.by == FeeKey::Payout) =>
@@ -176,12 +150,8 @@ impl<'b> Sides<'b> {
         beside: &mut Beside,
         mut take: impl Take,
     ) -> anyhow::Result<()> {
-        let sources = [
-            (Which::Left, &self.plan.left),
-            (Which::Right, &self.plan.right),
-        ];
-        for (which, source) in sources {
-            match source {
+        for which in Which::SIDES {
+            match self.plan.source(which) {
                 Source::Ledger {
                     account, events, ..
                 } => {
@@ -304,8 +274,7 @@ impl<'b> Sides<'b> {
                 return Ok(());
             };
             let on = row.paid_on.unwrap_or(row.booked_on);
-            let added = beside.payouts.entry(id).or_insert(Added::none(on));
-            Ok(added.add(row.movement, (row.net, row.fee), on)?)
+            Ok(beside.add(id, row.movement, (row.net, row.fee), on)?)
         };
         let from = (Origin::Processor, processor);
         let part = self.part(which, stretch, false);
@@ -327,13 +296,7 @@ impl<'b> Sides<'b> {
         mut take: impl Take,
     ) -> anyhow::Result<()> {
         let movement = Movement::from_number(row.movement);
-        let is_settlement = |source: &Source| matches!(source, Source::Settlement { .. });
-        let source = if which == Which::Left {
-            &self.plan.left
-        } else {
-            &self.plan.right
-        };
-        if !is_settlement(source) {
+        if !matches!(self.plan.source(which), Source::Settlement { .. }) {
             // Of payouts only the ones that came back are lines.
             if movement == Some(Movement::PayoutFailure) {
                 let names = names(row.references);
@@ -403,10 +366,7 @@ impl<'b> Sides<'b> {
     pub(crate) fn completed(lines: &[CompletedLine], beside: &mut Beside) -> Result<(), TooMuch> {
         for line in lines {
             let on = line.paid_on.unwrap_or(line.booked_on);
-            let added = beside.payouts.entry(line.payout_id);
-            added
-                .or_insert(Added::none(on))
-                .add(line.movement, (line.net, line.fee), on)?;
+            beside.add(line.payout_id, line.movement, (line.net, line.fee), on)?;
         }
         Ok(())
     }
@@ -417,12 +377,7 @@ impl<'b> Sides<'b> {
         which: Which,
         left_until: Option<NaiveDate>,
     ) -> anyhow::Result<Coverage> {
-        let source = if which == Which::Left {
-            &self.plan.left
-        } else {
-            &self.plan.right
-        };
-        match source {
+        match self.plan.source(which) {
             Source::Ledger { .. } => Ok(Coverage::through(left_until)),
             Source::Settlement { processor } | Source::Payouts { processor } => {
                 covered(self.books, processor).await

@@ -19,6 +19,7 @@
 
 use crate::number::{Number, unknown_currencies};
 use crate::resolve::Resolve;
+use crate::side::Which;
 use chrono::NaiveDate;
 use ledger::Movement;
 use serde::Deserialize;
@@ -175,6 +176,14 @@ pub enum FeeKey {
 }
 
 impl Plan {
+    /// Where the items of a side come from.
+    pub const fn source(&self, which: Which) -> &Source {
+        match which {
+            Which::Left | Which::LeftFees => &self.left,
+            Which::Right | Which::RightFees => &self.right,
+        }
+    }
+
     /// Whether the plan says what each movement of the ledger's side is.
     pub const fn declares_movements(&self) -> bool {
         matches!(

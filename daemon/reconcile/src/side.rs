@@ -96,7 +96,11 @@ impl Which {
     /// The two sides that passes match.
     pub const SIDES: [Self; 2] = [Self::Left, Self::Right];
 
-    pub(crate) const fn place(self) -> usize {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Left, Self::Right, Self::LeftFees, Self::RightFees];
+
+    /// Its place among all four.
+    pub const fn place(self) -> usize {
         match self {
             Self::Left => 0,
             Self::Right => 1,

@@ -70,12 +70,10 @@ pub struct Mark {
     pub fees_until: Option<NaiveDate>,
 }
 
-/// What a reconciliation has read of a payout, in minor units.
+/// What lines of a payout say of it, in minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
-pub struct PayoutSum {
-    /// The payout.
-    pub payout_id: i64,
-    /// What its lines sum up to.
+pub struct PayoutLines {
+    /// What lines sum up to that it is made of.
     pub contents: i64,
     /// What lines say that are the payout itself: what leaves the processor is below zero.
     pub stated: i64,
@@ -83,6 +81,47 @@ pub struct PayoutSum {
     pub fee: i64,
     /// The last day of its lines.
     pub last_on: NaiveDate,
+}
+
+impl PayoutLines {
+    /// No line yet, but a day.
+    pub const fn none(on: NaiveDate) -> Self {
+        Self {
+            contents: 0,
+            stated: 0,
+            fee: 0,
+            last_on: on,
+        }
+    }
+
+    /// These and others. None beyond 64 bits.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        Some(Self {
+            contents: self.contents.checked_add(other.contents)?,
+            stated: self.stated.checked_add(other.stated)?,
+            fee: self.fee.checked_add(other.fee)?,
+            last_on: self.last_on.max(other.last_on),
+        })
+    }
+
+    /// What leaves the processor: as it says itself, or else what the lines sum up to. None beyond 64 bits.
+    pub const fn amount(&self) -> Option<i64> {
+        if self.stated == 0 {
+            Some(self.contents)
+        } else {
+            self.stated.checked_neg()
+        }
+    }
+}
+
+/// What a reconciliation has read of a payout, and done with it, in minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
+pub struct PayoutSum {
+    /// The payout.
+    pub payout_id: i64,
+    /// What its lines say.
+    #[sqlx(flatten)]
+    pub lines: PayoutLines,
     /// How much of it is matched.
     pub matched: i64,
     /// In how many parts.
@@ -92,13 +131,25 @@ pub struct PayoutSum {
 }
 
 impl PayoutSum {
-    /// What leaves the processor: as it says itself, or else what the lines sum up to. None beyond 64 bits.
-    pub fn amount(&self) -> Option<i64> {
-        if self.stated == 0 {
-            Some(self.contents)
-        } else {
-            self.stated.checked_neg()
+    /// Of which nothing is matched.
+    pub const fn new(payout_id: i64, lines: PayoutLines) -> Self {
+        Self {
+            payout_id,
+            lines,
+            matched: 0,
+            parts: 0,
+            tied_fee: 0,
         }
+    }
+
+    /// What of it is not matched. None beyond 64 bits.
+    pub fn rest(&self) -> Option<i64> {
+        self.lines.amount()?.checked_sub(self.matched)
+    }
+
+    /// What of its fees has not tied, as what is taken: below zero. None beyond 64 bits.
+    pub const fn fee_rest(&self) -> Option<i64> {
+        self.tied_fee.checked_sub(self.lines.fee)
     }
 }
 
@@ -330,8 +381,8 @@ impl Tx {
             .await?;
         for sum in kept.payouts {
             on_tx!(&mut *self, db => sqlx::query(sql!("items/put_payout"))
-                .bind(reconciliation).bind(sum.payout_id).bind(sum.contents).bind(sum.stated)
-                .bind(sum.fee).bind(sum.last_on).bind(sum.matched).bind(sum.parts).bind(sum.tied_fee)
+                .bind(reconciliation).bind(sum.payout_id).bind(sum.lines.contents).bind(sum.lines.stated)
+                .bind(sum.lines.fee).bind(sum.lines.last_on).bind(sum.matched).bind(sum.parts).bind(sum.tied_fee)
                 .execute(db).await?.rows_affected());
         }
         let mark = kept.mark;

@@ -8,7 +8,7 @@ use crate::{Snapshot, StoreError, Tx};
 use chrono::NaiveDate;
 use ledger::ItemRef;
 use sqlx_macros::FromRow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A match to be written.
 #[derive(Clone, Debug)]
@@ -166,22 +166,6 @@ fn item(kind: i64, id: i64, sub: i64) -> Result<ItemRef, StoreError> {
 }
 
 impl Snapshot {
-    /// What earlier runs consumed: side and item.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn consumed(
-        &self,
-        reconciliation: &str,
-    ) -> Result<BTreeSet<(String, ItemRef)>, StoreError> {
-        let rows: Vec<(String, i64, i64, i64)> = on_snapshot!(self, db =>
-            sqlx::query_as(sql!("reconciliation/consumed"))
-                .bind(reconciliation).fetch_all(db).await?);
-        rows.into_iter()
-            .map(|(side, kind, id, sub)| Ok((side, item(kind, id, sub)?)))
-            .collect()
-    }
-
     /// All matches of a reconciliation.
     ///
     /// # Errors

@@ -104,7 +104,7 @@ impl StatementRow {
 
 /// What a payout's lines sum up to.
 #[derive(Clone, Debug, FromRow)]
-pub struct PayoutRow {
+pub struct PayoutTotal {
     /// What the processor calls it.
     pub identity: String,
     /// ISO number of the currency.
@@ -245,7 +245,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn payout(&self, id: i64) -> Result<Option<PayoutRow>, StoreError> {
+    pub async fn payout(&self, id: i64) -> Result<Option<PayoutTotal>, StoreError> {
         Ok(
             on_snapshot!(self, db => sqlx::query_as(sql!("settlement/payout"))
             .bind(id).fetch_optional(db).await)?,

@@ -4,6 +4,7 @@
 
 mod month;
 
+use super::payouts::each_fee_part;
 use super::{Scope, Subject};
 use crate::ReportError;
 use crate::control::money;
@@ -102,26 +103,17 @@ async fn withheld(books: &Snapshot, scope: &Scope, months: &mut Months) -> Resul
 
 /// Parts that the processor tells come out of what was not told apart.
 async fn parts(books: &Snapshot, scope: &Scope, months: &mut Months) -> Result<(), ReportError> {
-    let mut after = 0;
-    loop {
-        let page = books.fee_parts(&scope.account, after, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        after = last.id;
-        for row in &page {
-            let key = (
-                row.account.clone(),
-                row.currency_id,
-                month_of(row.booked_on),
-            );
-            let month = months.entry(key).or_default();
-            for (kind, amount) in super::payouts::fee_parts(&row.fee_parts) {
-                month.add(kind, amount, false)?;
-                month.add(UNTOLD, -amount, false)?;
-            }
-        }
-    }
+    each_fee_part(books, scope, |row, kind, amount| {
+        let key = (
+            row.account.clone(),
+            row.currency_id,
+            month_of(row.booked_on),
+        );
+        let month = months.entry(key).or_default();
+        month.add(kind, amount, false)?;
+        month.add(UNTOLD, -amount, false)
+    })
+    .await
 }
 
 /// Lines that are fees themselves.

@@ -17,7 +17,7 @@ use ledger::{FeeKind, Movement};
 use state::{Bank, State};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Snapshot;
-use store::cash::{ComponentRow, PayoutRow};
+use store::cash::{ComponentRow, FeePartsRow, PayoutRow};
 
 /// Lines read at a time.
 const PAGE: i64 = 20_000;
@@ -105,7 +105,7 @@ impl Payout {
 }
 
 /// Parts of a fee as a row has them: `kind:amount`, with blanks between.
-pub(super) fn fee_parts(text: &str) -> impl Iterator<Item = (&str, i64)> {
+fn fee_parts(text: &str) -> impl Iterator<Item = (&str, i64)> {
     text.split_whitespace().filter_map(|one| {
         let (kind, amount) = one.split_once(':')?;
         Some((kind, amount.parse().ok()?))
@@ -200,11 +200,11 @@ fn composed(rows: Vec<ComponentRow>) -> Result<BTreeMap<i64, Payout>, ReportErro
     Ok(whole.collect())
 }
 
-/// Parts of fees that the processor tells come out of what was not told apart.
-async fn tell_fees(
+/// Hands out the parts of fees that the processor tells, line by line.
+pub(super) async fn each_fee_part(
     books: &Snapshot,
     scope: &Scope,
-    payouts: &mut BTreeMap<i64, Payout>,
+    mut each: impl FnMut(&FeePartsRow, &str, i64) -> Result<(), ReportError>,
 ) -> Result<(), ReportError> {
     let mut after = 0;
     loop {
@@ -214,16 +214,28 @@ async fn tell_fees(
         };
         after = last.id;
         for row in &page {
-            let Some(payout) = payouts.get_mut(&row.payout_id) else {
-                continue;
-            };
             for (kind, amount) in fee_parts(&row.fee_parts) {
-                let kind = FeeKind::from_name(kind).unwrap_or(FeeKind::Other);
-                payout.add(Component::of_fee(kind), amount.saturating_neg())?;
-                payout.add(Component::OtherFees, amount)?;
+                each(row, kind, amount)?;
             }
         }
     }
+}
+
+/// Parts of fees that the processor tells come out of what was not told apart.
+async fn tell_fees(
+    books: &Snapshot,
+    scope: &Scope,
+    payouts: &mut BTreeMap<i64, Payout>,
+) -> Result<(), ReportError> {
+    each_fee_part(books, scope, |row, kind, amount| {
+        let Some(payout) = payouts.get_mut(&row.payout_id) else {
+            return Ok(());
+        };
+        let kind = FeeKind::from_name(kind).unwrap_or(FeeKind::Other);
+        payout.add(Component::of_fee(kind), amount.saturating_neg())?;
+        payout.add(Component::OtherFees, amount)
+    })
+    .await
 }
 
 /// A payout that is a row of its own: the processor does not say what is in it.

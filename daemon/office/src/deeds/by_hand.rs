@@ -159,13 +159,13 @@ async fn open(
                 sub: row.parts,
                 ..ItemRef::payout(row.payout_id)
             };
-            if let (Some((currency, _)), Some(amount), true) = (
+            if let (Some((currency, _)), Some(rest), true) = (
                 payouts.get(&row.payout_id),
-                row.amount(),
+                row.rest(),
                 wanted.contains(&item),
             ) {
                 let currency = Currency::from_numeric(*currency).map_err(anyhow::Error::from)?;
-                found.insert(item, (which, amount.saturating_sub(row.matched), currency));
+                found.insert(item, (which, rest, currency));
             }
         }
     }

@@ -3,11 +3,12 @@
 use crate::call::Call;
 use crate::items::{Beside, Sides, Stretch, side_name};
 use chrono::NaiveDate;
-use ledger::{Currency, ItemKind, ItemRef, Movement};
+use ledger::{Currency, ItemRef, Movement};
 use reconcile::{CashTable, Item, Plan, Source, Sums, TooMuch, Which};
 use reports::{CashRow, ClearingRow};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Snapshot;
+use store::kept::PayoutSum;
 use store::reconciliation::CashStateRow;
 
 /// What reconciliation contributes to the control equation, computed now from the rows.
@@ -116,22 +117,27 @@ async fn sum_up(books: &Snapshot, plan: &Plan) -> anyhow::Result<Examined> {
         sums.add(which, item.currency, item.movement, item.amount)
     };
     sides.each(stretch, &mut beside, take).await?;
+    let sums_of_open = books.open_payout_sums(name).await?.into_iter();
+    let open_payouts: BTreeMap<i64, PayoutSum> =
+        sums_of_open.map(|sum| (sum.payout_id, sum)).collect();
     for (which, processor) in sides.payout_sides() {
         let names = sides.payouts_of(processor);
-        for (id, added) in &beside.payouts {
+        for (id, lines) in &beside.payouts {
             let Some((currency, _)) = names.get(id) else {
                 continue;
             };
             let currency = Currency::from_numeric(*currency)?;
-            let amount = if which == Which::RightFees {
-                added.fee.checked_neg()
+            let kept = open_payouts.get(id);
+            let (amount, rest) = if which == Which::RightFees {
+                (lines.fee.checked_neg(), kept.map(PayoutSum::fee_rest))
             } else {
-                added.amount()
+                (lines.amount(), kept.map(PayoutSum::rest))
             };
             let amount = amount.ok_or(TooMuch)?;
+            let rest = rest.unwrap_or(Some(0)).ok_or(TooMuch)?;
             sums.add(which, currency, Some(Movement::Payout), amount)?;
-            let rest = rest(books, (name, which), *id, (amount, &open)).await?;
-            let item = Item::new(ItemRef::payout(*id), added.last_on, amount - rest, currency);
+            let done = amount.checked_sub(rest).ok_or(TooMuch)?;
+            let item = Item::new(ItemRef::payout(*id), lines.last_on, done, currency);
             matched.add(which, &item, false);
         }
     }
@@ -153,30 +159,6 @@ async fn sum_up(books: &Snapshot, plan: &Plan) -> anyhow::Result<Examined> {
         as_of: left.max(right),
         failures: failed,
     })
-}
-
-/// What of a payout, or of its fees, is open.
-async fn rest(
-    books: &Snapshot,
-    (name, which): (&str, Which),
-    payout: i64,
-    (amount, open): (i64, &BTreeSet<(&str, ItemRef)>),
-) -> anyhow::Result<i64> {
-    let of = open.range((side_name(which), ItemRef::payout(payout))..);
-    let is_open = of
-        .take_while(|(side, item)| *side == side_name(which) && item.id == payout)
-        .any(|(_, item)| item.kind == ItemKind::Payout);
-    if !is_open {
-        return Ok(0);
-    }
-    let sum = books.payout_sum(name, payout).await?;
-    Ok(sum.map_or(amount, |sum| {
-        if which == Which::RightFees {
-            amount + sum.tied_fee
-        } else {
-            amount - sum.matched
-        }
-    }))
 }
 
 /// Sums of now beside the rest as the newest run left it. A row that the run did not see, or saw with other sums,

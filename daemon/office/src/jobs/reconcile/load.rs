@@ -1,11 +1,11 @@
 //! What a run needs: what is open, what is new, and of what was matched the items that may explain it.
 
-use crate::items::{ALL, Added, Beside, Sides, Stretch, place, side_name};
+use crate::items::{Beside, Sides, Stretch, side_called, side_name};
 use ledger::{Currency, Hash, ItemKind, ItemRef, Movement};
 use reconcile::{Carried, Input, Item, Plan, Source, TooMuch, Which};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Snapshot;
-use store::kept::{Mark, MatchedSums, PayoutSum, Reached};
+use store::kept::{Mark, MatchedSums, PayoutLines, PayoutSum, Reached};
 
 /// Names that are asked for at once.
 const NAMES: usize = 5_000;
@@ -18,7 +18,7 @@ pub(super) struct Loaded {
     /// What was matched up to the last run sums up to.
     pub(super) sums: MatchedSums,
     /// Matches that no run has kept yet, by the items that were pushed as consumed.
-    pub(super) known: BTreeMap<(usize, ItemRef), i64>,
+    pub(super) known: BTreeMap<(Which, ItemRef), i64>,
     /// Payouts that are open, or of which something new was read.
     pub(super) payouts: BTreeMap<i64, PayoutSum>,
     /// Whether all was read, from the first row on.
@@ -97,7 +97,7 @@ struct Loading<'b> {
     input: Input,
     beside: Beside,
     /// What was matched and the last run did not know of, with the match and the amount.
-    matched: BTreeMap<(usize, ItemRef), (i64, i64)>,
+    matched: BTreeMap<(Which, ItemRef), (i64, i64)>,
     payouts: BTreeMap<i64, PayoutSum>,
     /// Of payouts, what somebody has matched since the last run, and the parts that it makes.
     apart: BTreeMap<i64, (i64, i64)>,
@@ -108,11 +108,8 @@ impl Loading<'_> {
     async fn further(&mut self, mark: &Mark, reached: Reached) -> anyhow::Result<MatchedSums> {
         let name = &self.sides.plan.reconciliation;
         for apart in self.books.matched_apart(name).await? {
-            if let Some(which) = ALL
-                .into_iter()
-                .find(|which| side_name(*which) == apart.side)
-            {
-                let key = (place(which), apart.item);
+            if let Some(which) = side_called(apart.side) {
+                let key = (which, apart.item);
                 self.matched.insert(key, (apart.match_id, apart.amount));
                 if apart.item.kind == ItemKind::Payout {
                     let of = self.apart.entry(apart.item.id).or_default();
@@ -144,7 +141,7 @@ impl Loading<'_> {
             {
                 self.payouts.insert(id, sum);
             }
-            self.add(id, &added)?;
+            self.add(id, added)?;
         }
         Ok(self.books.matched_sums(name).await?)
     }
@@ -153,13 +150,10 @@ impl Loading<'_> {
     async fn anew(&mut self, reached: Reached) -> anyhow::Result<MatchedSums> {
         let name = &self.sides.plan.reconciliation;
         for row in self.books.match_items(name).await? {
-            let which = if row.side == "left" {
-                Which::Left
-            } else {
-                Which::Right
-            };
-            let key = (place(which), row.item);
-            self.matched.insert(key, (row.match_id, row.amount));
+            if let Some(which) = side_called(&row.side) {
+                let key = (which, row.item);
+                self.matched.insert(key, (row.match_id, row.amount));
+            }
         }
         self.take(Stretch::Between {
             entries: (0, reached.entry_id),
@@ -167,7 +161,7 @@ impl Loading<'_> {
         })
         .await?;
         for (id, added) in std::mem::take(&mut self.beside.payouts) {
-            self.add(id, &added)?;
+            self.add(id, added)?;
         }
         for ((_, item), (_, amount)) in &self.matched {
             if item.kind == ItemKind::Payout
@@ -183,31 +177,16 @@ impl Loading<'_> {
     async fn take(&mut self, stretch: Stretch<'_>) -> anyhow::Result<()> {
         let (input, matched) = (&mut self.input, &self.matched);
         let push = |which: Which, item: &Item<'_>| {
-            let consumed = matched.contains_key(&(place(which), item.item));
+            let consumed = matched.contains_key(&(which, item.item));
             input.push(which, &Item { consumed, ..*item })
         };
         self.sides.each(stretch, &mut self.beside, push).await
     }
 
-    fn add(&mut self, id: i64, added: &Added) -> Result<(), TooMuch> {
-        let sum = self.payouts.entry(id).or_insert(PayoutSum {
-            payout_id: id,
-            contents: 0,
-            stated: 0,
-            fee: 0,
-            last_on: added.last_on,
-            matched: 0,
-            parts: 0,
-            tied_fee: 0,
-        });
-        for (whole, part) in [
-            (&mut sum.contents, added.contents),
-            (&mut sum.stated, added.stated),
-            (&mut sum.fee, added.fee),
-        ] {
-            *whole = whole.checked_add(part).ok_or(TooMuch)?;
-        }
-        sum.last_on = sum.last_on.max(added.last_on);
+    fn add(&mut self, id: i64, lines: PayoutLines) -> Result<(), TooMuch> {
+        let nothing = PayoutSum::new(id, PayoutLines::none(lines.last_on));
+        let sum = self.payouts.entry(id).or_insert(nothing);
+        sum.lines = sum.lines.plus(lines).ok_or(TooMuch)?;
         Ok(())
     }
 
@@ -215,54 +194,43 @@ impl Loading<'_> {
     fn push_payouts(&mut self) -> anyhow::Result<()> {
         for (which, processor) in self.sides.payout_sides() {
             let names = self.sides.payouts_of(processor);
-            for sum in self.payouts.values() {
+            let input = &mut self.input;
+            let mut push = |item: ItemRef, sum: &PayoutSum, (amount, consumed): (i64, bool)| {
                 let Some((currency, name)) = names.get(&sum.payout_id) else {
-                    continue;
+                    return Ok(());
                 };
-                let currency = Currency::from_numeric(*currency)?;
-                let on = sum.last_on;
-                if which == Which::RightFees {
-                    let amount = sum.tied_fee.checked_sub(sum.fee).ok_or(TooMuch)?;
-                    if amount != 0 {
-                        let item = Item::new(ItemRef::payout(sum.payout_id), on, amount, currency);
-                        self.input.push(which, &called(item, name, processor))?;
-                    }
-                    continue;
-                }
-                let amount = sum.amount().ok_or(TooMuch)?;
-                let (apart, parts) = self.apart.get(&sum.payout_id).copied().unwrap_or_default();
-                let parts = parts.max(sum.parts);
-                let rest = amount.checked_sub(sum.matched).ok_or(TooMuch)?;
-                let rest = rest.checked_sub(apart).ok_or(TooMuch)?;
-                if rest != 0 || parts == 0 {
-                    let item = ItemRef {
-                        sub: parts,
-                        ..ItemRef::payout(sum.payout_id)
-                    };
-                    let item = Item::new(item, on, rest, currency);
-                    self.input.push(which, &called(item, name, processor))?;
-                }
-            }
-            self.push_matched_payouts((which, processor))?;
-        }
-        Ok(())
-    }
-
-    fn push_matched_payouts(&mut self, (which, processor): (Which, &str)) -> anyhow::Result<()> {
-        let names = self.sides.payouts_of(processor);
-        for ((side, item), (_, amount)) in &self.matched {
-            if *side != place(which) || item.kind != ItemKind::Payout {
-                continue;
-            }
-            if let (Some((currency, name)), Some(sum)) =
-                (names.get(&item.id), self.payouts.get(&item.id))
-            {
                 let currency = Currency::from_numeric(*currency)?;
                 let item = Item {
-                    consumed: true,
-                    ..Item::new(*item, sum.last_on, *amount, currency)
+                    consumed,
+                    ..Item::new(item, sum.lines.last_on, amount, currency)
                 };
-                self.input.push(which, &called(item, name, processor))?;
+                Ok::<_, anyhow::Error>(input.push(which, &called(item, name, processor))?)
+            };
+            for sum in self.payouts.values() {
+                let (rest, sub, is_open) = if which == Which::RightFees {
+                    (sum.fee_rest(), 0, false)
+                } else {
+                    let apart = self.apart.get(&sum.payout_id).copied().unwrap_or_default();
+                    let parts = sum.parts.max(apart.1);
+                    let rest = sum.rest().and_then(|rest| rest.checked_sub(apart.0));
+                    (rest, parts, parts == 0)
+                };
+                let rest = rest.ok_or(TooMuch)?;
+                if rest != 0 || is_open {
+                    let item = ItemRef {
+                        sub,
+                        ..ItemRef::payout(sum.payout_id)
+                    };
+                    push(item, sum, (rest, false))?;
+                }
+            }
+            for ((side, item), (_, amount)) in &self.matched {
+                if *side == which
+                    && item.kind == ItemKind::Payout
+                    && let Some(sum) = self.payouts.get(&item.id)
+                {
+                    push(*item, sum, (*amount, true))?;
+                }
             }
         }
         Ok(())
@@ -284,18 +252,21 @@ impl Loading<'_> {
     fn carry(&mut self, sums: &MatchedSums) -> anyhow::Result<()> {
         for ((side, currency, movement), amount) in sums {
             let currency = Currency::from_numeric(*currency)?;
-            let is_left = *side == side_name(Which::Left) || *side == side_name(Which::LeftFees);
-            let is_fee =
-                *side == side_name(Which::LeftFees) || *side == side_name(Which::RightFees);
-            let carried = if is_fee {
-                self.input.carried_fees.entry(currency).or_default()
-            } else {
-                let movement = Movement::ALL
-                    .into_iter()
-                    .find(|one| one.name() == *movement);
-                self.input.carried.entry((currency, movement)).or_default()
+            let Some(which) = side_called(side) else {
+                continue;
             };
-            *of(carried, is_left) += amount;
+            let carried = match which {
+                Which::LeftFees | Which::RightFees => {
+                    self.input.carried_fees.entry(currency).or_default()
+                }
+                Which::Left | Which::Right => {
+                    let movement = Movement::ALL
+                        .into_iter()
+                        .find(|one| one.name() == *movement);
+                    self.input.carried.entry((currency, movement)).or_default()
+                }
+            };
+            *of(carried, which) += amount;
         }
         Ok(())
     }
@@ -311,13 +282,13 @@ impl Loading<'_> {
             let names = serde_json::to_string(names)?;
             let (input, matched) = (&mut self.input, &self.matched);
             let mut push = |which: Which, item: &Item<'_>| {
-                let key = (place(which), item.item);
+                let key = (which, item.item);
                 if matched.contains_key(&key) || !seen.insert(key) {
                     return Ok(());
                 }
                 let movement = item.movement.filter(|_| is_declared);
                 let carried = input.carried.entry((item.currency, movement)).or_default();
-                let sum = of(carried, which == Which::Left);
+                let sum = of(carried, which);
                 *sum = sum.checked_sub(item.amount).ok_or(TooMuch)?;
                 input.push(
                     which,
@@ -348,11 +319,10 @@ impl Loading<'_> {
     }
 }
 
-const fn of(carried: &mut Carried, is_left: bool) -> &mut i64 {
-    if is_left {
-        &mut carried.left
-    } else {
-        &mut carried.right
+const fn of(carried: &mut Carried, which: Which) -> &mut i64 {
+    match which {
+        Which::Left | Which::LeftFees => &mut carried.left,
+        Which::Right | Which::RightFees => &mut carried.right,
     }
 }
 

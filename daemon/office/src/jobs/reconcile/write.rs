@@ -4,7 +4,7 @@
 use super::load::Loaded;
 use crate::call::Call;
 use crate::deeds::posting;
-use crate::items::{ALL, place, side_name};
+use crate::items::side_name;
 use anyhow::Context as _;
 use ledger::{Currency, ItemKind, ItemRef, Movement};
 use reconcile::{Cash, Findings, Matched, Plan, TooMuch, Which};
@@ -59,7 +59,7 @@ impl Memory {
     fn remember(&mut self, plan: &Plan, loaded: &Loaded) -> Result<(), TooMuch> {
         let mut outcome = Ok(());
         reconcile::consumed(plan, &loaded.input, |which, item, names| {
-            let Some(of) = loaded.known.get(&(place(which), item.item)) else {
+            let Some(of) = loaded.known.get(&(which, item.item)) else {
                 return;
             };
             if outcome.is_ok() {
@@ -90,7 +90,7 @@ impl Memory {
                 if item.item.kind == ItemKind::Payout
                     && let Some(sum) = self.payouts.get_mut(&item.item.id)
                 {
-                    sum.tied_fee = sum.fee;
+                    sum.tied_fee = sum.lines.fee;
                 }
             }
         }
@@ -116,7 +116,7 @@ pub(super) async fn write(call: &Call, found: Arc<Found>) -> anyhow::Result<()> 
     let cash: Vec<CashStateRow> = cash
         .map(|(key, cash)| cash_state(plan, *key, cash))
         .collect();
-    let open: Vec<(&'static str, ItemRef)> = ALL
+    let open: Vec<(&'static str, ItemRef)> = Which::ALL
         .into_iter()
         .flat_map(|which| {
             let items: BTreeSet<ItemRef> = findings.open(&found.loaded.input, which).collect();
