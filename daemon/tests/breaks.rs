@@ -13,7 +13,6 @@ mod common;
 
 use common::{config, configure, database, drop_database, expect_json, folder};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -582,61 +581,102 @@ fn a_plan_posts_what_its_limits_take_and_leaves_what_a_person_touched() {
 }
 
 /// Stops a command before a statement and kills it; false where it ended before.
-fn killed(dir: &Path, number: usize, arguments: &[&str]) -> bool {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tieout"))
-        .args(["-c", &config(dir), "--json"])
-        .args(arguments)
-        .env("USER", "ana")
-        .env("TIEOUT_FAULT", format!("stop:{number}"))
-        .stderr(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let stopped = lines.any(|line| line.unwrap().starts_with("stopped before statement"));
-    if stopped {
-        child.kill().unwrap();
-    }
-    child.wait().unwrap();
-    stopped
+/// What somebody sees of breaks, decisions and money.
+fn seen(company: &Company<'_>) -> Value {
+    let does = |arguments: &[&str]| company.does("eve", arguments);
+    json!([
+        does(&["breaks", "list"]),
+        does(&["proposals", "list"]),
+        String::from_utf8(company.run("eve", &["trace", "ch_other"]).stdout).unwrap(),
+        company.stands("psp-clearing"),
+        company.stands("written-off"),
+    ])
 }
 
-#[test]
-fn killed_at_any_statement_a_break_is_posted_once_or_not_at_all() {
-    let dir = company_at("posted-killed", None);
-    let company = Company { dir: &dir };
-    let (gone, before) = (company.id("ch_gone"), company.stands("psp-clearing"));
-    let post = [
-        "breaks", "post", &gone, "--rule", "psp-fee", "--why", "kept",
-    ];
+/// Stops and kills a command before each of its statements in turn: what it does is done or not, and the books are sound.
+fn is_whole(company: &Company<'_>, (user, command): (&str, &[&str]), step: usize) {
+    let before = seen(company);
     let mut stops = 0;
-    for number in (1..200).step_by(3) {
-        if !killed(&dir, number, &post) {
+    for number in (1..400).step_by(step) {
+        if !common::killed(company.dir, user, number, command) {
             break;
         }
         stops += 1;
-        let posted = company.about("ch_gone").unwrap()["status"] == "resolved";
-        assert_eq!(
-            company.stands("psp-clearing"),
-            if posted { before - 750 } else { before },
-            "statement {number}"
-        );
-        if stops % 5 == 0 {
+        if seen(company) != before {
+            // It was done before it was stopped.
+            company.sound();
+            return;
+        }
+        if stops % 10 == 0 {
             company.sound();
         }
-        assert!(
-            !posted,
-            "statement {number}: what is not committed is not there"
-        );
     }
-    assert!(stops > 5, "only {stops} stops");
-    // Whoever was not stopped has done it; if nobody was left to, it is done now.
-    if company.about("ch_gone").unwrap()["status"] != "resolved" {
-        company.does("ana", &post);
+    assert!(stops > 2, "{command:?}: only {stops} stops");
+    let mut after = seen(company);
+    if after == before {
+        company.does(user, command);
+        after = seen(company);
     }
-    assert_eq!(company.stands("psp-clearing"), before - 750);
+    assert_ne!(after, before, "{command:?}");
     company.sound();
-    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn killed_at_any_statement_what_is_done_about_cash_is_whole() {
+    on_both("cash-killed", |company| {
+        let step = if company.dir.to_string_lossy().contains("sqlite") {
+            3
+        } else {
+            11
+        };
+        let whole = |user: &str, command: &[&str]| is_whole(company, (user, command), step);
+        let line = "po_1,2026-01-09 00:00:00,txn_21,2026-01-06 10:00:00,eur,7.50,0.00,7.50,charge,ch_other";
+        let other = company.dir.join("other.csv");
+        std::fs::write(&other, format!("{HEAD}\n{line}\n")).unwrap();
+        whole("ana", &["settle", other.to_str().unwrap()]);
+        whole("ana", &["reconcile", "payments"]);
+        let (gone, more) = (items(company, "ch_gone"), items(company, "ch_other"));
+        let late = company.id("ch_late");
+        whole("ana", &matching(&[gone[0].as_str(), more[0].as_str()]));
+        let refused = company.run("eve", &matching(&[gone[0].as_str(), more[0].as_str()]));
+        let refused = String::from_utf8(refused.stderr).unwrap();
+        let (_, number) = refused.split_once("in match ").unwrap();
+        let (number, _) = number.split_once(' ').unwrap();
+        whole("ana", &["reconcile", "payments"]);
+        let undo = format!("match:{number}");
+        whole("ana", &["breaks", "undo", &undo, "--why", "no"]);
+        whole("ana", &["reconcile", "payments"]);
+        whole(
+            "ana",
+            &[
+                "breaks",
+                "write-off",
+                &company.id("ch_fee"),
+                "--why",
+                "small",
+            ],
+        );
+        configure(company.dir, |text| {
+            text + "\ndesk: { four_eyes: [write-off, break-reopen] }\n"
+        });
+        let waits = company.does(
+            "ana",
+            &[
+                "breaks",
+                "write-off",
+                &late,
+                "--entity",
+                "eu",
+                "--why",
+                "small",
+            ],
+        );
+        let proposal = waits["proposal"].to_string();
+        whole("ben", &["proposals", "approve", &proposal]);
+        let waits = company.does("ana", &["breaks", "undo", &late, "--why", "it came"]);
+        let proposal = waits["proposal"].to_string();
+        whole("ben", &["proposals", "approve", &proposal]);
+    });
 }
 
 /// The items of a break.
@@ -861,6 +901,61 @@ fn a_break_is_accepted_until_a_day_or_disputed() {
         );
         company.does("ana", &["breaks", "undo", &gone, "--why", "it did not"]);
         are("open", "open");
+        company.sound();
+    });
+}
+
+#[test]
+fn a_file_lies_beside_a_break_as_it_was() {
+    on_both("attached", |company| {
+        company.does("ana", &["reconcile"]);
+        let gone = company.about("ch_gone").unwrap();
+        let id = gone["id"].as_str().unwrap();
+        let letter = company.dir.join("letter.pdf");
+        let bytes: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
+        std::fs::write(&letter, &bytes).unwrap();
+        let attach = ["breaks", "attach", id, letter.to_str().unwrap()];
+        company.does(
+            "ana",
+            &[&attach[..], &["--note", "the bank's letter"]].concat(),
+        );
+        let done = company.does("ben", &attach);
+        assert_eq!(done["attachment"], 2);
+        let shown = company.does("ana", &["breaks", "show", id]);
+        let files = shown["attachments"].as_array().unwrap();
+        assert_eq!((files.len(), &files[0]["size"]), (2, &json!(12_000_000)));
+        assert_eq!(files[0]["sha256"], files[1]["sha256"]);
+        let history = shown["history"].as_array().unwrap();
+        assert_eq!(history[1]["why"], "letter.pdf: the bank's letter");
+        assert_eq!(shown["state"], "open", "it decides nothing");
+        let back = company.dir.join("back.pdf");
+        let fetch = ["breaks", "attachment", "1", "--to", back.to_str().unwrap()];
+        company.does("ana", &fetch);
+        assert!(std::fs::read(&back).unwrap() == bytes);
+        company.refused("ana", &fetch, "name a file that is not there yet");
+        let nothing = company.dir.join("nothing.txt");
+        std::fs::write(&nothing, "").unwrap();
+        let huge = company.dir.join("huge.bin");
+        std::fs::File::create(&huge)
+            .unwrap()
+            .set_len((32 << 20) + 1)
+            .unwrap();
+        for (file, why) in [
+            (nothing.as_path(), "is empty"),
+            (huge.as_path(), "is larger than 32 MiB"),
+            (company.dir, "is no file"),
+        ] {
+            company.refused(
+                "ana",
+                &["breaks", "attach", id, file.to_str().unwrap()],
+                why,
+            );
+        }
+        company.refused(
+            "ana",
+            &["breaks", "attach", "BRK-no", letter.to_str().unwrap()],
+            "there is no break",
+        );
         company.sound();
     });
 }

@@ -158,7 +158,7 @@ fn a_sheet_is_typed_and_comes_back_empty() {
         "state=\"frozen\"",
         "orientation=\"landscape\"",
         "<autoFilter ref=\"A1:P",
-        "assign,comment,explain,resolve,write-off,reopen",
+        "assign,comment,explain,accept,dispute,resolve,post,write-off,reopen",
         "hidden=\"1\"",
     ] {
         assert!(sheet.contains(said), "{said}");
@@ -222,8 +222,18 @@ fn all_of_a_sheet_is_done_or_nothing() {
         (vec![a, "", "", "so it was", va], "decides nothing"),
         (
             vec![a, "resolve", "ben", "x", va],
-            "`to` is for `assign` alone",
+            "`to` says nothing about `resolve`",
         ),
+        (vec![a, "accept", "soon", "x", va], "which is no day"),
+        (
+            vec![a, "accept", "", "x", va],
+            "`to` is empty; say the last day",
+        ),
+        (
+            vec![a, "post", "nothing", "x", va],
+            "no rule `nothing` posts breaks",
+        ),
+        (vec![a, "assign", "", "x", va], "`to` is empty; say who"),
         (
             vec![a, "resolve", "", "=1+1", va],
             "cell D4 holds a formula",

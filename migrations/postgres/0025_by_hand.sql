@@ -8,7 +8,7 @@ ALTER TABLE case_deed ADD COLUMN until_on DATE;
 ALTER TABLE case_deed DROP CONSTRAINT case_deed_deed_check;
 ALTER TABLE case_deed DROP CONSTRAINT case_deed_check;
 ALTER TABLE case_deed DROP CONSTRAINT case_deed_check1;
-ALTER TABLE case_deed ADD CONSTRAINT case_deed_deed_check CHECK (deed IN ('found', 'cleared', 'returned', 'changed', 'assigned', 'commented', 'explained', 'resolved', 'written-off', 'reopened', 'accepted', 'disputed'));
+ALTER TABLE case_deed ADD CONSTRAINT case_deed_deed_check CHECK (deed IN ('found', 'cleared', 'returned', 'changed', 'assigned', 'commented', 'explained', 'resolved', 'written-off', 'reopened', 'accepted', 'disputed', 'attached'));
 ALTER TABLE case_deed ADD CONSTRAINT case_deed_check CHECK (deed = 'disputed' OR (deed = 'assigned') = (assignee <> ''));
 ALTER TABLE case_deed ADD CONSTRAINT case_deed_check1 CHECK ((deed IN ('resolved', 'written-off', 'reopened', 'accepted')) = (proposal_id IS NOT NULL));
 ALTER TABLE case_deed ADD CONSTRAINT case_deed_check2 CHECK ((deed = 'accepted') = (until_on IS NOT NULL));
@@ -28,6 +28,8 @@ CREATE TABLE match_undone (
 CREATE TRIGGER match_undone_append_only BEFORE UPDATE OR DELETE ON match_undone
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 ALTER TABLE reconciliation_match RENAME TO reconciliation_match_made;
+-- The decision that a match by hand comes from; none for what a pass found.
+ALTER TABLE reconciliation_match_made ADD COLUMN proposal_id BIGINT;
 ALTER TRIGGER reconciliation_match_append_only ON reconciliation_match_made RENAME TO reconciliation_match_made_append_only;
 -- The key is what says that nothing is consumed twice. again: how often the item was matched before and taken back; none for
 -- never.
@@ -38,7 +40,7 @@ CREATE UNIQUE INDEX match_item_once ON match_item_made (reconciliation, side, it
 ALTER TRIGGER match_item_append_only ON match_item_made RENAME TO match_item_made_append_only;
 
 CREATE VIEW reconciliation_match AS
-SELECT m.id, m.reconciliation, m.pass, m.currency_id, m.left_amount, m.right_amount, m.explanation, m.matched_at
+SELECT m.id, m.reconciliation, m.pass, m.currency_id, m.left_amount, m.right_amount, m.explanation, m.matched_at, m.proposal_id
 FROM reconciliation_match_made m WHERE NOT EXISTS (SELECT 1 FROM match_undone u WHERE u.match_id = m.id);
 CREATE VIEW match_item AS
 SELECT i.reconciliation, i.side, i.item_kind, i.item_id, i.item_sub, i.match_id, i.amount, i.serial
@@ -64,3 +66,26 @@ SELECT match_id, reconciliation, MAX(on_day) AS done_on FROM matched_item GROUP 
 
 -- Up to which taking back a reconciliation has read.
 ALTER TABLE reconciliation_mark ADD COLUMN undone_id BIGINT NOT NULL DEFAULT 0;
+
+-- What people lay beside a break: a file as it was, whose bytes are kept once by their hash.
+CREATE TABLE attachment (
+    id BIGINT NOT NULL PRIMARY KEY,
+    subject TEXT NOT NULL,
+    name TEXT NOT NULL CHECK (name <> ''),
+    hash BYTEA NOT NULL,
+    size BIGINT NOT NULL CHECK (size > 0),
+    attached_at TIMESTAMPTZ NOT NULL,
+    attached_by TEXT NOT NULL
+);
+CREATE INDEX attachment_by_subject ON attachment (subject);
+CREATE TABLE attachment_chunk (
+    hash BYTEA NOT NULL,
+    no BIGINT NOT NULL,
+    codec BIGINT NOT NULL CHECK (codec IN (0, 1)),
+    bytes BYTEA NOT NULL,
+    PRIMARY KEY (hash, no)
+);
+CREATE TRIGGER attachment_append_only BEFORE UPDATE OR DELETE ON attachment
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER attachment_chunk_append_only BEFORE UPDATE OR DELETE ON attachment_chunk
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();

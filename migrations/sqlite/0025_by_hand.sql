@@ -7,7 +7,7 @@ CREATE INDEX proposal_by_day ON proposal (proposed_at);
 CREATE TABLE case_deed_of_more (
     case_id TEXT NOT NULL,
     number INTEGER NOT NULL CHECK (number > 0),
-    deed TEXT NOT NULL CHECK (deed IN ('found', 'cleared', 'returned', 'changed', 'assigned', 'commented', 'explained', 'resolved', 'written-off', 'reopened', 'accepted', 'disputed')),
+    deed TEXT NOT NULL CHECK (deed IN ('found', 'cleared', 'returned', 'changed', 'assigned', 'commented', 'explained', 'resolved', 'written-off', 'reopened', 'accepted', 'disputed', 'attached')),
     actor TEXT NOT NULL,
     done_at TEXT NOT NULL,
     why TEXT NOT NULL,
@@ -48,6 +48,8 @@ BEGIN SELECT RAISE(ABORT, 'append-only: match_undone refuses UPDATE'); END;
 CREATE TRIGGER match_undone_no_delete BEFORE DELETE ON match_undone
 BEGIN SELECT RAISE(ABORT, 'append-only: match_undone refuses DELETE'); END;
 ALTER TABLE reconciliation_match RENAME TO reconciliation_match_made;
+-- The decision that a match by hand comes from; none for what a pass found.
+ALTER TABLE reconciliation_match_made ADD COLUMN proposal_id INTEGER;
 DROP TRIGGER reconciliation_match_no_update;
 DROP TRIGGER reconciliation_match_no_delete;
 CREATE TRIGGER reconciliation_match_made_no_update BEFORE UPDATE ON reconciliation_match_made
@@ -79,7 +81,7 @@ CREATE TRIGGER match_item_made_no_delete BEFORE DELETE ON match_item_made
 BEGIN SELECT RAISE(ABORT, 'append-only: match_item_made refuses DELETE'); END;
 
 CREATE VIEW reconciliation_match AS
-SELECT m.id, m.reconciliation, m.pass, m.currency_id, m.left_amount, m.right_amount, m.explanation, m.matched_at
+SELECT m.id, m.reconciliation, m.pass, m.currency_id, m.left_amount, m.right_amount, m.explanation, m.matched_at, m.proposal_id
 FROM reconciliation_match_made m WHERE NOT EXISTS (SELECT 1 FROM match_undone u WHERE u.match_id = m.id);
 CREATE VIEW match_item AS
 SELECT i.reconciliation, i.side, i.item_kind, i.item_id, i.item_sub, i.match_id, i.amount, i.serial
@@ -105,3 +107,30 @@ SELECT match_id, reconciliation, MAX(on_day) AS done_on FROM matched_item GROUP 
 
 -- Up to which taking back a reconciliation has read.
 ALTER TABLE reconciliation_mark ADD COLUMN undone_id INTEGER NOT NULL DEFAULT 0;
+
+-- What people lay beside a break: a file as it was, whose bytes are kept once by their hash.
+CREATE TABLE attachment (
+    id INTEGER NOT NULL PRIMARY KEY,
+    subject TEXT NOT NULL,
+    name TEXT NOT NULL CHECK (name <> ''),
+    hash BLOB NOT NULL,
+    size INTEGER NOT NULL CHECK (size > 0),
+    attached_at TEXT NOT NULL,
+    attached_by TEXT NOT NULL
+);
+CREATE INDEX attachment_by_subject ON attachment (subject);
+CREATE TABLE attachment_chunk (
+    hash BLOB NOT NULL,
+    no INTEGER NOT NULL,
+    codec INTEGER NOT NULL CHECK (codec IN (0, 1)),
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (hash, no)
+);
+CREATE TRIGGER attachment_no_update BEFORE UPDATE ON attachment
+BEGIN SELECT RAISE(ABORT, 'append-only: attachment refuses UPDATE'); END;
+CREATE TRIGGER attachment_no_delete BEFORE DELETE ON attachment
+BEGIN SELECT RAISE(ABORT, 'append-only: attachment refuses DELETE'); END;
+CREATE TRIGGER attachment_chunk_no_update BEFORE UPDATE ON attachment_chunk
+BEGIN SELECT RAISE(ABORT, 'append-only: attachment_chunk refuses UPDATE'); END;
+CREATE TRIGGER attachment_chunk_no_delete BEFORE DELETE ON attachment_chunk
+BEGIN SELECT RAISE(ABORT, 'append-only: attachment_chunk refuses DELETE'); END;

@@ -28,13 +28,15 @@ pub enum Deed {
     Accepted,
     /// Somebody is asked for the money.
     Disputed,
+    /// A file lies beside it.
+    Attached,
     /// What was decided about it is taken back.
     Reopened,
 }
 
 impl Deed {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Found,
         Self::Cleared,
         Self::Returned,
@@ -46,6 +48,7 @@ impl Deed {
         Self::WrittenOff,
         Self::Accepted,
         Self::Disputed,
+        Self::Attached,
         Self::Reopened,
     ];
 
@@ -63,6 +66,7 @@ impl Deed {
             Self::WrittenOff => "written-off",
             Self::Accepted => "accepted",
             Self::Disputed => "disputed",
+            Self::Attached => "attached",
             Self::Reopened => "reopened",
         }
     }
@@ -120,7 +124,7 @@ impl CaseState {
                 Deed::WrittenOff => Self::WrittenOff,
                 Deed::Accepted => Self::Accepted,
                 Deed::Disputed => Self::Disputed,
-                Deed::Assigned | Deed::Commented => state,
+                Deed::Assigned | Deed::Commented | Deed::Attached => state,
             })
     }
 
@@ -135,7 +139,7 @@ impl CaseState {
     /// Whether this deed of a person makes sense now.
     pub const fn takes(self, deed: Deed) -> bool {
         match deed {
-            Deed::Assigned | Deed::Commented => true,
+            Deed::Assigned | Deed::Commented | Deed::Attached => true,
             Deed::Explained
             | Deed::Resolved
             | Deed::WrittenOff

@@ -4,7 +4,8 @@ pub(crate) mod rule;
 
 use crate::board::rule::Facts;
 use crate::index::Bits;
-use crate::side::{Input, Side, Which, currency};
+use crate::side::{Input, Side, currency};
+use crate::which::Which;
 use chrono::Datelike;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

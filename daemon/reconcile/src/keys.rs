@@ -8,7 +8,8 @@ use crate::board::Board;
 use crate::dictionary::Dictionary;
 use crate::index::{Buckets, Unions, number};
 use crate::plan::Name;
-use crate::side::{Input, Which};
+use crate::side::Input;
+use crate::which::Which;
 
 /// Open items by key, of both sides.
 #[derive(Debug)]

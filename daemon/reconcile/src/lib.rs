@@ -44,6 +44,7 @@ mod record;
 pub mod resolve;
 mod search;
 mod side;
+mod which;
 
 pub use breaks::Totals;
 pub use breaks::cash::{Cash, CashTable, Sums};
@@ -52,7 +53,8 @@ pub use memory::asked;
 pub use number::Number;
 pub use plan::{Events, FeeKey, FeeSource, On, Pass, Plan, Source};
 pub use resolve::Resolve;
-pub use side::{Carried, Coverage, GroupSum, Input, Item, TooMuch, Which};
+pub use side::{Carried, Coverage, GroupSum, Input, Item, TooMuch};
+pub use which::Which;
 
 use board::Board;
 use chrono::NaiveDate;

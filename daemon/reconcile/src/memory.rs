@@ -7,7 +7,8 @@
 use crate::board::rule::Rule;
 use crate::fold::{self, fold};
 use crate::plan::{Name, Plan};
-use crate::side::{Input, Which};
+use crate::side::Input;
+use crate::which::Which;
 use std::collections::BTreeSet;
 
 /// The longest name, folded, that a text is searched for.

@@ -12,7 +12,7 @@ use crate::board::rule::Rule;
 use crate::board::{Board, Found};
 use crate::keys::Keyed;
 use crate::plan::{Name, On};
-use crate::side::Which;
+use crate::which::Which;
 
 pub(crate) fn run(board: &mut Board<'_>, rule: &Rule<'_>) {
     let found = match &rule.pass.on {

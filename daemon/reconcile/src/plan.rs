@@ -19,7 +19,7 @@
 
 use crate::number::{Number, unknown_currencies};
 use crate::resolve::Resolve;
-use crate::side::Which;
+use crate::which::Which;
 use chrono::NaiveDate;
 use ledger::Movement;
 use serde::Deserialize;

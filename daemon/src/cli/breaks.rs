@@ -1,5 +1,5 @@
-//! `tieout breaks list | show | assign | comment | explain | resolve | post | write-off | accept | dispute | match | reopen |
-//! undo | export | import`.
+//! `tieout breaks list | show | assign | comment | explain | attach | attachment | resolve | post | write-off | accept | dispute |
+//! match | reopen | undo | export | import`.
 //!
 //! What a run finds and what people do about it are two things: the list shows findings with what was said
 //! last, `show` a case with its whole history.
@@ -14,6 +14,8 @@ use office::Call;
 use office::deeds::cases;
 use office::deeds::desk::{self as deeds, Decided, Deed, How};
 use serde_json::json;
+use std::path::{Path, PathBuf};
+use store::attachment::AttachmentRow;
 use store::cases::DeedRow;
 use store::cases::posting::PostingRow;
 
@@ -48,6 +50,24 @@ pub(crate) enum Command {
         /// How.
         #[arg(long)]
         why: String,
+    },
+    /// Lay a file beside it: what the bank wrote, a receipt.
+    Attach {
+        /// The break.
+        id: String,
+        /// The file, up to 32 MiB.
+        file: PathBuf,
+        /// What it shows.
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// A file that was attached, as it was.
+    Attachment {
+        /// Its number, as `breaks show` says it.
+        number: i64,
+        /// Where to write it; not there yet.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
     },
     /// It needs nothing more.
     Resolve {
@@ -164,7 +184,7 @@ impl Command {
     /// Whether it needs no more than the right to read the books.
     pub(crate) const fn only_asks(&self) -> bool {
         match self {
-            Self::List | Self::Show { .. } | Self::Export(_) => true,
+            Self::List | Self::Show { .. } | Self::Attachment { .. } | Self::Export(_) => true,
             Self::Import(arguments) => arguments.only_asks(),
             _ => false,
         }
@@ -192,6 +212,8 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
             cases::explain(call, id, why).await?;
             said(id, &format!("{id} is explained"), output)
         }
+        Command::Attach { id, file, note } => attach(call, id, (file, note), output).await,
+        Command::Attachment { number, to } => attachment(call, *number, to, output).await,
         Command::Resolve { id, why } => {
             decide(call, &Deed::BreakResolve { id: own(id) }, why, output).await
         }
@@ -283,6 +305,7 @@ async fn show(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
     })?;
     let history = books.case_deeds(id).await?;
     let postings = books.break_postings(id).await?;
+    let attachments = books.attachments(id).await?;
     let breaks = books.breaks().await?;
     let finding = breaks.iter().find(|row| row.id == id);
     let state = finding.map_or_else(
@@ -310,12 +333,49 @@ async fn show(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
     }
     text.push_str(&table.to_string());
     text.push_str(&postings_text(&postings, case.currency_id));
+    for row in &attachments {
+        text.push_str(&format!(
+            "\nattachment {}: {}, {} bytes, by {}",
+            row.id, row.name, row.size, row.attached_by
+        ));
+    }
     if let Some(found) = finding.filter(|found| !found.items.is_empty()) {
         let items: Vec<String> = found.items.iter().map(ToString::to_string).collect();
         text.push_str(&format!("\nitems: {}", items.join(" ")));
     }
-    let value = json!({ "case": case, "postings": postings, "state": state, "finding": finding, "history": history });
+    let value = json!({ "case": case, "postings": postings, "state": state, "finding": finding, "history": history,
+        "attachments": attachments.iter().map(attached).collect::<Vec<_>>() });
     output.result(&value, &text)?;
+    Ok(true)
+}
+
+fn attached(row: &AttachmentRow) -> serde_json::Value {
+    json!({ "id": row.id, "name": row.name, "size": row.size, "sha256": ledger::hash::hex(&row.hash),
+        "at": row.attached_at, "by": row.attached_by })
+}
+
+async fn attach(
+    call: &Call,
+    id: &str,
+    (file, note): (&Path, &str),
+    output: Output,
+) -> anyhow::Result<bool> {
+    let number = cases::attach(call, id, file, note).await?;
+    let text = format!("attached to {id} as number {number}");
+    output.result(&json!({ "id": id, "attachment": number }), &text)?;
+    Ok(true)
+}
+
+/// Writes what was attached where nothing is yet.
+async fn attachment(call: &Call, number: i64, to: &Path, output: Output) -> anyhow::Result<bool> {
+    let books = call.store.snapshot().await?;
+    let row = books.attachment(number).await?.with_context(|| {
+        format!("there is no attachment {number}; `tieout breaks show ID` names those of a break")
+    })?;
+    let bytes = books.attached(&row.hash).await?;
+    sheet::new_file(to, &bytes)?;
+    let text = format!("{} as {}", row.name, to.display());
+    output.result(&attached(&row), &text)?;
     Ok(true)
 }
 

@@ -6,7 +6,7 @@ use office::Call;
 use office::deeds::sheet::{self, Imported};
 use std::fs::File;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How many cells that are not read are shown; JSON has all.
 const SHOWN: usize = 20;
@@ -36,6 +36,18 @@ impl Import {
     }
 }
 
+/// Writes a file that is not there yet, whole or not at all.
+pub(super) fn new_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let name = path.display();
+    let mut file = File::create_new(path)
+        .with_context(|| format!("{name} cannot be made; name a file that is not there yet"))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _left = std::fs::remove_file(path);
+    }
+    written.with_context(|| format!("{name} cannot be written"))
+}
+
 pub(crate) async fn export(
     call: &Call,
     arguments: &Export,
@@ -43,15 +55,9 @@ pub(crate) async fn export(
 ) -> anyhow::Result<bool> {
     let mut bytes = Vec::new();
     let done = sheet::export(call, arguments.all, &mut bytes).await?;
+    // Somebody's decisions may be in one that is there.
+    new_file(&arguments.file, &bytes)?;
     let name = arguments.file.display();
-    // Somebody's decisions may be in it.
-    let mut file = File::create_new(&arguments.file)
-        .with_context(|| format!("{name} cannot be made; name a file that is not there yet"))?;
-    let written = file.write_all(&bytes).and_then(|()| file.sync_all());
-    if written.is_err() {
-        let _left = std::fs::remove_file(&arguments.file);
-    }
-    written.with_context(|| format!("{name} cannot be written"))?;
     let text = format!(
         "{} breaks in {name}: fill in `decision`, `to` and `why`, then `tieout breaks import {name}`",
         done.rows

@@ -144,6 +144,10 @@ impl Sealed {
         self.bytes == 0
     }
 
+    pub(crate) fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
     /// What of it was not handed on while it was written.
     pub fn into_packed(self) -> Packed {
         Packed(self.chunks)

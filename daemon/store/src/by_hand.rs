@@ -29,6 +29,8 @@ pub struct MadeMatch {
     pub right_amount: i64,
     /// Why.
     pub explanation: String,
+    /// The decision that it comes from, where a person made it.
+    pub proposal_id: Option<i64>,
     /// Who took it back.
     pub undone_by: Option<String>,
 }
@@ -51,6 +53,17 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// The number of the newest match of all.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn newest_match(&self) -> Result<i64, StoreError> {
+        Ok(on_snapshot!(self, db =>
+            sqlx::query_scalar(sql!("items/newest_match")).fetch_one(db).await?))
+    }
+}
+
 impl Tx {
     /// A match, as it stands while others wait.
     ///
@@ -61,6 +74,20 @@ impl Tx {
             on_tx!(&mut *self, db => sqlx::query_as(sql!("reconciliation/match_made"))
             .bind(id).fetch_optional(db).await?),
         )
+    }
+
+    /// Whether anything was matched in a reconciliation after this match.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn has_matched_since(
+        &mut self,
+        reconciliation: &str,
+        newest: i64,
+    ) -> Result<bool, StoreError> {
+        let count: i64 = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("items/matched_meanwhile"))
+            .bind(reconciliation).bind(newest).fetch_one(db).await?);
+        Ok(count > 0)
     }
 
     /// Takes a match back; its items are open from then on.

@@ -14,6 +14,7 @@ mod backend;
 mod snapshot;
 mod apart;
 pub mod artifact;
+pub mod attachment;
 pub mod books;
 mod bulk;
 pub mod by_hand;

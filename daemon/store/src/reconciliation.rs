@@ -23,6 +23,8 @@ pub struct NewMatch {
     pub right: Vec<(ItemRef, i64)>,
     /// Why these belong together.
     pub explanation: String,
+    /// The decision that it comes from, where a person made it.
+    pub proposal_id: Option<i64>,
 }
 
 /// A break, as found and as stored. Amounts in minor units: left less right.
@@ -384,6 +386,7 @@ impl Tx {
                     Field::Int(sum(&found.right)),
                     Field::Text(&found.explanation),
                     Field::Moment(stamp.now),
+                    Field::int(found.proposal_id),
                 ]
             })
         };

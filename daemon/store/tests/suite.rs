@@ -2149,6 +2149,7 @@ async fn matches_and_breaks_keep_their_items(store: Store) {
         left: vec![(left, 100)],
         right: vec![(right, 100)],
         explanation: "agrees".into(),
+        proposal_id: None,
     };
     let mut row = BreakRow {
         id: "BRK-1".into(),

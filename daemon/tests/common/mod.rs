@@ -13,6 +13,7 @@
 
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -39,6 +40,28 @@ pub fn tieout(arguments: &[&str]) -> Output {
         .env("USER", "tester")
         .output()
         .unwrap()
+}
+
+/// Runs the binary as somebody until the statement of this number, and kills it there; false where it came to its end
+/// before.
+pub fn killed(dir: &Path, user: &str, number: usize, arguments: &[&str]) -> bool {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tieout"))
+        .args(["-c", &config(dir), "--json"])
+        .args(arguments)
+        .env("USER", user)
+        .env("TIEOUT_FAULT", format!("stop:{number}"))
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let stopped = lines.any(|line| line.unwrap().starts_with("stopped before statement"));
+    if stopped {
+        child.kill().unwrap();
+    }
+    let ended = child.wait().unwrap();
+    assert!(stopped || ended.success(), "{arguments:?}: {ended}");
+    stopped
 }
 
 /// Runs the binary, expects an exit code, and gives its standard output.

@@ -198,7 +198,7 @@ pub(super) async fn make(
     tx: &mut Tx,
     reconciliation: &str,
     items: &Together,
-    why: &str,
+    (proposal, why): (i64, &str),
     stamp: &Stamp,
 ) -> Result<i64, Refusal> {
     let made = NewMatch {
@@ -207,6 +207,7 @@ pub(super) async fn make(
         left: items.left.clone(),
         right: items.right.clone(),
         explanation: format!("matched by {}: {why}", stamp.actor),
+        proposal_id: Some(proposal),
     };
     let mut adding = tx.begin_matches().await?;
     let id = adding.next();
@@ -225,7 +226,7 @@ pub(super) async fn standing(tx: &mut Tx, id: i64) -> Result<MadeMatch, Refusal>
         .match_made(id)
         .await?
         .ok_or_else(|| missing(format!("there is no match {id}")))?;
-    let held = if made.pass == PASS {
+    let held = if made.proposal_id.is_some() {
         let by = made.undone_by.as_ref();
         by.map(|by| format!("match {id} was taken back by `{by}` already"))
     } else {

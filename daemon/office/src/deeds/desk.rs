@@ -18,7 +18,7 @@ use ledger::{Currency, Hash, Money};
 use reconcile::Resolve;
 use serde::{Deserialize, Serialize};
 use store::Tx;
-use store::cases::{DeedRow, NewDeed};
+use store::cases::{CaseRow, DeedRow, NewDeed};
 use store::desk::{NewProposal, ProposalRow};
 use store::intake::Stamp;
 use store::quarantine::QuarantineDecision;
@@ -312,7 +312,8 @@ impl Deed {
             }
             Self::BreakAccept { id, until } => {
                 let seen = break_seen(tx, id, CaseDeed::Accepted).await?;
-                not_over(call, tx, id, *until).await?;
+                let (case, _) = case_of(tx, id).await?;
+                not_over(call, &case, *until).await?;
                 Ok(Some(seen))
             }
             Self::Match {
@@ -398,7 +399,8 @@ impl Deed {
                 items,
             } => {
                 let items = by_hand::together(call, reconciliation, items).await?;
-                let matched = by_hand::make(tx, reconciliation, &items, why, stamp).await?;
+                let matched =
+                    by_hand::make(tx, reconciliation, &items, (proposal, why), stamp).await?;
                 return Ok(Made {
                     matched: Some(matched),
                     ..Made::default()
@@ -773,8 +775,7 @@ async fn break_seen(tx: &mut Tx, id: &str, deed: CaseDeed) -> Result<Seen, Refus
 }
 
 /// Refuses a day that the break's reconciliation has passed: the break would be open again at once.
-async fn not_over(call: &Call, tx: &mut Tx, id: &str, until: NaiveDate) -> Result<(), Refusal> {
-    let (case, _) = case_of(tx, id).await?;
+pub(crate) async fn not_over(call: &Call, case: &CaseRow, until: NaiveDate) -> Result<(), Refusal> {
     let states = call.store.snapshot().await?.reconciliation_states().await?;
     let own = states
         .iter()

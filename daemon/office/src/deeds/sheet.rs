@@ -9,7 +9,8 @@ mod read;
 use crate::call::{Call, Refusal, RefusalKind};
 use crate::deeds::cases;
 use crate::deeds::desk::{
-    Deed, How, case_of, check_deed, decide_in, last_amount, money_of, record, refused, state_of,
+    Deed, How, case_of, check_deed, decide_in, last_amount, money_of, not_over, record, refused,
+    state_of,
 };
 use crate::deeds::posting::{self, About};
 use desk::case::{CaseState, Deed as CaseDeed};
@@ -30,17 +31,23 @@ enum Verb {
     Assign,
     Comment,
     Explain,
+    Accept,
+    Dispute,
     Resolve,
+    Post,
     WriteOff,
     Reopen,
 }
 
 impl Verb {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 9] = [
         Self::Assign,
         Self::Comment,
         Self::Explain,
+        Self::Accept,
+        Self::Dispute,
         Self::Resolve,
+        Self::Post,
         Self::WriteOff,
         Self::Reopen,
     ];
@@ -50,13 +57,16 @@ impl Verb {
             Self::Assign => "assign",
             Self::Comment => "comment",
             Self::Explain => "explain",
+            Self::Accept => "accept",
+            Self::Dispute => "dispute",
             Self::Resolve => "resolve",
+            Self::Post => "post",
             Self::WriteOff => "write-off",
             Self::Reopen => "reopen",
         }
     }
 
-    fn names() -> [&'static str; 6] {
+    fn names() -> [&'static str; 9] {
         Self::ALL.map(Self::name)
     }
 
@@ -65,26 +75,58 @@ impl Verb {
             Self::Assign => CaseDeed::Assigned,
             Self::Comment => CaseDeed::Commented,
             Self::Explain => CaseDeed::Explained,
-            Self::Resolve => CaseDeed::Resolved,
+            Self::Accept => CaseDeed::Accepted,
+            Self::Dispute => CaseDeed::Disputed,
+            Self::Resolve | Self::Post => CaseDeed::Resolved,
             Self::WriteOff => CaseDeed::WrittenOff,
             Self::Reopen => CaseDeed::Reopened,
         }
     }
 
-    /// What goes by proposal and policy.
-    fn decision(self, id: &str) -> Option<Deed> {
-        let id = id.to_owned();
+    /// What the column `to` has to say, where it has to say something.
+    const fn to(self) -> Option<&'static str> {
         match self {
+            Self::Assign => Some("who looks after it"),
+            Self::Accept => Some("the last day, as 2026-01-31"),
+            Self::Post => Some("the rule"),
+            _ => None,
+        }
+    }
+
+    /// What goes by proposal and policy.
+    ///
+    /// # Errors
+    /// When `to` is no day, where it has to be one.
+    fn decision(self, id: &str, to: &str) -> Result<Option<Deed>, Refusal> {
+        let id = id.to_owned();
+        Ok(match self {
             Self::Resolve => Some(Deed::BreakResolve { id }),
+            Self::Accept => {
+                let until = to.parse().map_err(|_no_day| {
+                    invalid(format!(
+                        "`to` is `{}`, which is no day; write it as 2026-01-31",
+                        bounds::NAME.cut(to)
+                    ))
+                })?;
+                Some(Deed::BreakAccept { id, until })
+            }
+            Self::Post => {
+                let how = How::by(to);
+                Some(Deed::BreakPost { id, how })
+            }
             Self::WriteOff => {
                 let how = How::default();
                 Some(Deed::WriteOff { id, how })
             }
             Self::Reopen => Some(Deed::BreakReopen { id }),
-            Self::Assign | Self::Comment | Self::Explain => None,
-        }
+            Self::Assign | Self::Comment | Self::Explain | Self::Dispute => None,
+        })
     }
 }
+
+/// What the sheet says beside the column `to`.
+const TO: &str =
+    "assign, dispute: whom. accept: the last day, as 2026-01-31. post: the rule. Else empty.";
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -119,7 +161,8 @@ pub struct RowDecision {
     pub id: String,
     /// The verb.
     pub decision: String,
-    /// Who looks after it from now on, for `assign`.
+    /// Who looks after it from now on, for `assign`; who is asked, until when, and by which rule, for `dispute`, `accept` and
+    /// `post`.
     pub to: String,
     /// Why, or what is said.
     pub why: String,
@@ -185,7 +228,7 @@ pub async fn export(
     let books = call.store.snapshot().await?;
     let mut rows = work(&books).await?;
     rows.retain(|work| all || work.found.status == "open");
-    worklist::write(&rows, &Verb::names(), out).map_err(anyhow::Error::from)?;
+    worklist::write(&rows, (&Verb::names(), TO), out).map_err(anyhow::Error::from)?;
     Ok(Exported { rows: rows.len() })
 }
 
@@ -447,7 +490,7 @@ async fn judge(
         return Err(Refusal::new(RefusalKind::Conflict, what));
     }
     check_deed(&row.id, &deeds, verb.case_deed())?;
-    let Some(deed) = verb.decision(&row.id) else {
+    let Some(deed) = verb.decision(&row.id, &row.to)? else {
         return Ok((verb, false));
     };
     if let Some(proposal) = books.waiting(&deed).await? {
@@ -456,6 +499,9 @@ async fn judge(
             proposal,
             subject,
         }));
+    }
+    if let Deed::BreakAccept { until, .. } = &deed {
+        not_over(call, &case, *until).await?;
     }
     let (mut amount, mut entity) = (money_of(&case, &deeds)?, None);
     if let Some(away) = deed.away() {
@@ -481,7 +527,6 @@ async fn judge(
 
 /// What a row means, as far as it says so itself.
 fn understood(row: &Asked) -> Result<Verb, Refusal> {
-    let invalid = |what: String| Refusal::new(RefusalKind::Invalid, what);
     if let Some(cell) = &row.formula {
         let what = format!("cell {cell} holds a formula; put its value there");
         return Err(invalid(what));
@@ -510,18 +555,24 @@ fn understood(row: &Asked) -> Result<Verb, Refusal> {
             Verb::names().join(", ")
         ))
     })?;
-    if verb == Verb::Assign {
+    if matches!(verb, Verb::Assign | Verb::Dispute) && !row.to.is_empty() {
         Actor::new(&row.to).map_err(refused)?;
-    } else {
-        if row.why.is_empty() {
-            return Err(invalid("`why` is empty; say why".to_owned()));
-        }
-        if !row.to.is_empty() {
-            let what = "`to` is for `assign` alone; empty it, or assign";
-            return Err(invalid(what.to_owned()));
-        }
     }
-    Ok(verb)
+    if verb != Verb::Assign && row.why.is_empty() {
+        return Err(invalid("`why` is empty; say why".to_owned()));
+    }
+    match verb.to() {
+        Some(what) if row.to.is_empty() => Err(invalid(format!("`to` is empty; say {what}"))),
+        None if verb != Verb::Dispute && !row.to.is_empty() => Err(invalid(format!(
+            "`to` says nothing about `{}`; empty it",
+            verb.name()
+        ))),
+        _ => Ok(verb),
+    }
+}
+
+fn invalid(what: String) -> Refusal {
+    Refusal::new(RefusalKind::Invalid, what)
 }
 
 /// Does what the rows say, in one transaction, if all of it can be done.
@@ -560,14 +611,16 @@ async fn perform(call: &Call, tx: &mut Tx, row: &mut RowDecision) -> Result<(), 
     else {
         return Ok(());
     };
-    if let Some(deed) = verb.decision(&row.id) {
+    if let Some(deed) = verb.decision(&row.id, &row.to)? {
         let decided = decide_in(call, tx, &deed, &row.why).await?;
         row.waits = !decided.changed;
         row.proposal = decided.proposal;
         return Ok(());
     }
     let to = match verb {
-        Verb::Assign => Actor::new(&row.to).map_err(refused)?.name().to_owned(),
+        Verb::Assign | Verb::Dispute if !row.to.is_empty() => {
+            Actor::new(&row.to).map_err(refused)?.name().to_owned()
+        }
         _ => String::new(),
     };
     let deed = (verb.case_deed(), row.why.clone(), to.as_str());

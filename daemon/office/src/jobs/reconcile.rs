@@ -65,8 +65,29 @@ pub async fn run(call: &Call, only: Option<&str>) -> anyhow::Result<Vec<Summary>
     Ok(all)
 }
 
-/// From the view of the books to what is written nobody else may write: the view would be an older one.
+/// From the view of the books to what is written no other run may write: the view would be an older one. People may match by
+/// hand meanwhile; then it is done again.
 async fn one(call: &Call, plan: &Plan) -> anyhow::Result<Summary> {
+    for _ in 0..ATTEMPTS {
+        if let Some(found) = attempt(call, plan).await? {
+            let resolved = resolve::resolve(call, &found.plan).await?;
+            return Ok(Summary {
+                reconciliation: found.plan.reconciliation.clone(),
+                matches: found.findings.matches.len(),
+                breaks: found.findings.breaks.len(),
+                resolved,
+                note: None,
+            });
+        }
+    }
+    anyhow::bail!(
+        "`{}` was matched by hand each time while it was reconciled, {ATTEMPTS} times; run it again",
+        plan.reconciliation
+    )
+}
+
+/// None where somebody matched something meanwhile.
+async fn attempt(call: &Call, plan: &Plan) -> anyhow::Result<Option<Arc<Found>>> {
     let books = call.store.snapshot().await?;
     let loaded = load::load(&books, plan).await?;
     drop(books);
@@ -78,15 +99,8 @@ async fn one(call: &Call, plan: &Plan) -> anyhow::Result<Summary> {
         plan,
     });
     let found = Arc::new(matching.await.context("the matching broke off")?);
-    write::write(call, Arc::clone(&found)).await?;
-    let resolved = resolve::resolve(call, &found.plan).await?;
-    Ok(Summary {
-        reconciliation: found.plan.reconciliation.clone(),
-        matches: found.findings.matches.len(),
-        breaks: found.findings.breaks.len(),
-        resolved,
-        note: None,
-    })
+    let is_written = write::write(call, Arc::clone(&found)).await?;
+    Ok(is_written.then_some(found))
 }
 
 fn left(name: &str) -> Summary {
@@ -98,6 +112,9 @@ fn left(name: &str) -> Summary {
         ..Summary::default()
     }
 }
+
+/// How often a run begins, where people match by hand meanwhile.
+const ATTEMPTS: usize = 5;
 
 /// Threads of one matching: how many changes nothing but the time.
 const THREADS: usize = 2;

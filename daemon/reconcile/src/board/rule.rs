@@ -3,7 +3,8 @@
 use crate::board::Board;
 use crate::number::Number;
 use crate::plan::{Amount, Hand, Name, On, Pass, Plan};
-use crate::side::{Which, currency};
+use crate::side::currency;
+use crate::which::Which;
 use chrono::{Datelike, NaiveDate};
 use ledger::Currency;
 use std::collections::BTreeMap;

@@ -8,7 +8,8 @@ use crate::breaks::{Totals, break_id};
 use crate::finding::{Break, BreakStatus};
 use crate::index::{Bits, Buckets};
 use crate::plan::Plan;
-use crate::side::{Input, TooMuch, Which, currency, date};
+use crate::side::{Input, TooMuch, currency, date};
+use crate::which::Which;
 use ledger::{Currency, Money, Movement};
 use std::collections::BTreeMap;
 

@@ -10,7 +10,8 @@ use crate::index::{Bits, at};
 use crate::keys::Keyed;
 use crate::passes::text;
 use crate::plan::Name;
-use crate::side::{Which, currency};
+use crate::side::currency;
+use crate::which::Which;
 use ledger::Movement;
 use std::collections::{BTreeMap, BTreeSet};
 

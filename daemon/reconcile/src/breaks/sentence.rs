@@ -5,7 +5,8 @@
 use crate::breaks::Court;
 use crate::finding::amounts;
 use crate::plan::{Name, Plan, Source};
-use crate::side::{Which, currency};
+use crate::side::currency;
+use crate::which::Which;
 use ledger::Money;
 
 /// What people call an item's own side and the other one.

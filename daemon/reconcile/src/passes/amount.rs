@@ -7,7 +7,7 @@
 use crate::board::rule::Rule;
 use crate::board::{Board, Found, Group, Pair};
 use crate::index::number;
-use crate::side::Which;
+use crate::which::Which;
 
 /// Currency, amount, day and row.
 type Entry = (u16, i64, i32, u32);

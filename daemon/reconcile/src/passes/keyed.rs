@@ -9,7 +9,7 @@ use crate::board::rule::{Facts, Rule};
 use crate::board::{Board, Found, Group, Pair, RIVALS, Unfinished};
 use crate::index::{Unions, at, number};
 use crate::keys::Keyed;
-use crate::side::Which;
+use crate::which::Which;
 
 /// What the members of a class have in common. Its order serves grouping and nothing else.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,7 +11,7 @@ use crate::board::{Board, Found, Group, Unfinished};
 use crate::index::{at, number};
 use crate::keys::Keyed;
 use crate::search::{self, Answer, MOST};
-use crate::side::Which;
+use crate::which::Which;
 use std::collections::BTreeMap;
 
 /// The most items that are looked through for the candidates of one.

@@ -5,7 +5,7 @@ use crate::board::rule::Rule;
 use crate::board::{Board, Found, Group};
 use crate::keys::Keyed;
 use crate::plan::Name;
-use crate::side::Which;
+use crate::which::Which;
 
 pub(crate) fn run(board: &Board<'_>, rule: &Rule<'_>, which: Which) -> Found {
     let keyed = Keyed::by_names(board, [&[Name::Reference], &[Name::Reference]]);

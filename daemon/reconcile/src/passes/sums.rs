@@ -4,7 +4,7 @@
 use crate::board::rule::{Facts, Rule};
 use crate::board::{Board, Found, Group, Pair};
 use crate::index::number;
-use crate::side::Which;
+use crate::which::Which;
 
 pub(crate) fn key(
     board: &Board<'_>,

@@ -10,7 +10,7 @@ use crate::dictionary::Dictionary;
 use crate::fold::{self, fold};
 use crate::keys::Keyed;
 use crate::plan::Name;
-use crate::side::Which;
+use crate::which::Which;
 use regex_lite::Regex;
 
 /// Open items of both sides by the names that texts hold.

@@ -268,7 +268,7 @@ pub(crate) const SIGHTS: Table<10> = Table {
     ],
 };
 
-pub(crate) const MATCHES: Table<8> = Table {
+pub(crate) const MATCHES: Table<9> = Table {
     name: "reconciliation_match_made",
     columns: [
         ("id", Int),
@@ -279,6 +279,7 @@ pub(crate) const MATCHES: Table<8> = Table {
         ("right_amount", Int),
         ("explanation", Text),
         ("matched_at", Moment),
+        ("proposal_id", Int),
     ],
 };
 
@@ -545,6 +546,19 @@ pub(crate) static MATCH_UNDONE: Record = numbered(
         ("undone_by", Text),
     ],
 );
+/// But for the bytes, which the hash covers.
+pub(crate) static ATTACHMENT: Record = numbered(
+    "attachment",
+    &[
+        ("id", Int),
+        ("subject", Text),
+        ("name", Text),
+        ("hash", Bytes),
+        ("size", Int),
+        ("attached_at", Moment),
+        ("attached_by", Text),
+    ],
+);
 pub(crate) static BREAK_CASE: Record = Record {
     key: "serial",
     ..numbered(
@@ -769,6 +783,7 @@ pub(crate) static RECORDS: &[&Record] = &[
     &BREAK_CASE,
     &CASE_DEED,
     &BREAK_POSTING,
+    &ATTACHMENT,
     &RUN,
     &PROPOSAL,
     &DECISION,

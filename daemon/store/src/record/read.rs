@@ -489,6 +489,15 @@ impl Snapshot {
             sqlx::query_as(sql!("record/unfounded")).fetch_all(db).await?))
     }
 
+    /// Matches by hand, matches that were taken back, and postings of breaks, that come from no decision: kind and number.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn unfounded_by_hand(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        Ok(on_snapshot!(self, db =>
+            sqlx::query_as(sql!("record/unfounded_hand")).fetch_all(db).await?))
+    }
+
     /// All checkpoints.
     ///
     /// # Errors

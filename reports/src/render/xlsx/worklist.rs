@@ -38,6 +38,9 @@ pub const COLUMNS: [(&str, u16); 16] = [
 /// The first column to fill in.
 const DECISION: u16 = 12;
 
+/// What some decisions need beside their name.
+const TO: u16 = 13;
+
 /// The hidden one.
 const VERSION: u16 = 15;
 
@@ -50,13 +53,13 @@ pub struct Work {
     pub version: String,
 }
 
-/// Writes the sheet; `decisions` are offered as a drop-down.
+/// Writes the sheet; decisions are offered as a drop-down, and `to` is explained where it is filled in.
 ///
 /// # Errors
 /// [`ReportError`] where the books hold an unknown currency, or nothing can be written to `out`.
 pub fn write(
     rows: &[Work],
-    decisions: &[&str],
+    offered: (&[&str], &str),
     out: &mut (dyn Write + Send),
 ) -> Result<(), ReportError> {
     let mut workbook = Workbook::new();
@@ -78,7 +81,7 @@ pub fn write(
         line(sheet, row, work, (amount, of_amount), &styles).map_err(failed("XLSX"))?;
     }
     let last = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    foot(sheet, last, decisions).map_err(failed("XLSX"))?;
+    foot(sheet, last, offered).map_err(failed("XLSX"))?;
     let bytes = workbook.save_to_buffer().map_err(failed("XLSX"))?;
     out.write_all(&bytes).map_err(failed("XLSX"))
 }
@@ -171,13 +174,19 @@ fn line(
     Ok(())
 }
 
-fn foot(sheet: &mut Worksheet, last: u32, decisions: &[&str]) -> Result<(), XlsxError> {
+fn foot(
+    sheet: &mut Worksheet,
+    last: u32,
+    (decisions, to): (&[&str], &str),
+) -> Result<(), XlsxError> {
     let choice = DataValidation::new()
         .allow_list_strings(decisions)?
         .set_error_style(DataValidationErrorStyle::Stop)
         .set_error_title("No such decision")?
         .set_error_message(format!("There are: {}.", decisions.join(", ")))?;
     sheet.add_data_validation(1, DECISION, last.max(1), DECISION, &choice)?;
+    let hint = DataValidation::new().set_input_message(to)?;
+    sheet.add_data_validation(1, TO, last.max(1), TO, &hint)?;
     sheet.autofilter(0, 0, last, VERSION)?;
     Ok(())
 }

@@ -23,6 +23,8 @@ pub(super) struct Loaded {
     pub(super) payouts: BTreeMap<i64, PayoutSum>,
     /// Whether all was read, from the first row on.
     pub(super) anew: bool,
+    /// The newest match that the books had.
+    pub(super) newest_match: i64,
 }
 
 /// Reads what the next run of a plan needs.
@@ -76,6 +78,7 @@ pub(super) async fn load(books: &Snapshot, plan: &Plan) -> anyhow::Result<Loaded
         known: matches.map(|(item, found)| (item, found.0)).collect(),
         payouts,
         anew: before.is_none(),
+        newest_match: books.newest_match().await?,
     })
 }
 

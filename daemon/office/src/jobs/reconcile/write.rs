@@ -105,7 +105,9 @@ pub(super) struct Found {
     pub(super) findings: Findings,
 }
 
-pub(super) async fn write(call: &Call, found: Arc<Found>) -> anyhow::Result<()> {
+/// Gives whether it is written. Where somebody matched something by hand after the books were read, nothing is: the
+/// same item may be in what was found.
+pub(super) async fn write(call: &Call, found: Arc<Found>) -> anyhow::Result<bool> {
     let stamp = call.stamp();
     let (plan, findings) = (&found.plan, &found.findings);
     let name = &plan.reconciliation;
@@ -124,6 +126,12 @@ pub(super) async fn write(call: &Call, found: Arc<Found>) -> anyhow::Result<()> 
         })
         .collect();
     let mut tx = call.store.begin().await?;
+    if tx
+        .has_matched_since(name, found.loaded.newest_match)
+        .await?
+    {
+        return Ok(false);
+    }
     let memory = write_matches(&mut tx, &found, &stamp).await?;
     let as_of = findings.as_of.unwrap_or_else(|| stamp.now.date_naive());
     breaks.extend(posting::counted_twice(&mut tx, name, &breaks, as_of).await?);
@@ -140,7 +148,7 @@ pub(super) async fn write(call: &Call, found: Arc<Found>) -> anyhow::Result<()> 
     };
     tx.keep(name, &kept).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Writes matches while a thread of its own says in words what the next ones are.
@@ -202,6 +210,7 @@ fn new_match(found: &reconcile::Match<'_>) -> NewMatch {
         left: items(Which::Left),
         right: items(Which::Right),
         explanation: found.explanation(),
+        proposal_id: None,
     }
 }
 

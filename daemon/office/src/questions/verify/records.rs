@@ -87,6 +87,14 @@ pub(super) async fn check(books: &Snapshot, found: &mut Findings) -> anyhow::Res
     }
     facts.check(books, &inputs, found).await?;
     facts.check_replaced(books, found).await?;
+    for (kind, id) in books.unfounded_by_hand().await? {
+        found.fail(format!(
+            "{kind} {id} comes from no proposal about it that was carried out"
+        ));
+    }
+    for id in books.changed_attachments().await? {
+        found.fail(format!("attachment {id} is not what was attached"));
+    }
     for (case, number, deed) in books.unfounded_deeds().await? {
         found.fail(format!(
             "case_deed {number} of case {case}: `{deed}` comes from no proposal of this case that was carried out"

@@ -1,0 +1,1 @@
+SELECT codec, bytes FROM attachment_chunk WHERE hash = $1 AND no = $2
