@@ -95,7 +95,7 @@ enum Command {
         /// One reconciliation; all when not named.
         name: Option<String>,
     },
-    /// Breaks of the reconciliations: list, show, assign, comment, explain, resolve, write-off, reopen, export, import.
+    /// Breaks of the reconciliations: list, show, assign, comment, explain, attach, accept, dispute, match, resolve, post, write-off, undo, export, import.
     Breaks {
         #[command(subcommand)]
         command: breaks::Command,
@@ -179,6 +179,7 @@ impl Command {
             Self::Quarantine { command } => command.posts(),
             Self::Suspended { command } => command.posts(),
             Self::Reprocess(arguments) => !arguments.only_asks(),
+            Self::Breaks { command } => command.posts(),
             _ => false,
         }
     }

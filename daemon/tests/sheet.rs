@@ -274,6 +274,41 @@ fn all_of_a_sheet_is_done_or_nothing() {
 }
 
 #[test]
+fn killed_at_any_statement_a_sheet_is_done_whole_or_not_at_all() {
+    let dir = demo("sheet-killed", "2000", "7");
+    let (_, sheet) = exported(&dir, "breaks.xlsx");
+    let rows = versions(&sheet);
+    let [(a, va), (b, vb), ..] = rows.as_slice() else {
+        panic!("the demo has breaks")
+    };
+    let file = filled(
+        &dir,
+        &[
+            vec![a.as_str(), "dispute", "the bank", "it came", va],
+            vec![b.as_str(), "resolve", "", "it came", vb],
+        ],
+    );
+    let import = ["breaks", "import", file.to_str().unwrap(), "--yes"];
+    let mut stops = 0;
+    for number in (1..400).step_by(2) {
+        if !common::killed(&dir, "ana", number, &import) {
+            break;
+        }
+        stops += 1;
+        assert_eq!(
+            (history(&dir, a), history(&dir, b)),
+            (vec!["found".to_owned()], vec!["found".to_owned()]),
+            "statement {number}"
+        );
+    }
+    assert!(stops > 5, "only {stops} stops");
+    assert_eq!(history(&dir, a), ["found", "disputed"]);
+    assert_eq!(history(&dir, b), ["found", "resolved"]);
+    expect(0, &["-c", &config(&dir), "verify"]);
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
 fn foreign_and_hostile_files_end_in_words() {
     let dir = demo("sheet-hostile", "2000", "7");
     let (file, _) = exported(&dir, "breaks.xlsx");

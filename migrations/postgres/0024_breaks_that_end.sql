@@ -11,3 +11,16 @@ CREATE TABLE break_posting (
 CREATE INDEX break_posting_by_case ON break_posting (case_id);
 CREATE TRIGGER break_posting_append_only BEFORE UPDATE OR DELETE ON break_posting
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE INDEX correction_by_event ON correction (event_id);
+-- What was posted about breaks, each with whether an entry of it stands.
+CREATE VIEW break_posting_now AS
+SELECT p.proposal_id, p.case_id, p.event_id, p.first_entry, p.entries, p.amount,
+    p.entries + (SELECT COUNT(*) FROM correction c WHERE c.event_id = p.event_id AND c.reverses IS NULL)
+        > (SELECT COUNT(*) FROM correction c WHERE c.event_id = p.event_id AND c.reverses IS NOT NULL) AS standing
+FROM break_posting p;
+-- Proposals that were carried out: one person's, or approved by another.
+CREATE VIEW carried_out AS
+SELECT p.id, p.kind, p.subject FROM proposal p LEFT JOIN decision v ON v.proposal_id = p.id
+WHERE p.eyes <> 4 OR v.verdict = 'approved';
+-- What waits for another person is looked for by kind and by subject.
+CREATE INDEX proposal_of_two ON proposal (kind) WHERE eyes = 4;

@@ -30,6 +30,7 @@ CREATE TRIGGER match_undone_append_only BEFORE UPDATE OR DELETE ON match_undone
 ALTER TABLE reconciliation_match RENAME TO reconciliation_match_made;
 -- The decision that a match by hand comes from; none for what a pass found.
 ALTER TABLE reconciliation_match_made ADD COLUMN proposal_id BIGINT;
+CREATE UNIQUE INDEX match_by_proposal ON reconciliation_match_made (proposal_id) WHERE proposal_id IS NOT NULL;
 ALTER TRIGGER reconciliation_match_append_only ON reconciliation_match_made RENAME TO reconciliation_match_made_append_only;
 -- The key is what says that nothing is consumed twice. again: how often the item was matched before and taken back; none for
 -- never.

@@ -50,6 +50,7 @@ BEGIN SELECT RAISE(ABORT, 'append-only: match_undone refuses DELETE'); END;
 ALTER TABLE reconciliation_match RENAME TO reconciliation_match_made;
 -- The decision that a match by hand comes from; none for what a pass found.
 ALTER TABLE reconciliation_match_made ADD COLUMN proposal_id INTEGER;
+CREATE UNIQUE INDEX match_by_proposal ON reconciliation_match_made (proposal_id) WHERE proposal_id IS NOT NULL;
 DROP TRIGGER reconciliation_match_no_update;
 DROP TRIGGER reconciliation_match_no_delete;
 CREATE TRIGGER reconciliation_match_made_no_update BEFORE UPDATE ON reconciliation_match_made

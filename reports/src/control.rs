@@ -365,11 +365,17 @@ impl Control {
     /// The sentence of `TIES`, which does not hide what people have settled by their word.
     fn tied(&self) -> String {
         let settled = |row: &&BreakRow| matches!(row.status.as_str(), "resolved" | "written-off");
+        let accepted = |row: &&BreakRow| row.status == "accepted";
         let settled = self.breaks.iter().filter(settled).count();
+        let accepted = self.breaks.iter().filter(accepted).count();
         let mut sentence = "everything received is accounted for, and every sum agrees".to_owned();
         if settled > 0 {
             let settled = counted(settled, "break");
             sentence.push_str(&format!("; {settled} resolved or written off by people"));
+        }
+        if accepted > 0 {
+            let accepted = counted(accepted, "break");
+            sentence.push_str(&format!("; {accepted} accepted as timing until a day"));
         }
         sentence
     }

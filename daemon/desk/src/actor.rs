@@ -31,6 +31,11 @@ impl Actor {
         &self.0
     }
 
+    /// Whether it is the name of a policy, which no person goes by.
+    pub fn is_policy(&self) -> bool {
+        self.0.to_lowercase().starts_with("policy:")
+    }
+
     /// Whether both are one person: `Ana` is no second pair of eyes for `ana`.
     pub fn is(&self, other: &Self) -> bool {
         self.0.to_lowercase() == other.0.to_lowercase()

@@ -32,7 +32,7 @@ pub struct Rule {
 pub struct Measure<'m> {
     /// How much it is about, where it is about money.
     pub amount: Option<Money>,
-    /// Whose books, where that is known.
+    /// Whose books, where that is known; where it is not, the limits of every entity hold.
     pub entity: Option<&'m str>,
     /// What the same person decided alone on the same day, in the same currency.
     pub today: i64,
@@ -44,11 +44,16 @@ impl Rule {
         let Some(amount) = measure.amount else {
             return false;
         };
-        let own = measure.entity.and_then(|entity| self.above_in.get(entity));
-        let limit = own.unwrap_or(&self.above).get(&amount.currency());
         let size = amount.amount().unsigned_abs();
         let within = |limit: i64, sum: u64| sum <= u64::try_from(limit).unwrap_or(0);
-        let is_small = limit.is_some_and(|limit| within(*limit, size));
+        let is_in = |limits: &BTreeMap<Currency, i64>| {
+            let limit = limits.get(&amount.currency());
+            limit.is_some_and(|limit| within(*limit, size))
+        };
+        let is_small = match measure.entity {
+            Some(entity) => is_in(self.above_in.get(entity).unwrap_or(&self.above)),
+            None => is_in(&self.above) && self.above_in.values().all(is_in),
+        };
         let sum = size.saturating_add(measure.today.unsigned_abs());
         let left = self.per_day.get(&amount.currency());
         is_small && (self.per_day.is_empty() || left.is_some_and(|left| within(*left, sum)))
@@ -137,6 +142,12 @@ impl Policy {
     pub fn counts_days(&self, kind: Kind) -> bool {
         let rule = self.rules.get(&kind);
         rule.is_some_and(|rule| !rule.per_day.is_empty())
+    }
+
+    /// Whether the books of some entities have limits of their own for a kind.
+    pub fn limits_entities(&self, kind: Kind) -> bool {
+        let rule = self.rules.get(&kind);
+        rule.is_some_and(|rule| !rule.above_in.is_empty())
     }
 
     /// Whether somebody has a role.

@@ -266,9 +266,12 @@ fn one_person_suffices_within_the_limit_of_the_entity_and_of_the_day() {
     let policy = policy(Kind::WriteOff, rule);
     // entity, currency, amount, decided alone today, whether one suffices
     let table = [
-        (None, "EUR", 10_000, 0, true),
-        (None, "EUR", -10_000, 0, true),
-        (None, "EUR", 10_001, 0, false),
+        // Where nobody knows whose books it is about the limits of all of them hold.
+        (None, "EUR", 500, 0, true),
+        (None, "EUR", -500, 0, true),
+        (None, "EUR", 501, 0, false),
+        (Some("eu"), "EUR", -10_000, 0, true),
+        (Some("eu"), "EUR", 10_001, 0, false),
         (Some("eu"), "EUR", 10_000, 5_000, true),
         (Some("eu"), "EUR", 10_000, 5_001, false),
         (Some("uk"), "EUR", 500, 14_500, true),
@@ -289,4 +292,5 @@ fn one_person_suffices_within_the_limit_of_the_entity_and_of_the_day() {
         assert_eq!(eyes == Eyes::One, one, "row {row}");
     }
     assert!(policy.counts_days(Kind::WriteOff) && !policy.counts_days(Kind::BreakPost));
+    assert!(policy.limits_entities(Kind::WriteOff) && !policy.limits_entities(Kind::Match));
 }

@@ -175,6 +175,27 @@ pub enum FeeKey {
     Reference,
 }
 
+/// The kinds of break, but for those that name a side.
+const KINDS: [&str; 17] = [
+    "amount",
+    "fee",
+    "fx",
+    "short",
+    "rounding",
+    "currency",
+    "timing",
+    "late",
+    "split",
+    "merged",
+    "regrouped",
+    "reversed",
+    "ambiguous",
+    "undecided",
+    "unexpected",
+    "movement",
+    "fees",
+];
+
 impl Plan {
     /// Where the items of a side come from.
     pub const fn source(&self, which: Which) -> &Source {
@@ -211,6 +232,15 @@ impl Plan {
         self.declares_movements() && self.declares(movement)
     }
 
+    /// The kinds of break that a run of this plan may find.
+    pub fn kinds(&self) -> Vec<String> {
+        let own = KINDS.into_iter().map(str::to_owned);
+        let sides = [self.left.name(), self.right.name()];
+        own.chain(sides.map(|side| format!("missing-in-{side}")))
+            .chain(sides.map(|side| format!("duplicate-in-{side}")))
+            .collect()
+    }
+
     /// What cannot be meant, a sentence each.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = match &self.left {
@@ -225,8 +255,15 @@ impl Plan {
                     .map(|problem| format!("pass `{}`: {problem}", pass.pass)),
             );
         }
+        let kinds = self.kinds();
         for one in &self.resolve {
-            let own = one.problems();
+            let mut own = one.problems();
+            if !kinds.contains(&one.kind) {
+                own.push(format!(
+                    "no run finds breaks of this kind; there are {}",
+                    kinds.join(", ")
+                ));
+            }
             problems.extend(
                 own.into_iter()
                     .map(|problem| format!("resolve `{}`: {problem}", one.kind)),

@@ -47,6 +47,16 @@ impl Resolve {
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = unknown_currencies("up_to", self.up_to.keys());
         problems.extend(unknown_currencies("per_day", self.per_day.keys()));
+        if !self.per_day.is_empty()
+            && let Some(code) = self
+                .up_to
+                .keys()
+                .find(|code| !self.per_day.contains_key(*code))
+        {
+            problems.push(format!(
+                "per_day: it has no sum for {code}, so nothing in {code} would be posted; add one, or take {code} out of up_to"
+            ));
+        }
         if self.up_to.is_empty() {
             problems.push("up_to: name a currency and the most that one break may be about".into());
         }

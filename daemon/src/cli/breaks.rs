@@ -137,7 +137,7 @@ pub(crate) enum Command {
         #[arg(long)]
         why: String,
     },
-    /// Take back what was decided last about a break, or a match by hand.
+    /// Take back what was decided about a break, with all that was posted of it; or a match by hand.
     Undo {
         /// The break, or `match:NUMBER`.
         id: String,
@@ -181,6 +181,15 @@ impl Place {
 }
 
 impl Command {
+    /// Whether it may post what the mapping decides.
+    pub(crate) const fn posts(&self) -> bool {
+        match self {
+            Self::Post { .. } | Self::WriteOff { .. } => true,
+            Self::Import(arguments) => !arguments.only_asks(),
+            _ => false,
+        }
+    }
+
     /// Whether it needs no more than the right to read the books.
     pub(crate) const fn only_asks(&self) -> bool {
         match self {

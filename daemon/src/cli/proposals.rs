@@ -109,6 +109,13 @@ async fn show(call: &Call, id: i64, output: Output) -> anyhow::Result<bool> {
         proposal.why,
         proposal.state(decision.as_ref()).name()
     );
+    let outlook = match decision {
+        None => deeds::outlook(call, &proposal).await?,
+        Some(_) => Vec::new(),
+    };
+    for line in deeds::said(&proposal)?.iter().chain(&outlook) {
+        text.push_str(&format!("\n{line}"));
+    }
     if let Eyes::Two(Some(role)) = &proposal.eyes {
         text.push_str(&format!("\ndecided by: {role}"));
     }
@@ -121,7 +128,9 @@ async fn show(call: &Call, id: i64, output: Output) -> anyhow::Result<bool> {
             decision.why
         ));
     }
-    output.result(&value(&(proposal, decision)), &text)?;
+    let mut value = value(&(proposal, decision));
+    value["outlook"] = json!(outlook);
+    output.result(&value, &text)?;
     Ok(true)
 }
 
@@ -133,6 +142,7 @@ fn value((proposal, decision): &(Proposal, Option<Decision>)) -> Value {
     json!({
         "proposal": proposal.id, "kind": proposal.kind, "subject": proposal.subject,
         "state": proposal.state(decision.as_ref()), "four_eyes": four_eyes, "role": role,
+        "deed": serde_json::from_str::<Value>(&proposal.payload).unwrap_or(Value::Null),
         "proposed_by": proposal.proposed_by, "proposed_at": proposal.proposed_at, "why": proposal.why,
         "decision": decision.as_ref().map(|decision| json!({
             "verdict": decision.verdict, "decided_by": decision.decided_by,

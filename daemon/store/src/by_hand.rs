@@ -36,6 +36,15 @@ pub struct MadeMatch {
 }
 
 impl Snapshot {
+    /// The number of the newest match of all.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn newest_match(&self) -> Result<i64, StoreError> {
+        Ok(on_snapshot!(self, db =>
+            sqlx::query_scalar(sql!("items/newest_match")).fetch_one(db).await?))
+    }
+
     /// The match of an item in a reconciliation that stands: number and pass.
     ///
     /// # Errors
@@ -50,17 +59,6 @@ impl Snapshot {
             .bind(reconciliation).bind(item.kind.number()).bind(item.id).bind(item.sub)
             .fetch_optional(db).await?),
         )
-    }
-}
-
-impl Snapshot {
-    /// The number of the newest match of all.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn newest_match(&self) -> Result<i64, StoreError> {
-        Ok(on_snapshot!(self, db =>
-            sqlx::query_scalar(sql!("items/newest_match")).fetch_one(db).await?))
     }
 }
 

@@ -60,6 +60,21 @@ pub struct ProposalRow {
 }
 
 impl Snapshot {
+    /// What people decided alone in a currency, as [`Tx::decided_alone`].
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn decided_alone(
+        &self,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        currency: i64,
+    ) -> Result<Vec<(String, String, i64)>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("desk/decided_alone"))
+            .bind(from).bind(to).bind(currency).fetch_all(db).await?),
+        )
+    }
+
     /// All proposals, or one by its number.
     ///
     /// # Errors
@@ -85,7 +100,8 @@ impl Tx {
             sqlx::query_as(sql!("desk/proposals")).bind(id).fetch_optional(db).await?))
     }
 
-    /// What people decided alone about breaks in a currency, from one moment to another: kind, person, sum of sizes.
+    /// What people decided alone in a currency, from one moment to another: kind, person, sum of sizes; a kind may come
+    /// more than once.
     ///
     /// # Errors
     /// [`StoreError::Database`].

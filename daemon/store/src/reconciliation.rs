@@ -37,7 +37,7 @@ pub struct BreakRow {
     /// What is wrong.
     pub kind: String,
     /// What it means for the sum: `open`, or `explained` where money agrees but the way it came does not;
-    /// `resolved` or `written-off` where a person decided so.
+    /// `resolved`, `written-off` or, until a day, `accepted` where a person decided so.
     pub status: String,
     /// How far its case is: the status, and `explained` too where a person said how it came about.
     pub state: String,
@@ -144,6 +144,22 @@ pub struct MatchItemRow {
     pub amount: i64,
 }
 
+/// Match, side, kind, id and sub of an item, and its amount.
+type Consumption = (i64, String, i64, i64, i64, i64);
+
+fn consumptions(rows: Vec<Consumption>) -> Result<Vec<MatchItemRow>, StoreError> {
+    rows.into_iter()
+        .map(|(match_id, side, kind, id, sub, amount)| {
+            Ok(MatchItemRow {
+                match_id,
+                side,
+                item: item(kind, id, sub)?,
+                amount,
+            })
+        })
+        .collect()
+}
+
 /// An item that shares a match with another.
 #[derive(Clone, Debug)]
 pub struct RelatedItem {
@@ -184,20 +200,20 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn match_items(&self, reconciliation: &str) -> Result<Vec<MatchItemRow>, StoreError> {
-        let rows: Vec<(i64, String, i64, i64, i64, i64)> = on_snapshot!(self, db =>
+        let rows: Vec<Consumption> = on_snapshot!(self, db =>
             sqlx::query_as(sql!("reconciliation/match_items"))
                 .bind(reconciliation).fetch_all(db).await?);
-        rows.into_iter()
-            .map(|(match_id, side, kind, id, sub, amount)| {
-                let item = item(kind, id, sub)?;
-                Ok(MatchItemRow {
-                    match_id,
-                    side,
-                    item,
-                    amount,
-                })
-            })
-            .collect()
+        consumptions(rows)
+    }
+
+    /// What a match consumed when it was made.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn items_of_match(&self, id: i64) -> Result<Vec<MatchItemRow>, StoreError> {
+        let rows: Vec<Consumption> = on_snapshot!(self, db =>
+            sqlx::query_as(sql!("reconciliation/items_of_match")).bind(id).fetch_all(db).await?);
+        consumptions(rows)
     }
 
     /// All items that share a match with this one, itself included.

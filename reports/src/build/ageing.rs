@@ -27,7 +27,7 @@ pub(super) async fn build(
         tables: vec![Table {
             name: "ageing",
             title: "By reconciliation and currency".into(),
-            note: "Open breaks differ in money; explained ones only in the way it came.".into(),
+            note: "Open breaks differ in money; explained ones only in the way it came; what people resolved, wrote off or accepted until a day stands by its word.".into(),
             columns: vec![
                 Column::text("reconciliation", "Reconciliation"),
                 Column::text("currency", "Currency"),

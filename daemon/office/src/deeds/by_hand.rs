@@ -26,12 +26,28 @@ pub(super) struct Together {
 }
 
 impl Together {
-    /// What the left side comes to, which is what the right one does.
+    /// How much is matched: the larger of what the items of each side are about, whatever their signs.
     pub(super) fn amount(&self) -> Money {
-        Money::minor(
-            sum(&self.left).try_into().unwrap_or(i64::MAX),
-            self.currency,
-        )
+        let size = |items: &[(ItemRef, i64)]| -> i128 {
+            let sizes = items.iter().map(|(_, amount)| i128::from(*amount).abs());
+            sizes.sum()
+        };
+        let larger = size(&self.left).max(size(&self.right));
+        Money::minor(larger.try_into().unwrap_or(i64::MAX), self.currency)
+    }
+
+    /// The items with their amounts, a line each.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let told = |side: &'static str, items: &[(ItemRef, i64)]| -> Vec<String> {
+            let items = items.iter();
+            let told = items.map(|(item, amount)| {
+                format!("{side} {item} {}", Money::minor(*amount, self.currency))
+            });
+            told.collect()
+        };
+        let mut lines = told("left", &self.left);
+        lines.extend(told("right", &self.right));
+        lines
     }
 
     /// All of it, in words that change when it does.
@@ -174,6 +190,23 @@ async fn open(
         found.remove(&apart.item);
     }
     Ok(found)
+}
+
+/// The items of a match that was made.
+pub(super) async fn of(call: &Call, made: &MadeMatch) -> Result<Together, Refusal> {
+    let books = call.store.snapshot().await?;
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for row in books.items_of_match(made.id).await? {
+        match row.side.as_str() {
+            "left" => left.push((row.item, row.amount)),
+            _ => right.push((row.item, row.amount)),
+        }
+    }
+    Ok(Together {
+        currency: Currency::from_numeric(made.currency_id).map_err(anyhow::Error::from)?,
+        left,
+        right,
+    })
 }
 
 async fn not_open(

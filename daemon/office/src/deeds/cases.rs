@@ -1,7 +1,7 @@
 //! What people do about a break that is no decision about money: look after it, speak of it, explain it.
 
 use crate::call::{Call, Refusal, RefusalKind};
-use crate::deeds::desk::{case_of, check_deed, last_amount, reason, refused};
+use crate::deeds::desk::{case_of, check_deed, last_amount, person, reason, refused};
 use desk::Actor;
 use desk::case::Deed;
 use ledger::bounds;
@@ -130,7 +130,7 @@ pub(crate) async fn add_in(
     (deed, why, assignee): (Deed, String, &str),
 ) -> Result<(), Refusal> {
     let mut stamp = call.stamp();
-    let actor = Actor::new(&call.actor).map_err(refused)?;
+    let actor = person(call)?;
     actor.name().clone_into(&mut stamp.actor);
     let (case, deeds) = case_of(tx, id).await?;
     check_deed(id, &deeds, deed)?;

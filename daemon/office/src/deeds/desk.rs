@@ -11,18 +11,18 @@ pub(crate) use super::case::{case_of, check_deed, last_amount, missing, money_of
 use super::posting::{self, Away, Posted, WRITE_OFF};
 use super::resend;
 use crate::call::{Call, Refusal, RefusalKind};
-use chrono::{Duration, NaiveDate, NaiveTime};
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 use desk::case::{CaseState, Deed as CaseDeed};
 use desk::{Actor, Decision, Eyes, Kind, Measure, Policy, Proposal, Role, State, Verdict};
 use ledger::{Currency, Hash, Money};
 use reconcile::Resolve;
 use serde::{Deserialize, Serialize};
-use store::Tx;
 use store::cases::{CaseRow, DeedRow, NewDeed};
 use store::desk::{NewProposal, ProposalRow};
 use store::intake::Stamp;
 use store::quarantine::QuarantineDecision;
 use store::runs::RunRow;
+use store::{Snapshot, Tx};
 
 /// Something that a person decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,12 +215,14 @@ impl How {
 
 impl Deed {
     /// Its kind.
-    pub const fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Kind {
         match self {
             Self::PeriodReopen { .. } => Kind::PeriodReopen,
             Self::QuarantineDiscard { .. } => Kind::QuarantineDiscard,
             Self::BreakResolve { .. } => Kind::BreakResolve,
             Self::WriteOff { .. } => Kind::WriteOff,
+            // Whatever the verb: who may not write off alone may not post by the rule that writes off.
+            Self::BreakPost { how, .. } if how.rule.as_deref() == Some(WRITE_OFF) => Kind::WriteOff,
             Self::BreakPost { .. } => Kind::BreakPost,
             Self::BreakAccept { .. } => Kind::BreakAccept,
             Self::Match { .. } => Kind::Match,
@@ -250,6 +252,26 @@ impl Deed {
             Self::MatchUndo { id } => format!("match:{id}"),
             Self::BatchResend { batch } | Self::BatchRelease { batch } => batch.clone(),
             Self::MappingActivation { pack, version } => format!("{pack} {version}"),
+        }
+    }
+
+    /// Whose books it is about, where entries say so.
+    async fn entity(&self, books: &Snapshot) -> Result<Option<String>, Refusal> {
+        match self {
+            Self::BreakResolve { id }
+            | Self::WriteOff { id, .. }
+            | Self::BreakPost { id, .. }
+            | Self::BreakAccept { id, .. }
+            | Self::BreakReopen { id } => {
+                let finding = books.finding(id).await?;
+                let items = finding.map(|found| found.items).unwrap_or_default();
+                posting::entity_among(books, items.into_iter()).await
+            }
+            Self::Match { items, .. } => {
+                let items = items.iter().filter_map(|item| item.parse().ok());
+                posting::entity_among(books, items).await
+            }
+            _ => Ok(None),
         }
     }
 
@@ -325,10 +347,8 @@ impl Deed {
             }
             Self::MatchUndo { id } => {
                 let made = by_hand::standing(tx, *id).await?;
-                let currency =
-                    Currency::from_numeric(made.currency_id).map_err(anyhow::Error::from)?;
-                let amount = Money::minor(made.left_amount, currency);
-                Ok(Some(Seen::of(&format!("match {id}"), Some(amount))))
+                let items = by_hand::of(call, &made).await?;
+                Ok(Some(Seen::of(&format!("match {id}"), Some(items.amount()))))
             }
             Self::BreakReopen { id } => reopening(tx, id).await.map(Some),
             Self::BatchResend { batch } | Self::BatchRelease { batch } => {
@@ -452,7 +472,7 @@ pub(crate) async fn decide_in(
     why: &str,
 ) -> Result<Decided, Refusal> {
     let why = reason(why)?;
-    let actor = Actor::new(&call.actor).map_err(refused)?;
+    let actor = person(call)?;
     let policy = call.config.policy()?;
     let mut stamp = call.stamp();
     actor.name().clone_into(&mut stamp.actor);
@@ -467,11 +487,12 @@ pub(crate) async fn decide_in(
             matched: None,
         });
     };
-    let eyes = eyes(tx, &policy, (deed.kind(), &seen), (&actor, &stamp)).await?;
+    let eyes = eyes(call, tx, &policy, (deed, &seen), (&actor, &stamp)).await?;
     write(call, tx, (deed, why), (&seen, eyes), &stamp).await
 }
 
-/// A policy's decision, where its limits let it: by the amount, and by what it decided on this day already.
+/// A policy's decision, where its limits let it: by the amount, and by what it decided on this day already. Gives the amount
+/// that it posted.
 ///
 /// # Errors
 /// Why it cannot be done; what the transaction holds by then must not be committed.
@@ -479,22 +500,40 @@ pub(crate) async fn decide_by_policy(
     call: &Call,
     tx: &mut Tx,
     (deed, why): (&Deed, &str),
-    policy: &Resolve,
-) -> Result<Option<Decided>, Refusal> {
-    let actor = Actor::new(&call.actor).map_err(refused)?;
+    (policy, today): (&Resolve, i64),
+) -> Result<Option<Money>, Refusal> {
     let stamp = call.stamp();
+    let Deed::BreakPost { id, .. } = deed else {
+        return Ok(None);
+    };
+    // Somebody may have come to it since it was listed.
+    if !tx.is_untouched(id).await? {
+        return Ok(None);
+    }
     let Some(seen) = undecided(call, tx, deed).await? else {
         return Ok(None);
     };
     let Some(amount) = seen.amount else {
         return Ok(None);
     };
-    let today = alone_today(tx, None, (&actor, &stamp), amount.currency()).await?;
     if !policy.takes(amount, today) {
         return Ok(None);
     }
-    let decided = write(call, tx, (deed, why), (&seen, Eyes::One), &stamp).await?;
-    Ok(Some(decided))
+    write(call, tx, (deed, why), (&seen, Eyes::One), &stamp).await?;
+    Ok(Some(amount))
+}
+
+/// What a policy decided on this day already.
+pub(crate) async fn decided_today(
+    call: &Call,
+    books: &Snapshot,
+    currency: Currency,
+) -> Result<i64, Refusal> {
+    let actor = Actor::new(&call.actor).map_err(refused)?;
+    let rows = books
+        .decided_alone(day_of(&call.stamp()), i64::from(currency.numeric()))
+        .await?;
+    Ok(alone(rows, None, &actor))
 }
 
 /// A subject of which nobody waits for a decision; none where there is nothing to change.
@@ -554,44 +593,63 @@ async fn write(
 
 /// How many have to look: by the amount, whose books it is about, and what the same person decided alone today.
 async fn eyes(
+    call: &Call,
     tx: &mut Tx,
     policy: &Policy,
-    (kind, seen): (Kind, &Seen),
+    (deed, seen): (&Deed, &Seen),
     (actor, stamp): (&Actor, &Stamp),
 ) -> Result<Eyes, Refusal> {
+    let kind = deed.kind();
+    let entity = match &seen.entity {
+        None if policy.limits_entities(kind) => deed.entity(&call.store.snapshot().await?).await?,
+        known => known.clone(),
+    };
     let mut measure = Measure {
         amount: seen.amount,
-        entity: seen.entity.as_deref(),
+        entity: entity.as_deref(),
         today: 0,
     };
     if let Some(amount) = seen.amount
         && policy.counts_days(kind)
     {
-        let day = (actor, stamp);
-        measure.today = alone_today(tx, Some(policy), day, amount.currency()).await?;
+        let numeric = i64::from(amount.currency().numeric());
+        let rows = tx.decided_alone(day_of(stamp), numeric).await?;
+        measure.today = alone(rows, Some(policy), actor);
     }
     Ok(policy.weigh(kind, &measure))
 }
 
-/// What somebody decided alone on this day, of the kinds that a policy sums up; of all without one.
-async fn alone_today(
-    tx: &mut Tx,
-    policy: Option<&Policy>,
-    (actor, stamp): (&Actor, &Stamp),
-    currency: Currency,
-) -> Result<i64, Refusal> {
+/// The day (UTC) of a moment.
+pub(crate) fn day_of(stamp: &Stamp) -> (DateTime<Utc>, DateTime<Utc>) {
     let begin = stamp.now.date_naive().and_time(NaiveTime::MIN).and_utc();
-    let day = (begin, begin + Duration::days(1));
-    let numeric = i64::from(currency.numeric());
-    let mut sum = 0_i64;
-    for (kind, by, size) in tx.decided_alone(day, numeric).await? {
-        let counts = Kind::find(&kind)
+    (begin, begin + Duration::days(1))
+}
+
+/// What somebody decided alone, of the kinds that a policy sums up; of all without one.
+pub(crate) fn alone(
+    rows: Vec<(String, String, i64)>,
+    policy: Option<&Policy>,
+    actor: &Actor,
+) -> i64 {
+    let own = rows.into_iter().filter(|(kind, by, _)| {
+        let counts = Kind::find(kind)
             .is_some_and(|kind| policy.is_none_or(|policy| policy.counts_days(kind)));
-        if counts && Actor::new(&by).is_ok_and(|by| by.is(actor)) {
-            sum = sum.saturating_add(size);
-        }
+        counts && Actor::new(by).is_ok_and(|by| by.is(actor))
+    });
+    own.fold(0, |sum, (.., size)| sum.saturating_add(size))
+}
+
+/// Who decides: a person, for what a policy decides goes another way.
+///
+/// # Errors
+/// When there is no name, or it is a policy's.
+pub(crate) fn person(call: &Call) -> Result<Actor, Refusal> {
+    let actor = Actor::new(&call.actor).map_err(refused)?;
+    if actor.is_policy() {
+        let what = format!("`{actor}` is the name of a policy; decide in your own");
+        return Err(Refusal::new(RefusalKind::Forbidden, what));
     }
-    Ok(sum)
+    Ok(actor)
 }
 
 /// Approves a proposal and does what it says, in one transaction.
@@ -611,7 +669,7 @@ pub async fn reject(call: &Call, id: i64, why: &str) -> Result<Decided, Refusal>
 }
 
 async fn conclude(call: &Call, id: i64, approved: bool, why: &str) -> Result<Decided, Refusal> {
-    let actor = Actor::new(&call.actor).map_err(refused)?;
+    let actor = person(call)?;
     let policy = call.config.policy()?;
     let mut stamp = call.stamp();
     actor.name().clone_into(&mut stamp.actor);
@@ -736,6 +794,77 @@ pub fn known(row: &ProposalRow) -> Result<(Proposal, Option<Decision>), Refusal>
     Ok((proposal, Some(decision)))
 }
 
+/// The rest of what a proposal wants, a line each: the rule, the day, the items.
+///
+/// # Errors
+/// When no version of this program wrote it.
+pub fn said(proposal: &Proposal) -> Result<Vec<String>, Refusal> {
+    let deed: serde_json::Value =
+        serde_json::from_str(&proposal.payload).map_err(anyhow::Error::from)?;
+    let mut lines = Vec::new();
+    let mut open = vec![&deed];
+    while let Some(value) = open.pop() {
+        for (name, value) in value.as_object().into_iter().flatten() {
+            match value {
+                serde_json::Value::Object(_) => open.push(value),
+                serde_json::Value::String(text) if *text != proposal.subject => {
+                    lines.push(format!("{name}: {text}"));
+                }
+                serde_json::Value::Array(all) => {
+                    let all: Vec<&str> = all.iter().filter_map(|one| one.as_str()).collect();
+                    lines.push(format!("{name}: {}", all.join(" ")));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(lines)
+}
+
+/// What a proposal that waits would put into the books now, a line each; or why it would not.
+///
+/// # Errors
+/// When the books cannot be asked.
+pub async fn outlook(call: &Call, proposal: &Proposal) -> Result<Vec<String>, Refusal> {
+    let deed: Deed = serde_json::from_str(&proposal.payload).map_err(anyhow::Error::from)?;
+    let found = match &deed {
+        Deed::WriteOff { id, how } | Deed::BreakPost { id, how } => {
+            would_post(call, id, &how.away()).await
+        }
+        Deed::Match {
+            reconciliation,
+            items,
+        } => by_hand::together(call, reconciliation, items)
+            .await
+            .map(|items| items.lines()),
+        _ => Ok(Vec::new()),
+    };
+    match found {
+        Err(refusal) if refusal.kind() != RefusalKind::Unavailable => {
+            Ok(vec![format!("cannot be done now: {refusal}")])
+        }
+        found => found,
+    }
+}
+
+async fn would_post(call: &Call, id: &str, away: &Away) -> Result<Vec<String>, Refusal> {
+    let books = call.store.snapshot().await?;
+    let Some(case) = books.case(id).await? else {
+        return Ok(Vec::new());
+    };
+    let about = posting::About {
+        case: &case,
+        deeds: &books.case_deeds(id).await?,
+        postings: &books.break_postings(id).await?,
+        looks: true,
+    };
+    let posted = posting::would_post(call, &books, &about, away).await?;
+    Ok(posted.map_or_else(Vec::new, |posted| {
+        let head = format!("would post in `{}`:", posted.entity);
+        std::iter::once(head).chain(posted.lines).collect()
+    }))
+}
+
 /// Why something is decided, in words.
 ///
 /// # Errors
@@ -767,20 +896,34 @@ pub(crate) fn refused(refusal: desk::Refusal) -> Refusal {
 async fn break_seen(tx: &mut Tx, id: &str, deed: CaseDeed) -> Result<Seen, Refusal> {
     let (case, deeds) = case_of(tx, id).await?;
     check_deed(id, &deeds, deed)?;
-    let stands = |row: &&DeedRow| !matches!(row.deed.as_str(), "assigned" | "commented");
+    let stands =
+        |row: &&DeedRow| !matches!(row.deed.as_str(), "assigned" | "commented" | "attached");
     let last = deeds.iter().rev().find(stands).map_or(0, |row| row.number);
     let money = money_of(&case, &deeds)?;
     let amount = money.amount();
     Ok(Seen::of(&format!("{id} {last} {amount}"), Some(money)))
 }
 
-/// Refuses a day that the break's reconciliation has passed: the break would be open again at once.
+/// How many days a break may be accepted for: what takes longer is no matter of time.
+const ACCEPTED_DAYS: i64 = 366;
+
+/// Refuses a day that the break's reconciliation has passed, for the break would be open again at once, and one that is far
+/// away.
 pub(crate) async fn not_over(call: &Call, case: &CaseRow, until: NaiveDate) -> Result<(), Refusal> {
     let states = call.store.snapshot().await?.reconciliation_states().await?;
     let own = states
         .iter()
         .filter(|row| row.reconciliation == case.reconciliation);
     let as_of = own.map(|row| row.as_of_on).max();
+    let last = as_of.unwrap_or_else(|| call.now.date_naive()) + Duration::days(ACCEPTED_DAYS);
+    if until > last {
+        return Err(Refusal::new(
+            RefusalKind::Invalid,
+            format!(
+                "{until} is more than a year away; name a day up to {last}, or resolve the break"
+            ),
+        ));
+    }
     match as_of.filter(|as_of| until < *as_of) {
         None => Ok(()),
         Some(as_of) => Err(Refusal::new(

@@ -11,7 +11,10 @@ use crate::closed::{Closed, posting};
 use crate::config::Late;
 use crate::mapper::Deciding;
 use chrono::NaiveDate;
-use ledger::{BREAK_EVENTS, Currency, Decision, ItemKind, Money, Posting};
+use desk::Actor;
+use ledger::{
+    BREAK_EVENTS, Currency, Decision, ItemKind, ItemRef, JournalEntry, Money, Posting, Side,
+};
 use mappings::Event;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -48,6 +51,8 @@ pub(crate) struct About<'c> {
     pub(crate) deeds: &'c [DeedRow],
     /// What was posted about it.
     pub(crate) postings: &'c [PostingRow],
+    /// Whether entries are looked for that go by the break's reference, which reads all of them.
+    pub(crate) looks: bool,
 }
 
 /// A break as it would be posted away now.
@@ -78,6 +83,8 @@ pub(super) struct Posted {
     pub(super) entity: String,
     /// All of it, in words that change when it does.
     pub(super) text: String,
+    /// The entries, a line each.
+    pub(super) lines: Vec<String>,
 }
 
 /// What would be posted; none where nothing of the break is left to be posted.
@@ -95,6 +102,7 @@ pub(super) async fn seen(
         case: &case,
         deeds: &deeds,
         postings: &tx.break_postings(id).await?,
+        looks: !by_policy(call),
     };
     let books = call.store.snapshot().await?;
     would_post(call, &books, &about, away).await
@@ -121,6 +129,8 @@ pub(super) async fn would_post(
         reference,
         ..
     } = &ready.facts;
+    let lines = ready.postings.iter().flat_map(|one| lines_of(&one.entry));
+    let lines = lines.collect();
     let (rule, version) = (&away.rule, call.program()?.version);
     let on = away.on;
     let text = format!("{rule} {version} {amount} {entity} {account} {reference} {on:?}");
@@ -128,7 +138,26 @@ pub(super) async fn would_post(
         amount: *amount,
         entity: entity.clone(),
         text,
+        lines,
     }))
+}
+
+fn lines_of(entry: &JournalEntry) -> Vec<String> {
+    let day = entry.header().date;
+    let lines = entry.lines().iter();
+    let told = lines.map(|line| {
+        let side = match line.side {
+            Side::Debit => "debit",
+            Side::Credit => "credit",
+        };
+        format!("{day} {side} {} {}", line.account, line.amount)
+    });
+    told.collect()
+}
+
+/// Whether nobody is there who could be told: a policy posts by what the break itself says.
+fn by_policy(call: &Call) -> bool {
+    Actor::new(&call.actor).is_ok_and(|actor| actor.is_policy())
 }
 
 /// What somebody is told who would post a break of which nothing is left.
@@ -155,6 +184,7 @@ pub(super) async fn post(
         case: &case,
         deeds: &deeds,
         postings: &tx.break_postings(id).await?,
+        looks: !by_policy(call),
     };
     let books = call.store.snapshot().await?;
     let Some(ready) = ready(call, &books, (&about, proposal), away, stamp).await? else {
@@ -388,29 +418,68 @@ async fn facts(
     let is_twice = finding
         .as_ref()
         .is_some_and(|found| found.kind == COUNTED_TWICE);
-    let mut left = last_amount(case, about.deeds);
-    if !is_twice {
-        let standing = about.postings.iter().filter(|row| row.standing);
-        left -= standing.map(|row| row.amount).sum::<i64>();
-    }
+    let standing = about.postings.iter().filter(|row| row.standing);
+    let standing = standing.map(|row| row.amount).sum::<i64>();
+    // What counts twice is what stands posted, and no more of it than stands now.
+    let found = if is_twice {
+        0
+    } else {
+        last_amount(case, about.deeds)
+    };
+    let left = found - standing;
     if left == 0 {
         return Ok(None);
     }
+    if books.matched_since_found(id).await? > 0 {
+        let what = format!(
+            "what break `{id}` is about has been matched since it was found; `tieout reconcile` says what is left of it"
+        );
+        return Err(Refusal::new(RefusalKind::Conflict, what));
+    }
     let currency = Currency::from_numeric(case.currency_id).map_err(anyhow::Error::from)?;
-    let found = whose(books, finding.as_ref(), &case.reference).await?;
+    let reference = if about.looks { &case.reference } else { "" };
+    let found = whose(books, finding.as_ref(), reference).await?;
     let entity = match entity {
-        Some(entity) => entity.to_owned(),
+        Some(entity) if found.entities.is_empty() || found.entities.contains(entity) => {
+            entity.to_owned()
+        }
+        Some(entity) => {
+            let own: Vec<&str> = found.entities.iter().map(String::as_str).collect();
+            let what = format!(
+                "break `{id}` is about entries of {}, and not of `{entity}`",
+                own.join(", ")
+            );
+            return Err(Refusal::new(RefusalKind::Invalid, what));
+        }
         None => one_entity(call, id, &found.entities)?,
     };
     Ok(Some(Facts {
         amount: Money::minor(left, currency),
         entity,
         reconciliation: case.reconciliation.clone(),
-        kind: case.kind.clone(),
+        kind: finding
+            .as_ref()
+            .map_or_else(|| case.kind.clone(), |found| found.kind.clone()),
         account: finding.map(|found| found.account).unwrap_or_default(),
         reference: case.reference.clone(),
         customer: found.customer,
     }))
+}
+
+/// The one company whose entries are among some items; none where there is none or several.
+pub(super) async fn entity_among(
+    books: &Snapshot,
+    items: impl Iterator<Item = ItemRef>,
+) -> Result<Option<String>, Refusal> {
+    let mut found = Whose::default();
+    for item in items.filter(|item| item.kind == ItemKind::Entry) {
+        found.add(books, item.id).await?;
+    }
+    let mut all = found.entities.into_iter();
+    Ok(match (all.next(), all.next()) {
+        (Some(one), None) => Some(one),
+        _ => None,
+    })
 }
 
 fn one_entity(call: &Call, id: &str, found: &BTreeSet<String>) -> Result<String, Refusal> {
@@ -428,7 +497,7 @@ fn one_entity(call: &Call, id: &str, found: &BTreeSet<String>) -> Result<String,
         "what break `{id}` is about lies in the books of several entities"
     };
     let what = format!(
-        "{}; say it with `--entity`: {}",
+        "{}; say it with `--entity`, and a plan's policy with `entity:`: {}",
         why.replace("{id}", id),
         known(call)
     );
@@ -461,21 +530,28 @@ async fn whose(
     }
     let mut found = Whose::default();
     for id in ids {
-        let stored = books.entry(id).await?;
-        let Some(Ok(entry)) = stored.map(|stored| stored.entry) else {
-            continue;
-        };
-        found.entities.insert(entry.header().entity.clone());
-        let mut customers = entry.lines().iter().filter_map(|line| {
-            let customer = line.dimensions.get("customer")?;
-            Some(customer.clone())
-        });
-        found.customer = found.customer.or_else(|| customers.next());
+        found.add(books, id).await?;
     }
     Ok(found)
 }
 
-/// Breaks that were posted away and that a run no longer finds, because what was missing came after all: each is found
+impl Whose {
+    async fn add(&mut self, books: &Snapshot, id: i64) -> Result<(), Refusal> {
+        let stored = books.entry(id).await?;
+        let Some(Ok(entry)) = stored.map(|stored| stored.entry) else {
+            return Ok(());
+        };
+        self.entities.insert(entry.header().entity.clone());
+        let mut customers = entry
+            .lines()
+            .iter()
+            .filter_map(|line| line.dimensions.get("customer"));
+        self.customer = self.customer.take().or_else(|| customers.next().cloned());
+        Ok(())
+    }
+}
+
+/// Breaks that were posted away and that a run no longer finds, mostly because what was missing came after all: each is found
 /// again under its own name, for its amount counts twice until somebody takes the entry back.
 pub(crate) async fn counted_twice(
     tx: &mut Tx,
@@ -496,7 +572,7 @@ pub(crate) async fn counted_twice(
             state: "open".to_owned(),
             kind: COUNTED_TWICE.to_owned(),
             detail: format!(
-                "{money} of `{}` was posted away (entry {}) and is matched since: it counts twice; take the entry back with `tieout breaks reopen {}`",
+                "{money} of `{}` was posted away (entry {}) and no run finds it any more: it counts twice; take the entry back with `tieout breaks reopen {}`",
                 away.reference, away.first_entry, away.case_id
             ),
             id: away.case_id,

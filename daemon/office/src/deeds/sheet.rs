@@ -9,8 +9,8 @@ mod read;
 use crate::call::{Call, Refusal, RefusalKind};
 use crate::deeds::cases;
 use crate::deeds::desk::{
-    Deed, How, case_of, check_deed, decide_in, last_amount, money_of, not_over, record, refused,
-    state_of,
+    Deed, How, alone, case_of, check_deed, day_of, decide_in, last_amount, money_of, not_over,
+    person, record, refused, state_of,
 };
 use crate::deeds::posting::{self, About};
 use desk::case::{CaseState, Deed as CaseDeed};
@@ -411,6 +411,20 @@ impl Books<'_> {
         })
     }
 
+    /// What somebody decided alone on this day, of the kinds that a policy sums up.
+    async fn decided_today(
+        &mut self,
+        (policy, actor): (&Policy, &Actor),
+        (call, currency): (&Call, Currency),
+    ) -> Result<i64, Refusal> {
+        let (day, currency) = (day_of(&call.stamp()), i64::from(currency.numeric()));
+        let rows = match self {
+            Self::Tx(tx) => tx.decided_alone(day, currency).await?,
+            Self::Snapshot(books, _) => books.decided_alone(day, currency).await?,
+        };
+        Ok(alone(rows, Some(policy), actor))
+    }
+
     async fn waiting(&mut self, deed: &Deed) -> Result<Option<i64>, Refusal> {
         let (kind, subject) = (deed.kind().name(), deed.subject());
         Ok(match self {
@@ -429,6 +443,8 @@ async fn judge_all(
     answer: &mut Imported,
 ) -> Result<(), Refusal> {
     let mut rows = BTreeMap::<&str, u32>::new();
+    // What the rows before decide alone counts as if it were done.
+    let mut alone = BTreeMap::<Currency, i64>::new();
     for row in asked {
         let twice = rows.insert(&row.id, row.row).map(|first| {
             let what = format!("row {first} is about `{}` already; keep one", row.id);
@@ -436,7 +452,7 @@ async fn judge_all(
         });
         let judged = match twice {
             Some(twice) => Err(twice),
-            None => judge(call, books, row, policy).await,
+            None => judge(call, books, row, (policy, &mut alone)).await,
         };
         match judged {
             Ok((verb, waits)) => answer.decisions.push(RowDecision {
@@ -472,7 +488,7 @@ async fn judge(
     call: &Call,
     books: &mut Books<'_>,
     row: &Asked,
-    policy: &Policy,
+    (policy, before): (&Policy, &mut BTreeMap<Currency, i64>),
 ) -> Result<(Verb, bool), Refusal> {
     let verb = understood(row)?;
     let (case, deeds) = books.case(&row.id).await?;
@@ -509,6 +525,7 @@ async fn judge(
             case: &case,
             deeds: &deeds,
             postings: &books.postings(&row.id).await?,
+            looks: true,
         };
         let snapshot = call.store.snapshot().await?;
         let posted = posting::would_post(call, &snapshot, &about, &away).await?;
@@ -516,13 +533,26 @@ async fn judge(
             (amount, entity) = (posted.amount, Some(posted.entity));
         }
     }
-    let measure = Measure {
+    let mut measure = Measure {
         amount: Some(amount),
         entity: entity.as_deref(),
         today: 0,
     };
-    let eyes = policy.weigh(deed.kind(), &measure);
-    Ok((verb, eyes != Eyes::One))
+    let (kind, currency) = (deed.kind(), amount.currency());
+    if policy.counts_days(kind) {
+        let today = books
+            .decided_today((policy, &person(call)?), (call, currency))
+            .await?;
+        let before = before.get(&currency).copied().unwrap_or_default();
+        measure.today = today.saturating_add(before);
+    }
+    let is_alone = policy.weigh(kind, &measure) == Eyes::One;
+    if is_alone && policy.counts_days(kind) {
+        let sum = before.entry(currency).or_default();
+        let size = i64::try_from(amount.amount().unsigned_abs()).unwrap_or(i64::MAX);
+        *sum = sum.saturating_add(size);
+    }
+    Ok((verb, !is_alone))
 }
 
 /// What a row means, as far as it says so itself.
@@ -583,7 +613,7 @@ async fn carry_out(
     answer: &mut Imported,
 ) -> Result<(), Refusal> {
     let mut stamp = call.stamp();
-    let actor = Actor::new(&call.actor).map_err(refused)?;
+    let actor = person(call)?;
     actor.name().clone_into(&mut stamp.actor);
     let mut tx = call.store.begin().await?;
     judge_all(call, &mut Books::Tx(&mut tx), asked, policy, answer).await?;

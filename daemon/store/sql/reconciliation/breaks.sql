@@ -1,9 +1,9 @@
 -- What a person decided last stands before what the run says; to look after something, to speak of it or to
--- explain it decides nothing about the sum. What was accepted until a day is explained while the newest run is as of
+-- explain it decides nothing about the sum. What was accepted until a day is so while the newest run is as of
 -- no later one. `state` is how far the case is, for people.
 SELECT f.id, f.reconciliation, f.kind,
     COALESCE((SELECT CASE WHEN d.deed IN ('resolved', 'written-off') THEN d.deed
-            WHEN d.deed = 'accepted' AND d.until_on >= COALESCE(s.as_of_on, d.until_on) THEN 'explained' END
+            WHEN d.deed = 'accepted' AND d.until_on >= COALESCE(s.as_of_on, d.until_on) THEN 'accepted' END
         FROM case_deed d WHERE d.case_id = f.id AND d.deed NOT IN ('assigned', 'commented', 'attached', 'explained')
         ORDER BY d.number DESC LIMIT 1), f.status) AS status,
     COALESCE((SELECT CASE WHEN d.deed IN ('explained', 'resolved', 'written-off', 'disputed') THEN d.deed

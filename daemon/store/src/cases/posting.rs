@@ -108,17 +108,29 @@ impl Snapshot {
         )
     }
 
-    /// What a reconciliation's newest run finds and nobody has said or done anything about, the oldest first: id and kind.
+    /// What a reconciliation's newest run finds and nobody has said or done anything about, the oldest first: id, kind, amount
+    /// and the ISO number of its currency.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn untouched_findings(
         &self,
         reconciliation: &str,
-    ) -> Result<Vec<(String, String)>, StoreError> {
+    ) -> Result<Vec<(String, String, i64, i64)>, StoreError> {
         Ok(
             on_snapshot!(self, db => sqlx::query_as(sql!("cases/untouched"))
             .bind(reconciliation).fetch_all(db).await?),
+        )
+    }
+
+    /// How many of the items that a break is about have been matched since it was found.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn matched_since_found(&self, id: &str) -> Result<i64, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_scalar(sql!("cases/matched_since"))
+            .bind(id).fetch_one(db).await?),
         )
     }
 
@@ -175,6 +187,16 @@ impl Tx {
             on_tx!(&mut *self, db => sqlx::query_as(sql!("cases/postings"))
             .bind(case).fetch_all(db).await?),
         )
+    }
+
+    /// Whether nobody has said or done anything about a break, or waits for a decision, as it stands while others wait.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn is_untouched(&mut self, case: &str) -> Result<bool, StoreError> {
+        let touched: i64 = on_tx!(&mut *self, db => sqlx::query_scalar(sql!("cases/is_untouched"))
+            .bind(case).fetch_one(db).await?);
+        Ok(touched == 0)
     }
 
     /// The breaks of a reconciliation of which an amount stands posted away.

@@ -84,7 +84,12 @@ pub(super) async fn load(books: &Snapshot, plan: &Plan) -> anyhow::Result<Loaded
 
 /// Of all that decides which items a plan has: itself, and the accounts that its names mean.
 async fn fingerprint(books: &Snapshot, plan: &Plan) -> anyhow::Result<Hash> {
-    let mut said = format!("tieout.plan.v1 {plan:?}");
+    // What is done with breaks decides nothing about items.
+    let without = Plan {
+        resolve: Vec::new(),
+        ..plan.clone()
+    };
+    let mut said = format!("tieout.plan.v1 {without:?}");
     if let Source::Ledger { account, fees, .. } = &plan.left {
         let fees = fees.as_ref().map(|fees| &fees.account);
         for name in [account].into_iter().chain(fees) {

@@ -2,8 +2,10 @@
 //! only where nobody has said or done anything about it. What its limits do not take, and what cannot be posted, stays.
 
 use crate::call::{Call, Refusal, RefusalKind};
-use crate::deeds::desk::{Deed, How, decide_by_policy};
+use crate::deeds::desk::{Deed, How, decide_by_policy, decided_today};
+use ledger::{Currency, Money};
 use reconcile::{Plan, Resolve};
+use std::collections::BTreeMap;
 
 /// How many breaks that could not be posted are told with the reason.
 const TOLD: usize = 5;
@@ -31,8 +33,8 @@ pub(super) async fn resolve(call: &Call, plan: &Plan) -> anyhow::Result<Vec<Reso
         return Ok(Vec::new());
     }
     let name = &plan.reconciliation;
-    let untouched = call.store.snapshot().await?;
-    let untouched = untouched.untouched_findings(name).await?;
+    let books = call.store.snapshot().await?;
+    let untouched = books.untouched_findings(name).await?;
     let mut all: Vec<Resolved> = plan
         .resolve
         .iter()
@@ -42,34 +44,54 @@ pub(super) async fn resolve(call: &Call, plan: &Plan) -> anyhow::Result<Vec<Reso
             ..Resolved::default()
         })
         .collect();
-    for (id, kind) in untouched {
+    let mut today = BTreeMap::<(&str, Currency), i64>::new();
+    for (id, kind, amount, currency) in untouched {
         let about = plan.resolve.iter().zip(&mut all);
         let Some((policy, done)) = { about }.find(|(policy, _)| policy.kind == kind) else {
             continue;
         };
-        match post(call, policy, &id, &done.policy).await {
-            Ok(true) => done.posted += 1,
-            Ok(false) => done.beyond += 1,
-            // Books that could not be asked refuse nothing by themselves.
-            Err(refusal) if refusal.kind() == RefusalKind::Unavailable => {
-                return Err(refusal.into());
-            }
-            Err(refusal) => {
-                done.refused += 1;
-                if done.reasons.len() < TOLD {
-                    done.reasons.push(format!("{id}: {refusal}"));
+        let currency = Currency::from_numeric(currency)?;
+        let own = Call {
+            actor: done.policy.clone(),
+            ..call.clone()
+        };
+        let key = (policy.kind.as_str(), currency);
+        let spent = match today.get(&key) {
+            Some(spent) => *spent,
+            None => decided_today(&own, &books, currency).await?,
+        };
+        let mut now = spent;
+        if policy.takes(Money::minor(amount, currency), spent) {
+            match post(&own, (policy, spent), &id).await {
+                Ok(Some(posted)) => {
+                    now = spent.saturating_add(posted.amount().saturating_abs());
+                    done.posted += 1;
+                }
+                Ok(None) => done.beyond += 1,
+                // Books that could not be asked refuse nothing by themselves.
+                Err(refusal) if refusal.kind() == RefusalKind::Unavailable => {
+                    return Err(refusal.into());
+                }
+                Err(refusal) => {
+                    done.refused += 1;
+                    if done.reasons.len() < TOLD {
+                        done.reasons.push(format!("{id}: {refusal}"));
+                    }
                 }
             }
+        } else {
+            done.beyond += 1;
         }
+        today.insert(key, now);
     }
     Ok(all)
 }
 
-async fn post(call: &Call, policy: &Resolve, id: &str, actor: &str) -> Result<bool, Refusal> {
-    let own = Call {
-        actor: actor.to_owned(),
-        ..call.clone()
-    };
+async fn post(
+    own: &Call,
+    (policy, today): (&Resolve, i64),
+    id: &str,
+) -> Result<Option<Money>, Refusal> {
     let deed = Deed::BreakPost {
         id: id.to_owned(),
         how: How {
@@ -80,9 +102,9 @@ async fn post(call: &Call, policy: &Resolve, id: &str, actor: &str) -> Result<bo
     let kind = &policy.kind;
     let why = format!("a break of kind `{kind}` within the limits of the plan");
     let mut tx = own.store.begin().await?;
-    let decided = decide_by_policy(&own, &mut tx, (&deed, &why), policy).await?;
-    if decided.is_some() {
+    let posted = decide_by_policy(own, &mut tx, (&deed, &why), (policy, today)).await?;
+    if posted.is_some() {
         tx.commit().await?;
     }
-    Ok(decided.is_some())
+    Ok(posted)
 }
