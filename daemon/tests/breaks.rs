@@ -1097,3 +1097,67 @@ fn a_payout_is_matched_by_hand_with_what_the_bank_has() {
         company.sound();
     });
 }
+
+#[test]
+fn a_plan_waits_for_its_own_bank_accounts_alone() {
+    on_both("own-accounts", |company| {
+        let statement = |name: &str, account: &str, day: &str| {
+            let text = format!(
+                ":20:X\n:25:{account}\n:28C:1\n:60F:C{day}EUR0,00\n:61:{day}{}C1,00NTRFNONREF\n:86:STRIPE\n:62F:C{day}EUR1,00\n-\n",
+                &day[2..]
+            );
+            std::fs::write(company.dir.join(name), text).unwrap();
+            let path = company.dir.join(name);
+            company.does("ana", &["settle", path.to_str().unwrap()]);
+        };
+        statement("own.sta", "DE02120300000000202051", "260320");
+        statement("other.sta", "DE91100000000123456789", "260105");
+        company.does("ana", &["reconcile"]);
+        assert!(
+            company.about("po_1").is_none(),
+            "another account of the currency lags, and any of them may have it"
+        );
+        let own = |accounts: &str| {
+            configure(company.dir, |text| {
+                let text = text.replace(
+                    "bank: { text: stripe }",
+                    "bank: { text: stripe, accounts: [] }",
+                );
+                let (before, rest) = text.split_once("text: stripe, accounts: [").unwrap();
+                let (_, after) = rest.split_once(']').unwrap();
+                format!("{before}text: stripe, accounts: [{accounts}]{after}")
+            });
+            company.does("ana", &["reconcile"]);
+        };
+        own("DE02120300000000202051");
+        assert_eq!(company.about("po_1").unwrap()["kind"], "missing-in-bank");
+        company.sound();
+        own("DE02120300000000202051, DE00");
+        assert!(company.about("po_1").is_none(), "one of its own is silent");
+        let told = company.run("ana", &["verify"]);
+        let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+        assert!(
+            told["because"]
+                .as_str()
+                .unwrap()
+                .contains("no file of bank account `DE00` has come"),
+            "{told}"
+        );
+        // The statement names the accounts whose lines are its side.
+        let text = common::expect(
+            0,
+            &[
+                "-c",
+                &config(company.dir),
+                "report",
+                "account-statement",
+                "--format",
+                "csv",
+            ],
+        );
+        assert!(
+            text.contains("bank DE02120300000000202051, DE00 (stripe)"),
+            "{text}"
+        );
+    });
+}

@@ -43,7 +43,8 @@ pub struct Config {
     /// What is compared with what.
     #[serde(default)]
     pub reconciliations: Vec<reconcile::Plan>,
-    /// Accounts that roll forward in a report of their own; those that reconciliations compare when not named.
+    /// Accounts whose balance has to be the sum of their open items, as that of those that reconciliations compare has to, and
+    /// that roll forward in a report; the latter where none is named.
     #[serde(default)]
     pub clearing: Vec<String>,
     /// The upper ends of the classes of age of breaks, in days, rising.

@@ -31,14 +31,13 @@ pub(crate) fn silent(
     let mut told = BTreeSet::new();
     for plan in &config.reconciliations {
         for side in [&plan.left, &plan.right] {
-            let Some(silent) = silent_side(side, coverage) else {
-                continue;
-            };
-            if told.insert((&plan.reconciliation, silent.clone())) {
-                sentences.push(format!(
-                    "reconciliation `{}`: no file of {silent} has come{since}",
-                    plan.reconciliation
-                ));
+            for silent in silent_side(side, coverage) {
+                if told.insert((&plan.reconciliation, silent.clone())) {
+                    sentences.push(format!(
+                        "reconciliation `{}`: no file of {silent} has come{since}",
+                        plan.reconciliation
+                    ));
+                }
             }
         }
     }
@@ -46,18 +45,32 @@ pub(crate) fn silent(
 }
 
 /// Whose files a side is made of, where none came.
-fn silent_side(side: &Source, coverage: &[CoverageRow]) -> Option<String> {
+fn silent_side(side: &Source, coverage: &[CoverageRow]) -> Vec<String> {
+    let came = |origin: &str, account: &str| {
+        let mut rows = coverage.iter();
+        rows.any(|row| row.origin == origin && (account.is_empty() || row.account == account))
+    };
     match side {
-        Source::Ledger { .. } => None,
+        Source::Ledger { .. } => Vec::new(),
         Source::Settlement { processor } | Source::Payouts { processor } => {
-            let came = coverage
-                .iter()
-                .any(|row| row.origin == "processor" && row.account == *processor);
-            (!came).then(|| format!("processor `{processor}`"))
+            if came("processor", processor) {
+                Vec::new()
+            } else {
+                vec![format!("processor `{processor}`")]
+            }
         }
-        Source::Bank { .. } => {
-            let came = coverage.iter().any(|row| row.origin == "bank");
-            (!came).then(|| "a bank".to_owned())
+        Source::Bank { accounts, .. } if accounts.is_empty() => {
+            if came("bank", "") {
+                Vec::new()
+            } else {
+                vec!["a bank".to_owned()]
+            }
+        }
+        Source::Bank { accounts, .. } => {
+            let silent = accounts.iter().filter(|account| !came("bank", account));
+            silent
+                .map(|account| format!("bank account `{account}`"))
+                .collect()
         }
     }
 }

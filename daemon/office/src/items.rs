@@ -164,7 +164,10 @@ impl<'b> Sides<'b> {
                     self.processor((which, processor), stretch, beside, &mut take)
                         .await?;
                 }
-                Source::Bank { text } => self.bank((which, text), stretch, &mut take).await?,
+                Source::Bank { text, accounts } => {
+                    self.bank((which, text, accounts), stretch, &mut take)
+                        .await?;
+                }
             }
         }
         if let Some(fees) = self.fees()
@@ -325,13 +328,16 @@ impl<'b> Sides<'b> {
 
     async fn bank(
         &self,
-        (which, text): (Which, &str),
+        (which, text, accounts): (Which, &str, &[String]),
         stretch: Stretch<'_>,
         mut take: impl Take,
     ) -> anyhow::Result<()> {
         let wanted = text.to_lowercase();
         let (mut own, mut identity) = (String::new(), String::new());
         let each = |row: SettlementItem<'_>| -> anyhow::Result<()> {
+            if !is_own(accounts, row.account) {
+                return Ok(());
+            }
             let names = names(row.references);
             text_of(&row, &names, &mut own);
             if !own.to_lowercase().contains(&wanted) {
@@ -382,7 +388,7 @@ impl<'b> Sides<'b> {
             Source::Settlement { processor } | Source::Payouts { processor } => {
                 covered(self.books, processor).await
             }
-            Source::Bank { .. } => banks_covered(self.books).await,
+            Source::Bank { accounts, .. } => banks_covered(self.books, accounts).await,
         }
     }
 }
@@ -467,11 +473,17 @@ async fn covered(books: &Snapshot, processor: &str) -> anyhow::Result<Coverage> 
     Ok(coverage)
 }
 
-/// How far the files of the banks reach without a gap: of a currency's accounts the one that lags decides.
-async fn banks_covered(books: &Snapshot) -> anyhow::Result<Coverage> {
+/// Whether a bank's account is one of a plan's: of all where it names none.
+fn is_own(accounts: &[String], account: &str) -> bool {
+    accounts.is_empty() || accounts.iter().any(|own| own == account)
+}
+
+/// How far the files of a plan's bank accounts reach without a gap: of a currency's accounts the one that lags decides, and
+/// nowhere while one that the plan names is silent.
+async fn banks_covered(books: &Snapshot, accounts: &[String]) -> anyhow::Result<Coverage> {
     let mut reached = BTreeMap::<(Currency, String), NaiveDate>::new();
     for row in books.coverage().await? {
-        if row.origin == Origin::Bank.name() {
+        if row.origin == Origin::Bank.name() && is_own(accounts, &row.account) {
             let key = (Currency::from_numeric(row.currency_id)?, row.account);
             let day = reached.entry(key).or_insert(row.covered_on);
             *day = (*day).max(row.covered_on);
@@ -489,6 +501,10 @@ async fn banks_covered(books: &Snapshot) -> anyhow::Result<Coverage> {
         }
     }
     let mut coverage = Coverage::default();
+    let speaks = |account: &String| reached.keys().any(|(_, came)| came == account);
+    if !accounts.iter().all(speaks) {
+        return Ok(coverage);
+    }
     for ((currency, _), day) in reached {
         let until = coverage.by_currency.entry(currency).or_insert(day);
         *until = (*until).min(day);

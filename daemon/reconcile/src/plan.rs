@@ -84,7 +84,11 @@ pub enum Source {
     /// Lines of bank statements.
     Bank {
         /// Only lines whose text holds this, in any case of letters.
+        #[serde(default)]
         text: String,
+        /// Only lines of these accounts, as the bank names them; of all when empty. A plan waits for its own accounts alone.
+        #[serde(default)]
+        accounts: Vec<String>,
     },
 }
 

@@ -148,6 +148,7 @@ fn payouts() -> Plan {
             processor: "stripe".into(),
         },
         right: Source::Bank {
+            accounts: Vec::new(),
             text: "stripe".into(),
         },
         passes: vec![

@@ -14,7 +14,7 @@ pub struct SideOf {
     pub side: &'static str,
     /// The kind of its items, as [`ledger::ItemKind`] numbers them.
     pub item_kind: i64,
-    /// The ledger's account or the processor; empty for any.
+    /// The ledger's account, the processor, or the bank's accounts, each between bars; empty for any.
     pub account: String,
     /// The events that count, each between bars (`|a|b|`); empty for all.
     pub words: String,

@@ -115,6 +115,11 @@ fn name_of(side: &SideOf) -> String {
         (4, account, _) => format!("payouts of {account}"),
         (_, "", "") => "bank".to_owned(),
         (_, "", text) => format!("bank ({text})"),
+        (3, accounts, "") => format!("bank {}", accounts.trim_matches('|').replace('|', ", ")),
+        (3, accounts, text) => {
+            let accounts = accounts.trim_matches('|').replace('|', ", ");
+            format!("bank {accounts} ({text})")
+        }
         (_, account, _) => account.to_owned(),
     }
 }

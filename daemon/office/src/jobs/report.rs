@@ -98,6 +98,16 @@ fn clearing(call: &Call) -> Vec<String> {
     accounts
 }
 
+/// `|a|b|`; nothing for none.
+fn between_bars<W: AsRef<str>>(words: &[W]) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!("|{}|", words.join("|"))
+    }
+}
+
 fn comparison(plan: &Plan) -> Comparison {
     let side = |source: &Source, side| {
         let (kind, account, words, text) = match source {
@@ -121,9 +131,9 @@ fn comparison(plan: &Plan) -> Comparison {
                 String::new(),
                 String::new(),
             ),
-            Source::Bank { text } => (
+            Source::Bank { text, accounts } => (
                 ItemKind::Bank,
-                String::new(),
+                between_bars(accounts),
                 String::new(),
                 text.to_lowercase(),
             ),
@@ -150,10 +160,7 @@ fn words(events: &Events) -> String {
         Events::Listed(types) => types.iter().map(String::as_str).collect(),
         Events::Declared(types) => types.values().flatten().map(String::as_str).collect(),
     };
-    if types.is_empty() {
-        return String::new();
-    }
-    format!("|{}|", types.join("|"))
+    between_bars(&types)
 }
 
 /// Builds a report by its name. Only the one on the control equation computes that.

@@ -5,7 +5,8 @@ FROM (
     FROM cash_item x
     LEFT JOIN match_item i ON i.reconciliation = $1 AND i.side = $2 AND i.item_kind = x.item_kind AND i.item_id = x.item_id AND i.item_sub = x.item_sub
     WHERE x.item_kind = CAST($3 AS BIGINT) AND (i.match_id IS NOT NULL OR (x.apart = 0 AND ($5 = '' OR REPLACE($5, '|' || x.word || '|', '') <> $5) AND ($4 = '' OR x.account = $4 OR (x.item_kind = 1 AND x.account IN (
-            SELECT a.name FROM account a JOIN account_label b ON b.account_id = a.id WHERE b.name = $4)))
+            SELECT a.name FROM account a JOIN account_label b ON b.account_id = a.id WHERE b.name = $4))
+        OR (x.item_kind = 3 AND REPLACE($4, '|' || x.account || '|', '') <> $4))
         AND ($6 = '' OR REPLACE(x.text, $6, '') <> x.text)))
     UNION ALL
     SELECT o.on_day, o.currency_id, o.match_id, o.amount, o.account, o.reference, '', o.item_id, o.item_sub

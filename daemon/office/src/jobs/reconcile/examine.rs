@@ -16,7 +16,7 @@ use store::reconciliation::CashStateRow;
 pub struct Examination {
     /// Movements of cash, per reconciliation and currency.
     pub cash: Vec<CashRow>,
-    /// Clearing accounts of the ledger's sides.
+    /// Clearing accounts: those of the ledger's sides, and those that the configuration names.
     pub clearing: Vec<ClearingRow>,
     /// Reconciliations that have not seen the newest items.
     pub stale: Vec<String>,
@@ -50,7 +50,15 @@ pub async fn examine(call: &Call, books: &Snapshot) -> anyhow::Result<Examinatio
         if let Source::Ledger { account, .. } = &plan.left {
             found
                 .clearing
-                .extend(clearing_rows(books, plan, account).await?);
+                .extend(clearing_rows(books, &plan.reconciliation, account).await?);
+        }
+    }
+    // Of accounts that no plan compares what belongs together goes by one reference.
+    for account in &call.config.clearing {
+        if !found.clearing.iter().any(|row| row.account == *account) {
+            found
+                .clearing
+                .extend(clearing_rows(books, "", account).await?);
         }
     }
     Ok(found)
@@ -198,7 +206,7 @@ fn cash_rows(plan: &Plan, sums: &CashTable, stored: &[&CashStateRow]) -> Vec<Cas
 /// close each other, and what is left of each group is open.
 async fn clearing_rows(
     books: &Snapshot,
-    plan: &Plan,
+    reconciliation: &str,
     account: &str,
 ) -> anyhow::Result<Vec<ClearingRow>> {
     let mut balances = BTreeMap::<(String, i64), i64>::new();
@@ -211,19 +219,26 @@ async fn clearing_rows(
     {
         *balances.entry((row.entity, row.currency_id)).or_default() += row.debit - row.credit;
     }
-    let open = books.clearing(account, &plan.reconciliation).await?;
-    Ok(open
+    let mut rows = BTreeMap::<(String, i64), ClearingRow>::new();
+    let open = books.clearing(account, reconciliation).await?;
+    let lines = open
         .into_iter()
-        .map(|sum| ClearingRow {
+        .map(|sum| ((sum.entity, sum.currency_id), (0, sum.amount, sum.open)));
+    let kept = balances
+        .into_iter()
+        .map(|(key, balance)| (key, (balance, 0, 0)));
+    for (key, (balance, open_items, count)) in lines.chain(kept) {
+        let row = rows.entry(key).or_insert_with_key(|key| ClearingRow {
             account: account.to_owned(),
-            balance: balances
-                .get(&(sum.entity.clone(), sum.currency_id))
-                .copied()
-                .unwrap_or(0),
-            open_items: sum.amount,
-            count: sum.open,
-            entity: sum.entity,
-            currency_id: sum.currency_id,
-        })
-        .collect())
+            entity: key.0.clone(),
+            currency_id: key.1,
+            balance: 0,
+            open_items: 0,
+            count: 0,
+        });
+        row.balance += balance;
+        row.open_items += open_items;
+        row.count += count;
+    }
+    Ok(rows.into_values().collect())
 }
