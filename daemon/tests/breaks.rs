@@ -13,6 +13,7 @@ mod common;
 
 use common::{config, configure, database, drop_database, expect_json, folder};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -750,6 +751,22 @@ fn items_are_matched_by_hand_once_and_open_again_when_that_is_taken_back() {
             assert!(company.about("ch_gone").is_none() && company.about("ch_other").is_none());
             company.sound();
         }
+        let changes = company.does("eve", &["breaks", "changes", "--since", "2000-01-01"]);
+        let mut changes = changes.as_array().unwrap().iter();
+        let cleared = changes.find(|row| row["change"] == "cleared" && row["id"] == broken);
+        let cleared = cleared.unwrap();
+        let why = format!("matched in match {number} (`by hand`)");
+        assert_eq!(cleared["why"], why);
+        let then = |day: &str| company.does("eve", &["breaks", "list", "--as-of", day]);
+        assert_eq!(then("2000-01-01"), json!([]), "nothing was known then");
+        let (day, _) = cleared["at"].as_str().unwrap().split_once('T').unwrap();
+        let then = then(day);
+        let ids = |rows: &Value| -> BTreeSet<String> {
+            let rows = rows.as_array().unwrap().iter();
+            rows.map(|row| row["id"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(ids(&then), ids(&company.does("eve", &["breaks", "list"])));
         company.refused(
             "ana",
             &["breaks", "undo", "match:1", "--why", "x"],

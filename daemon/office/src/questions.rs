@@ -1,5 +1,6 @@
 //! What can be asked. A question changes nothing.
 
+pub mod breaks;
 pub mod check;
 pub mod connectors;
 pub mod difference;

@@ -22,7 +22,20 @@ use store::cases::posting::PostingRow;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// What the newest runs find wrong.
-    List,
+    List {
+        /// What stood at the end of that day instead, as it was known then (UTC).
+        #[arg(long, value_name = "DAY")]
+        as_of: Option<NaiveDate>,
+    },
+    /// What runs found, lost and saw change, and what brought it.
+    Changes {
+        /// From this day on (UTC).
+        #[arg(long, value_name = "DAY")]
+        since: NaiveDate,
+        /// Up to this day; today where none is named.
+        #[arg(long, value_name = "DAY")]
+        until: Option<NaiveDate>,
+    },
     /// A break's case: what it was when it was found, and everything since.
     Show {
         /// The break.
@@ -193,7 +206,11 @@ impl Command {
     /// Whether it needs no more than the right to read the books.
     pub(crate) const fn only_asks(&self) -> bool {
         match self {
-            Self::List | Self::Show { .. } | Self::Attachment { .. } | Self::Export(_) => true,
+            Self::List { .. }
+            | Self::Changes { .. }
+            | Self::Show { .. }
+            | Self::Attachment { .. }
+            | Self::Export(_) => true,
             Self::Import(arguments) => arguments.only_asks(),
             _ => false,
         }
@@ -203,7 +220,9 @@ impl Command {
 pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyhow::Result<bool> {
     let own = |id: &String| id.clone();
     match command {
-        Command::List => {
+        Command::List { as_of: Some(day) } => then(call, *day, output).await,
+        Command::Changes { since, until } => changes(call, (*since, *until), output).await,
+        Command::List { as_of: None } => {
             let breaks = call.store.snapshot().await?.breaks().await?;
             output.result(&breaks, &breaks_table(&breaks).to_string())?;
             Ok(true)
@@ -361,6 +380,44 @@ async fn show(call: &Call, id: &str, output: Output) -> anyhow::Result<bool> {
 fn attached(row: &AttachmentRow) -> serde_json::Value {
     json!({ "id": row.id, "name": row.name, "size": row.size, "sha256": ledger::hash::hex(&row.hash),
         "at": row.attached_at, "by": row.attached_by })
+}
+
+async fn then(call: &Call, day: NaiveDate, output: Output) -> anyhow::Result<bool> {
+    let found = office::questions::breaks::as_of(call, day).await?;
+    let mut table = TextTable::new(&["break", "kind", "state", "amount", "what was known"]);
+    for row in &found {
+        table.row(vec![
+            row.id.clone(),
+            row.kind.clone(),
+            row.state.to_owned(),
+            amount(row.amount, row.currency_id),
+            row.detail.clone(),
+        ]);
+    }
+    output.result(&found, &table.to_string())?;
+    Ok(true)
+}
+
+async fn changes(
+    call: &Call,
+    (since, until): (NaiveDate, Option<NaiveDate>),
+    output: Output,
+) -> anyhow::Result<bool> {
+    let until = until.unwrap_or_else(|| call.now.date_naive());
+    let found = office::questions::breaks::changes(call, (since, until)).await?;
+    let mut table = TextTable::new(&["at", "break", "kind", "change", "amount", "why"]);
+    for row in &found {
+        table.row(vec![
+            row.at.format("%Y-%m-%d %H:%M").to_string(),
+            row.id.clone(),
+            row.kind.clone(),
+            row.change.clone(),
+            amount(row.amount, row.currency_id),
+            row.why.clone(),
+        ]);
+    }
+    output.result(&found, &table.to_string())?;
+    Ok(true)
 }
 
 async fn attach(

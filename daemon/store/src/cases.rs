@@ -88,6 +88,35 @@ pub struct NewDeed {
     pub until_on: Option<NaiveDate>,
 }
 
+/// A line of a case's history, with what the case is about.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct HistoryRow {
+    /// The break.
+    pub id: String,
+    /// The reconciliation.
+    pub reconciliation: String,
+    /// What is wrong.
+    pub kind: String,
+    /// What people look for.
+    pub reference: String,
+    /// ISO number of the currency.
+    pub currency_id: i64,
+    /// A sentence for people, from when it was first found.
+    pub detail: String,
+    /// The deed's word.
+    pub deed: String,
+    /// By whom.
+    pub actor: String,
+    /// When.
+    pub done_at: DateTime<Utc>,
+    /// Why, or what was said.
+    pub why: String,
+    /// The amount at that time, left less right.
+    pub amount: i64,
+    /// Until when, for `accepted`.
+    pub until_on: Option<NaiveDate>,
+}
+
 #[derive(Debug, FromRow)]
 struct Before {
     id: String,
@@ -103,6 +132,31 @@ impl Snapshot {
     pub async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError> {
         Ok(on_snapshot!(self, db => sqlx::query_as(sql!("cases/case"))
             .bind(id).fetch_optional(db).await?))
+    }
+
+    /// What happened to all cases before a moment: by reconciliation and break, each in its order.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn case_history(&self, before: DateTime<Utc>) -> Result<Vec<HistoryRow>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("cases/history"))
+            .bind(before).fetch_all(db).await?),
+        )
+    }
+
+    /// What runs found, lost and saw change, from one moment to another.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn case_changes(
+        &self,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<Vec<HistoryRow>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("cases/changes"))
+            .bind(from).bind(to).fetch_all(db).await?),
+        )
     }
 
     /// A case's history.
@@ -211,6 +265,12 @@ impl Tx {
         let first = (self.next_case().await?, self.next_deed().await?);
         let before: Vec<Before> = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("cases/findings_before")).bind(reconciliation).fetch_all(db).await?);
+        let matched: Vec<(String, i64, String)> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("cases/how_cleared")).bind(reconciliation).fetch_all(db).await?);
+        let matched: BTreeMap<&str, (i64, &str)> = matched
+            .iter()
+            .map(|(id, by, pass)| (id.as_str(), (*by, pass.as_str())))
+            .collect();
         on_tx!(&mut *self, db => sqlx::query(sql!("cases/clear_findings"))
             .bind(reconciliation).execute(db).await?.rows_affected());
         let now: BTreeSet<&str> = found.iter().map(|row| row.id.as_str()).collect();
@@ -218,8 +278,13 @@ impl Tx {
             .iter()
             .filter(|row| !row.lasting && !now.contains(row.id.as_str()))
         {
+            let why = match matched.get(gone.id.as_str()) {
+                Some((id, pass)) => format!("matched in match {id} (`{pass}`)"),
+                None => "no run finds it any more".to_owned(),
+            };
             let deed = NewDeed {
                 deed: "cleared",
+                why,
                 ..NewDeed::default()
             };
             self.insert_deed(&gone.id, &deed, stamp).await?;
