@@ -5,6 +5,7 @@ pub(crate) mod rule;
 use crate::board::rule::Facts;
 use crate::index::Bits;
 use crate::side::{Input, Side, currency};
+use crate::texts;
 use crate::which::Which;
 use chrono::Datelike;
 use std::cmp::Ordering;
@@ -130,20 +131,32 @@ impl<'i> Board<'i> {
     /// be looked up again for each comparison.
     pub(crate) fn sort(&self, which: Which, rows: &mut [u32]) {
         let (input, side) = (self.input, self.side(which));
+        let begin = texts::common(rows.iter().map(|row| input.identity(which, *row)));
         let mut all: Vec<_> = rows
             .iter()
             .map(|row| {
                 let whole = (side.currency(*row), side.day(*row), side.amount(*row));
-                let reference = input.dictionary.text(side.reference(*row));
-                (whole, reference, input.identity(which, *row), *row)
+                let identity = input.identity(which, *row);
+                let key = texts::key(identity, begin);
+                (whole, side.reference(*row), key, identity, *row)
             })
             .collect();
+        let text = |reference| input.dictionary.text(reference);
         all.sort_unstable_by(|one, other| {
-            (one.0, one.1, one.2)
-                .cmp(&(other.0, other.1, other.2))
-                .then_with(|| side.item(one.3).cmp(&side.item(other.3)))
+            let references = || {
+                if one.1 == other.1 {
+                    Ordering::Equal
+                } else {
+                    text(one.1).cmp(text(other.1))
+                }
+            };
+            one.0
+                .cmp(&other.0)
+                .then_with(references)
+                .then_with(|| (one.2, one.3).cmp(&(other.2, other.3)))
+                .then_with(|| side.item(one.4).cmp(&side.item(other.4)))
         });
-        for (row, (_, _, _, sorted)) in rows.iter_mut().zip(all) {
+        for (row, (.., sorted)) in rows.iter_mut().zip(all) {
             *row = sorted;
         }
     }

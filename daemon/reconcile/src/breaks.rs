@@ -14,6 +14,7 @@ use crate::finding::{self, Break, BreakStatus, Matches, Pending};
 use crate::index::{Bits, Unions, number};
 use crate::plan::{Cause, Name, On, Plan};
 use crate::side::{Input, currency, date};
+use crate::texts;
 use crate::which::Which;
 use chrono::{Duration, NaiveDate};
 use ledger::encode::Encoder;
@@ -208,10 +209,14 @@ impl Court<'_> {
         let Some((which, row)) = all().next() else {
             return;
         };
-        let mut identities: Vec<&str> = all()
-            .map(|(which, row)| input.identity(which, row))
-            .collect();
-        identities.sort_unstable();
+        let identities = |which: Which, rows: &[u32]| {
+            let all = rows.iter().map(|row| input.identity(which, *row));
+            texts::sorted(all.collect())
+        };
+        let identities = texts::merged(
+            identities(Which::Left, told.left),
+            identities(Which::Right, told.right),
+        );
         let of = input.side(which).currency(row);
         let sum = |which: Which, rows: &[u32]| {
             let side = input.side(which);
@@ -226,7 +231,7 @@ impl Court<'_> {
             .next()
             .map(|row| Money::minor(rights.amount(*row), currency(rights.currency(*row))));
         self.breaks.push(Break {
-            id: break_id(&self.plan.reconciliation, told.kind, identities.into_iter()),
+            id: break_id(&self.plan.reconciliation, told.kind, identities),
             kind: told.kind.to_owned(),
             status: told.status,
             reference: input.name(which, row, Name::Reference).to_owned(),

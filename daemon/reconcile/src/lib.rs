@@ -44,6 +44,7 @@ mod record;
 pub mod resolve;
 mod search;
 mod side;
+mod texts;
 mod which;
 
 pub use breaks::Totals;
