@@ -1,20 +1,35 @@
-//! ERP connectors: every file format with a way for its files to go.
+//! ERP connectors: every file format with a way for its files to go, and every API.
 //!
 //! Render is pure, deliver is not: the same batch gives the same bytes, and the bytes are stored
 //! before they are sent. The formats are registered in `formats`; this registry makes a connector
-//! of each.
+//! of each. What an API takes is registered here.
 
+pub mod tryton; // 1 of 2
+pub mod webhook; // 1 of 2
+
+/// Every API that this build knows, by name.
+const APIS: &[ErpKind] = &[
+    tryton::KIND,  // 2 of 2
+    webhook::KIND, // 2 of 2
+];
+
+use crate::http::AddressError;
+use crate::secret::SecretError;
 use crate::transport::{FileDrop, Placed, Shelf, TransportError};
 use async_trait::async_trait;
 use formats::OptionsError;
 use formats::erp::{Artifact, ExportBatch, FileKind, Render, RenderError};
+use ledger::Clock;
+use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Every kind of ERP connector that this build knows, by name.
 pub fn kinds() -> impl Iterator<Item = ErpKind> {
-    formats::erp::KINDS.iter().map(ErpKind::file)
+    let files = formats::erp::KINDS.iter().map(ErpKind::file);
+    files.chain(APIS.iter().copied())
 }
 
 /// The ERP's answer.
@@ -114,8 +129,52 @@ impl ErpConnector for FileErp {
 /// What the host lends a connector when it opens.
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// Where files go.
-    pub drop: Arc<dyn FileDrop>,
+    /// Where files go, for kinds that write files.
+    pub drop: Option<Arc<dyn FileDrop>>,
+    /// The folder that relative names of secrets' files are taken from.
+    pub base: PathBuf,
+    /// Where the time comes from that signatures name.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a connector does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its options are not what the kind knows.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// Its address cannot be one.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// A kind that writes files has nowhere to put them.
+    #[error("`{0}` writes files; say where they go under `drop`")]
+    NoDrop(&'static str),
+    /// A kind that speaks to an API has no use for a place for files.
+    #[error("`{0}` speaks to an API and writes no file; take `drop` out")]
+    NoFiles(&'static str),
+}
+
+/// An ERP with an API, written once: implement this and [`ErpConnector`].
+pub trait ErpApi: ErpConnector + Sized + 'static {
+    /// Its options in the configuration.
+    type Config: DeserializeOwned;
+
+    /// Takes the options, and reads the secrets that they name.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    fn open(config: Self::Config, host: &Host) -> Result<Self, OpenError>;
+}
+
+type OpenApi = fn(serde_json::Value, &Host) -> Result<Box<dyn ErpConnector>, OpenError>;
+
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    File(&'static FileKind),
+    Api(OpenApi),
 }
 
 /// A kind of connector, before any is configured.
@@ -127,7 +186,7 @@ pub struct ErpKind {
     pub title: &'static str,
     /// Options as YAML, as the documentation shows them.
     pub example: &'static str,
-    format: &'static FileKind,
+    way: Way,
 }
 
 impl ErpKind {
@@ -137,7 +196,29 @@ impl ErpKind {
             id: format.id,
             title: format.title,
             example: format.example,
-            format,
+            way: Way::File(format),
+        }
+    }
+
+    /// The registration of an API.
+    pub const fn api<A: ErpApi>(
+        id: &'static str,
+        title: &'static str,
+        example: &'static str,
+    ) -> Self {
+        Self {
+            id,
+            title,
+            example,
+            way: Way::Api(|options, host| {
+                let config = serde_json::from_value(options);
+                let kind = std::any::type_name::<A>().rsplit("::").next();
+                let config = config.map_err(|source| OptionsError {
+                    kind: kind.unwrap_or_default(),
+                    source,
+                })?;
+                Ok(Box::new(A::open(config, host)?))
+            }),
         }
     }
 
@@ -146,18 +227,28 @@ impl ErpKind {
         kinds().find(|kind| kind.id == id)
     }
 
+    /// Whether it writes files, which go to a place of their own.
+    pub const fn writes_files(&self) -> bool {
+        matches!(self.way, Way::File(_))
+    }
+
     /// Opens a connector with its options.
     ///
     /// # Errors
-    /// [`OptionsError`].
+    /// [`OpenError`].
     pub fn open(
         &self,
         options: serde_json::Value,
         host: &Host,
-    ) -> Result<Box<dyn ErpConnector>, OptionsError> {
-        Ok(Box::new(FileErp {
-            format: self.format.open(options)?,
-            drop: Arc::clone(&host.drop),
-        }))
+    ) -> Result<Box<dyn ErpConnector>, OpenError> {
+        match (self.way, &host.drop) {
+            (Way::File(format), Some(drop)) => Ok(Box::new(FileErp {
+                format: format.open(options)?,
+                drop: Arc::clone(drop),
+            })),
+            (Way::File(_), None) => Err(OpenError::NoDrop(self.id)),
+            (Way::Api(_), Some(_)) => Err(OpenError::NoFiles(self.id)),
+            (Way::Api(open), None) => open(options, host),
+        }
     }
 }

@@ -13,6 +13,7 @@ use common::{case, fixtures};
 use connectors::erp::{Delivery, ErpKind, Host, kinds};
 use connectors::transport::folder::{Config, Folder};
 use formats::erp::Artifact;
+use ledger::FixedClock;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +23,12 @@ fn host(name: &str) -> (Host, PathBuf) {
     let _absent = std::fs::remove_dir_all(&path);
     (
         Host {
-            drop: Arc::new(Folder::new(&Config { path: path.clone() }, Path::new("/"))),
+            drop: Some(Arc::new(Folder::new(
+                &Config { path: path.clone() },
+                Path::new("/"),
+            ))),
+            base: PathBuf::from("/"),
+            clock: Arc::new(FixedClock("2026-02-01T08:00:00Z".parse().unwrap())),
         },
         path,
     )
@@ -30,7 +36,7 @@ fn host(name: &str) -> (Host, PathBuf) {
 
 #[tokio::test]
 async fn every_kind_keeps_the_contract_of_delivery() {
-    for kind in kinds() {
+    for kind in kinds().filter(ErpKind::writes_files) {
         let (host, path) = host(&format!("contract-{}", kind.id));
         assert!(
             kind.open(serde_json::json!({ "no_such_option": 1 }), &host)
@@ -79,6 +85,21 @@ async fn every_kind_keeps_the_contract_of_delivery() {
             kind.id
         );
         std::fs::remove_dir_all(path).unwrap();
+    }
+}
+
+#[test]
+fn what_speaks_to_an_api_wants_no_place_for_files_and_what_writes_them_does() {
+    for kind in kinds() {
+        let (host, path) = host(&format!("drop-{}", kind.id));
+        let lent = Host {
+            drop: if kind.writes_files() { None } else { host.drop },
+            ..host
+        };
+        let example: Value = serde_saphyr::from_str(kind.example).unwrap();
+        let error = kind.open(example, &lent).unwrap_err().to_string();
+        assert!(error.contains("`drop`"), "{}: {error}", kind.id);
+        let _absent = std::fs::remove_dir_all(path);
     }
 }
 

@@ -391,8 +391,9 @@ pub struct TargetConfig {
     /// The kind's own options.
     #[serde(default = "no_options")]
     pub options: serde_json::Value,
-    /// Where its files go.
-    pub drop: DropConfig,
+    /// Where its files go, for kinds that write files.
+    #[serde(default)]
+    pub drop: Option<DropConfig>,
     /// The most entries in one batch.
     #[serde(default = "default_batch")]
     pub batch_entries: i64,
@@ -539,7 +540,9 @@ impl Config {
         }
         for (name, target) in &self.targets {
             let at = || format!("target `{name}`");
-            target.drop.check().with_context(at)?;
+            if let Some(drop) = &target.drop {
+                drop.check().with_context(at)?;
+            }
             refuse_secret_options(&target.options, "options").with_context(at)?;
         }
         Ok(())

@@ -1,9 +1,10 @@
 //! Fixtures of the repository, and batches as their files describe them.
 
 #![allow(
+    dead_code,
     clippy::unwrap_used,
     missing_docs,
-    reason = "a test that cannot go on should say where"
+    reason = "each test file uses its own part of this, and a test that cannot go on says where"
 )]
 
 pub(crate) mod garbled;

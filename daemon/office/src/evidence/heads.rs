@@ -29,7 +29,7 @@ pub(crate) async fn seen(
 ) -> anyhow::Result<BTreeMap<i64, Hash>> {
     let targets = call.config.targets.iter();
     let folders: Vec<(String, PathBuf)> = targets
-        .filter_map(|(name, target)| match &target.drop {
+        .filter_map(|(name, target)| match target.drop.as_ref()? {
             DropConfig::Folder(folder) => Some((name.clone(), call.base.join(&folder.path))),
             DropConfig::Sftp(_) => None,
         })

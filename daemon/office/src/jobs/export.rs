@@ -14,7 +14,10 @@ use crate::config::TargetConfig;
 use crate::lease;
 use anyhow::Context as _;
 use connectors::erp::{ErpConnector, ErpKind, Host};
+use connectors::transport::TransportError;
 use futures_util::future::join_all;
+use ledger::Clock;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -60,9 +63,28 @@ pub fn open(
     target: &TargetConfig,
 ) -> anyhow::Result<Box<dyn ErpConnector>> {
     let kind = ErpKind::find(&target.kind).context("the kind is unknown")?;
-    let drop = target.drop.open(&call.base)?;
-    kind.open(target.options.clone(), &Host { drop })
-        .with_context(|| format!("target `{name}`"))
+    kind.open(
+        target.options.clone(),
+        &host(target, &call.base, Arc::clone(&call.clock))?,
+    )
+    .with_context(|| format!("target `{name}`"))
+}
+
+/// What a target's connector is lent.
+///
+/// # Errors
+/// When the place of its files cannot be opened.
+pub(crate) fn host(
+    target: &TargetConfig,
+    base: &Path,
+    clock: Arc<dyn Clock>,
+) -> Result<Host, TransportError> {
+    let drop = target.drop.as_ref();
+    Ok(Host {
+        drop: drop.map(|drop| drop.open(base)).transpose()?,
+        base: base.to_owned(),
+        clock,
+    })
 }
 
 /// Exports to all targets, or to one.

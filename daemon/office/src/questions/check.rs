@@ -2,15 +2,18 @@
 
 use crate::company;
 use crate::config::Config;
+use crate::jobs::export;
 use crate::{Refusal, RefusalKind};
-use connectors::erp::{ErpKind, Host};
-use ledger::BREAK_EVENTS;
+use chrono::DateTime;
+use connectors::erp::ErpKind;
+use ledger::{BREAK_EVENTS, FixedClock};
 use mappings::infer::{Proposed, Samples};
 use mappings::{Event, Program};
 use reconcile::Source;
 use serde_json::Value;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What there is, and what is wrong with it.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -76,13 +79,13 @@ pub fn check(
 fn targets(config: &Config, base: &Path) -> Vec<String> {
     let mut problems = Vec::new();
     for (name, target) in &config.targets {
-        let opened = target
-            .drop
-            .open(base)
+        // To open one says nothing that is signed with the time.
+        let clock = Arc::new(FixedClock(DateTime::UNIX_EPOCH));
+        let opened = export::host(target, base, clock)
             .map_err(anyhow::Error::from)
-            .and_then(|drop| {
+            .and_then(|host| {
                 let kind = ErpKind::find(&target.kind);
-                kind.map(|kind| kind.open(target.options.clone(), &Host { drop }))
+                kind.map(|kind| kind.open(target.options.clone(), &host))
                     .transpose()
                     .map_err(anyhow::Error::from)
             });

@@ -1,0 +1,188 @@
+//! A peer behind HTTP: one address, bounded in size and time, encrypted unless it is this machine. Redirects are not
+//! followed, for what is posted is for the address that the configuration names.
+
+use crate::secret::{Exposed, refuse_in_url};
+use crate::transport::TransportError;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
+use std::time::Duration;
+
+/// The most that is read of an answer.
+const MOST_READ: usize = 16 << 20;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long one answer may take.
+const ANSWER: Duration = Duration::from_mins(1);
+
+/// How often a peer that is busy is asked again, and the longest that it is waited for each time.
+const ATTEMPTS: u32 = 4;
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Why an address cannot be one of a peer.
+#[derive(Debug, thiserror::Error)]
+pub enum AddressError {
+    /// It is none.
+    #[error("`url` is no address: {0}")]
+    Unreadable(String),
+    /// What is sent there could be read on its way.
+    #[error("`url` has to begin with https://, unless it is an address of this machine")]
+    Open,
+    /// It holds a secret.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
+    /// The client cannot be made.
+    #[error("no HTTP client can be made")]
+    Client(#[source] reqwest::Error),
+}
+
+/// A peer.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    client: Client,
+    address: Url,
+}
+
+/// What a peer said.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+    retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// Whether the status says that it went well.
+    pub const fn is_success(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
+
+    /// What it says, for people: on one line and not long.
+    pub fn words(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        let shown = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        shown
+            .chars()
+            .filter(|sign| !sign.is_control())
+            .take(500)
+            .collect()
+    }
+}
+
+impl Peer {
+    /// A peer at this address.
+    ///
+    /// # Errors
+    /// [`AddressError`].
+    pub fn new(url: &str) -> Result<Self, AddressError> {
+        refuse_in_url(url, "`url`", "an option that takes `{ env: NAME }`")?;
+        let address =
+            Url::parse(url).map_err(|error| AddressError::Unreadable(error.to_string()))?;
+        let host = address.host_str().unwrap_or_default();
+        let is_own = host == "localhost"
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback());
+        if address.scheme() != "https" && !(address.scheme() == "http" && is_own) {
+            return Err(AddressError::Open);
+        }
+        let client = Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .build()
+            .map_err(AddressError::Client)?;
+        Ok(Self { client, address })
+    }
+
+    /// The peer as people call it.
+    pub fn name(&self) -> String {
+        let port = self.address.port();
+        let port = port.map_or_else(String::new, |port| format!(":{port}"));
+        format!("{}{port}", self.address.host_str().unwrap_or_default())
+    }
+
+    /// Posts a body below the peer's address. One that says that it is busy (429, 503) has taken nothing: it is asked again
+    /// when it says so, or later and later.
+    ///
+    /// # Errors
+    /// [`TransportError::Unreachable`] where nobody knows whether the peer has it.
+    pub async fn post(
+        &self,
+        path: &str,
+        headers: &[(&'static str, String)],
+        body: &[u8],
+    ) -> Result<Answer, TransportError> {
+        let mut all = HeaderMap::new();
+        for (name, value) in headers {
+            let mut value = HeaderValue::from_str(value).map_err(|error| self.broken(error))?;
+            value.set_sensitive(true);
+            all.insert(HeaderName::from_static(name), value);
+        }
+        let mut wait = Duration::from_millis(250);
+        for _ in 1..ATTEMPTS {
+            let answer = self.once(path, all.clone(), body).await?;
+            if !matches!(answer.status, 429 | 503) {
+                return Ok(answer);
+            }
+            let asked = answer.retry_after.unwrap_or(wait);
+            tokio::time::sleep(asked.min(LONGEST)).await;
+            wait *= 3;
+        }
+        self.once(path, all, body).await
+    }
+
+    async fn once(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        body: &[u8],
+    ) -> Result<Answer, TransportError> {
+        let mut address = self.address.clone();
+        if !path.is_empty() {
+            let base = address.path().trim_end_matches('/').to_owned();
+            address.set_path(&format!("{base}/{path}"));
+        }
+        let request = self.client.post(address).headers(headers);
+        let mut response = request
+            .body(body.to_vec())
+            .send()
+            .await
+            .map_err(|error| self.broken(error.without_url()))?;
+        let retry_after = response.headers().get(RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            body: Vec::new(),
+            retry_after: retry_after.map(Duration::from_secs),
+        };
+        while let Some(piece) = response
+            .chunk()
+            .await
+            .map_err(|error| self.broken(error.without_url()))?
+        {
+            if answer.body.len() + piece.len() > MOST_READ {
+                return Err(self.broken("its answer is larger than 16 MiB"));
+            }
+            answer.body.extend_from_slice(&piece);
+        }
+        Ok(answer)
+    }
+
+    /// The error of a call of which nobody knows the outcome.
+    pub fn broken(
+        &self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> TransportError {
+        TransportError::Unreachable {
+            peer: self.name(),
+            what: "waiting for its answer".to_owned(),
+            source: source.into(),
+        }
+    }
+}
