@@ -419,7 +419,7 @@ async fn after_any_fault_each_entry_is_one_posted_move() {
             _ => Fault::None,
         }
     });
-    let runs = std::env::var("TIEOUT_ERP_RUNS").map_or(40, |runs| runs.parse().unwrap());
+    let runs = std::env::var("TIEOUT_ERP_RUNS").map_or(24, |runs| runs.parse().unwrap());
     for seed in 1..=runs {
         state.store(seed, Ordering::Relaxed);
         let first = seed * 10;
