@@ -3,15 +3,21 @@
 //! The same batch gives the same bytes: no clock, no random name, no order of a hash map. How the
 //! file reaches the ERP is not known here.
 
+mod mapped;
+mod packed;
+mod written;
+
 pub mod csv; // 1 of 2
 pub mod hledger; // 1 of 2
 pub mod oracle_fusion; // 1 of 2
+pub mod template; // 1 of 2
 
 /// Every file format that this build writes, by name.
 pub const KINDS: &[FileKind] = &[
     csv::KIND,           // 2 of 2
     hledger::KIND,       // 2 of 2
     oracle_fusion::KIND, // 2 of 2
+    template::KIND,      // 2 of 2
 ];
 
 use crate::OptionsError;
@@ -170,6 +176,16 @@ pub enum RenderError {
         name: String,
         /// The option that should hold it.
         option: &'static str,
+    },
+    /// The target cannot hold a line as it is.
+    #[error("line {line} of document `{document}` does not fit the target: {what}")]
+    Unfit {
+        /// The document number of the entry.
+        document: String,
+        /// Which of its lines, from 1.
+        line: usize,
+        /// What does not fit, and where.
+        what: String,
     },
     /// A library refused.
     #[error("the batch cannot be written")]
