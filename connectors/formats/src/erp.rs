@@ -8,6 +8,7 @@ mod packed;
 mod written;
 
 pub mod csv; // 1 of 2
+pub mod dynamics_fo; // 1 of 2
 pub mod hledger; // 1 of 2
 pub mod netsuite_csv; // 1 of 2
 pub mod oracle_fusion; // 1 of 2
@@ -16,6 +17,7 @@ pub mod template; // 1 of 2
 /// Every file format that this build writes, by name.
 pub const KINDS: &[FileKind] = &[
     csv::KIND,           // 2 of 2
+    dynamics_fo::KIND,   // 2 of 2
     hledger::KIND,       // 2 of 2
     netsuite_csv::KIND,  // 2 of 2
     oracle_fusion::KIND, // 2 of 2
