@@ -12,6 +12,7 @@ pub mod dynamics_fo; // 1 of 2
 pub mod hledger; // 1 of 2
 pub mod netsuite_csv; // 1 of 2
 pub mod oracle_fusion; // 1 of 2
+pub mod sap_csv; // 1 of 2
 pub mod template; // 1 of 2
 
 /// Every file format that this build writes, by name.
@@ -21,6 +22,7 @@ pub const KINDS: &[FileKind] = &[
     hledger::KIND,       // 2 of 2
     netsuite_csv::KIND,  // 2 of 2
     oracle_fusion::KIND, // 2 of 2
+    sap_csv::KIND,       // 2 of 2
     template::KIND,      // 2 of 2
 ];
 
