@@ -14,6 +14,7 @@ pub mod netsuite_csv; // 1 of 2
 pub mod oracle_fusion; // 1 of 2
 pub mod sap_csv; // 1 of 2
 pub mod template; // 1 of 2
+pub mod workday_eib; // 1 of 2
 
 /// Every file format that this build writes, by name.
 pub const KINDS: &[FileKind] = &[
@@ -24,6 +25,7 @@ pub const KINDS: &[FileKind] = &[
     oracle_fusion::KIND, // 2 of 2
     sap_csv::KIND,       // 2 of 2
     template::KIND,      // 2 of 2
+    workday_eib::KIND,   // 2 of 2
 ];
 
 use crate::OptionsError;
