@@ -642,8 +642,8 @@ impl Element {
     }
 
     /// The text of the one child of a name, or of the id in it.
-    fn one<'e>(&'e self, name: &'e str) -> Option<&'e str> {
-        let mut found = self.all(name);
+    fn one(&self, name: &str) -> Option<&str> {
+        let mut found = self.children.iter().filter(|child| child.name == name);
         let child = found.next()?;
         assert!(found.next().is_none(), "{name} stands twice");
         Some(
@@ -669,12 +669,14 @@ fn a_request_stands_in_the_order_of_the_service() {
         is_xml(&artifact.bytes);
         let root = Element::read(&artifact.bytes);
         let mut rows = Vec::new();
-        for request in &root.children {
+        for (request, item) in root.children.iter().zip(&batch.entries) {
             assert_eq!(request.name, "Submit_Accounting_Journal_Request");
             let [journal] = request.children.as_slice() else {
                 panic!("a request has one journal");
             };
             journal.is_in_order(ORDER[0]);
+            let functional = item.entry.lines()[0].functional.currency().code();
+            let mut balance = 0;
             for (line, number) in journal
                 .all("Journal_Entry_Line_Replacement_Data")
                 .zip(1_usize..)
@@ -683,11 +685,15 @@ fn a_request_stands_in_the_order_of_the_service() {
                 assert_eq!(line.one("Line_Order"), Some(number.to_string().as_str()));
                 let currency = line.one("Currency_Reference").unwrap();
                 let side = |name: &str| line.one(name).map(|text| minor(text, '.', currency, None));
-                let is_foreign = line.one("Currency_Rate").is_some();
-                let in_ledger = line
-                    .one("Ledger_Debit_Amount")
-                    .or(line.one("Ledger_Credit_Amount"));
-                assert_eq!(in_ledger.is_some(), is_foreign, "{line:?}");
+                let in_ledger = |side: &str| {
+                    let own = line.one(&format!("{side}_Amount"));
+                    let told = line.one(&format!("Ledger_{side}_Amount"));
+                    let is_foreign = currency != functional;
+                    assert!(told.is_some() == (own.is_some() && is_foreign), "{line:?}");
+                    let text = if is_foreign { told } else { own };
+                    text.map_or(0, |text| minor(text, '.', functional, None))
+                };
+                balance += in_ledger("Debit") - in_ledger("Credit");
                 rows.push(Row {
                     document: journal.one("Accounting_Journal_ID").unwrap().to_owned(),
                     company: journal.one("Company_Reference").unwrap().to_owned(),
@@ -697,6 +703,7 @@ fn a_request_stands_in_the_order_of_the_service() {
                     credit: side("Credit_Amount"),
                 });
             }
+            assert_eq!(balance, 0, "the ledger's amounts balance");
         }
         assert_eq!(root.children.len(), batch.entries.len());
         assert_eq!(summed(&rows), wanted(&options, &batch), "{name}");
@@ -780,6 +787,21 @@ fn what_a_target_cannot_hold_is_refused_by_document_and_line() {
         "place `{fund}` has no counterpart in the target; add it to `worktags` of the target's configuration",
     ];
     assert_eq!(told, wanted);
+}
+
+/// What one journal, or one package, cannot hold beside something else.
+#[test]
+fn what_a_target_cannot_hold_together_is_refused() {
+    let (_, batch) = case(&fixtures("erp").join("workday_eib/two-currencies-in-one-entry"));
+    for id in ["netsuite_csv", "sap_csv"] {
+        let kind = FileKind::find(id).unwrap();
+        let example = serde_saphyr::from_str(kind.example).unwrap();
+        let told = kind.open(example).unwrap().artifact(&batch).unwrap_err();
+        assert_eq!(
+            told.to_string(),
+            "line 3 of document `eu-2026-000061` does not fit the target: it is in EUR, and a journal of the target is in one currency, here USD"
+        );
+    }
     let (_, batch) = case(&fixtures("erp").join("csv/two-currencies"));
     let kind = FileKind::find("dynamics_fo").unwrap();
     let options = serde_json::json!({ "companies": { "eu": "A", "us": "B" }, "journal": "J" });

@@ -284,8 +284,7 @@ impl Dynamics {
 
 /// The rate of a line in another currency than the books'; blank for one in theirs.
 fn rate(at: &Placed<'_>, rates: Rates) -> String {
-    let rate = at.header().rate.filter(|_| at.is_foreign());
-    let rate = rate.and_then(|rate| match rates {
+    let rate = at.rate().and_then(|rate| match rates {
         Rates::PerUnit => Some(rate),
         Rates::PerHundred => rate.checked_mul(Decimal::ONE_HUNDRED),
     });

@@ -7,6 +7,7 @@
 
 use super::{ExportBatch, ExportEntry, RenderError, one_line};
 use ledger::{Currency, EntryHeader, Line};
+use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
 /// Names by names in the books.
@@ -23,6 +24,13 @@ pub(super) struct Placed<'b> {
     pub(super) line: &'b Line,
     /// Which of the entry's lines it is, from 1.
     pub(super) number: usize,
+    /// The one foreign currency of its entry, which the entry's rate is of.
+    rated: Option<Currency>,
+}
+
+/// Whether a line's amount is in another currency than its entity's books.
+fn is_foreign(line: &Line) -> bool {
+    line.amount.currency() != line.functional.currency()
 }
 
 impl<'b> Placed<'b> {
@@ -31,12 +39,16 @@ impl<'b> Placed<'b> {
         batch: &'b ExportBatch,
         item: &'b ExportEntry,
     ) -> impl Iterator<Item = Placed<'b>> {
-        let lines = item.entry.lines().iter().zip(1..);
-        lines.map(move |(line, number)| Placed {
+        let lines = item.entry.lines();
+        let mut foreign = lines.iter().filter(|line| is_foreign(line));
+        let first = foreign.next().map(|line| line.amount.currency());
+        let rated = first.filter(|first| foreign.all(|line| line.amount.currency() == *first));
+        lines.iter().zip(1..).map(move |(line, number)| Placed {
             batch,
             item,
             line,
             number,
+            rated,
         })
     }
 
@@ -47,7 +59,14 @@ impl<'b> Placed<'b> {
 
     /// Whether its amount is in another currency than its entity's books.
     pub(super) fn is_foreign(&self) -> bool {
-        self.line.amount.currency() != self.line.functional.currency()
+        is_foreign(self.line)
+    }
+
+    /// Functional units for one unit of its currency, where they differ. An entry has one rate, so that lines in
+    /// several foreign currencies have none.
+    pub(super) fn rate(&self) -> Option<Decimal> {
+        let is_rated = self.is_foreign() && self.rated.is_some();
+        self.header().rate.filter(|_| is_rated)
     }
 
     /// Why the target cannot hold it.

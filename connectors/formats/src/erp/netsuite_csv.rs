@@ -195,8 +195,7 @@ impl NetSuite {
         }
         let code = at.in_one_currency()?.code();
         let currency = config.currencies.get(code).map_or(code, String::as_str);
-        let rate = header.rate.filter(|_| at.is_foreign());
-        let rate = rate.map(|rate| rate.normalize().to_string());
+        let rate = at.rate().map(|rate| rate.normalize().to_string());
         let memo = format!("{} {}", header.reference, header.description);
         let mut row = vec![
             at.key("External ID", &at.item.document, EXTERNAL_ID)?,

@@ -256,7 +256,7 @@ impl Sap {
     fn header(&self, at: &Placed<'_>) -> Result<Vec<String>, RenderError> {
         let (config, header) = (&self.config, at.header());
         let day = config.dates.text(header.date);
-        let rate = header.rate.filter(|_| config.rates && at.is_foreign());
+        let rate = at.rate().filter(|_| config.rates);
         let rate = rate.map(|rate| self.number(&rate.normalize().to_string()));
         Ok(vec![
             at.key("BUKRS", at.company(&config.companies)?, 4)?,

@@ -266,7 +266,7 @@ impl Workday {
         out.text(side, &decimal(line.amount))?;
         out.reference("Currency_Reference", currency, None)?;
         if at.is_foreign() {
-            if let Some(rate) = header.rate {
+            if let Some(rate) = at.rate() {
                 out.text("Currency_Rate", &rate.normalize().to_string())?;
             }
             out.text(ledger_side, &decimal(line.functional))?;
