@@ -5,24 +5,37 @@
 
 mod charset;
 mod company;
+mod mapped;
+mod packed;
+mod written;
 
 pub mod csv; // 1 of 2
 pub mod datev; // 1 of 2
+pub mod dynamics_fo; // 1 of 2
 pub mod fec; // 1 of 2
 pub mod hledger; // 1 of 2
+pub mod netsuite_csv; // 1 of 2
 pub mod oracle_fusion; // 1 of 2
 pub mod saft_no; // 1 of 2
+pub mod sap_csv; // 1 of 2
 pub mod sie4; // 1 of 2
+pub mod template; // 1 of 2
+pub mod workday_eib; // 1 of 2
 
 /// Every file format that this build writes, by name.
 pub const KINDS: &[FileKind] = &[
     csv::KIND,           // 2 of 2
     datev::KIND,         // 2 of 2
+    dynamics_fo::KIND,   // 2 of 2
     fec::KIND,           // 2 of 2
     hledger::KIND,       // 2 of 2
+    netsuite_csv::KIND,  // 2 of 2
     oracle_fusion::KIND, // 2 of 2
     saft_no::KIND,       // 2 of 2
+    sap_csv::KIND,       // 2 of 2
     sie4::KIND,          // 2 of 2
+    template::KIND,      // 2 of 2
+    workday_eib::KIND,   // 2 of 2
 ];
 
 use crate::OptionsError;

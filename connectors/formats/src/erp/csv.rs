@@ -77,7 +77,7 @@ impl Formulas {
         '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
     ];
 
-    fn text(self, text: &str) -> Cow<'_, str> {
+    pub(super) fn text(self, text: &str) -> Cow<'_, str> {
         if self == Self::Escape && text.starts_with(Self::BEGINNINGS) {
             return Cow::Owned(format!("'{text}"));
         }
