@@ -213,9 +213,11 @@ impl ErpKind {
             way: Way::Api(|options, host| {
                 let config = serde_json::from_value(options);
                 let kind = std::any::type_name::<A>().rsplit("::").next();
-                let config = config.map_err(|source| OptionsError {
-                    kind: kind.unwrap_or_default(),
-                    source,
+                let config = config.map_err(|source| {
+                    OpenError::Options(OptionsError {
+                        kind: kind.unwrap_or_default(),
+                        source,
+                    })
                 })?;
                 Ok(Box::new(A::open(config, host)?))
             }),

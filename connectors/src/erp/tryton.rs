@@ -115,7 +115,7 @@ impl ErpApi for Tryton {
 
     fn open(config: Config, host: &Host) -> Result<Self, OpenError> {
         Ok(Self {
-            peer: Peer::new(&config.url)?,
+            peer: Peer::new(&config.url).map_err(OpenError::Address)?,
             password: config.password.below(&host.base).read()?,
             config,
         })
