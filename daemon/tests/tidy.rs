@@ -184,8 +184,18 @@ fn what_computes_does_not_reach_out() {
 }
 
 /// Formats that belong to nobody and whose names are words of the trade.
-const OPEN_FORMATS: [&str; 8] = [
-    "bai2", "camt052", "camt053", "camt054", "csv", "hledger", "mt940", "ofx",
+const OPEN_FORMATS: [&str; 11] = [
+    "bai2",
+    "beancount",
+    "camt052",
+    "camt053",
+    "camt054",
+    "csv",
+    "gnucash",
+    "hledger",
+    "ledger",
+    "mt940",
+    "ofx",
 ];
 
 /// The vendors' names: the first word of every registered kind, which is its file's name too.

@@ -3,20 +3,27 @@
 //! The same batch gives the same bytes: no clock, no random name, no order of a hash map. How the
 //! file reaches the ERP is not known here.
 
+pub mod beancount; // 1 of 2
 pub mod csv; // 1 of 2
+mod declared;
+pub mod gnucash; // 1 of 2
 pub mod hledger; // 1 of 2
+pub mod ledger; // 1 of 2
 pub mod oracle_fusion; // 1 of 2
 
 /// Every file format that this build writes, by name.
 pub const KINDS: &[FileKind] = &[
+    beancount::KIND,     // 2 of 2
     csv::KIND,           // 2 of 2
+    gnucash::KIND,       // 2 of 2
     hledger::KIND,       // 2 of 2
+    ledger::KIND,        // 2 of 2
     oracle_fusion::KIND, // 2 of 2
 ];
 
 use crate::OptionsError;
+use ::ledger::{AccountType, Chart, JournalEntry, Labels};
 use chrono::{DateTime, NaiveDate, Utc};
-use ledger::{AccountType, Chart, JournalEntry, Labels};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -95,8 +102,8 @@ impl ExportBatch {
     }
 
     /// Control totals by entity and currency: what the receiver should find.
-    pub fn totals(&self) -> BTreeMap<(String, ledger::Currency), ControlTotal> {
-        let mut totals = BTreeMap::<(String, ledger::Currency), ControlTotal>::new();
+    pub fn totals(&self) -> BTreeMap<(String, ::ledger::Currency), ControlTotal> {
+        let mut totals = BTreeMap::<(String, ::ledger::Currency), ControlTotal>::new();
         for item in &self.entries {
             let entity = &item.entry.header().entity;
             let mut touched = std::collections::BTreeSet::new();
@@ -107,8 +114,8 @@ impl ExportBatch {
                 total.lines += 1;
                 let amount = i128::from(line.amount.amount());
                 match line.side {
-                    ledger::Side::Debit => total.debit += amount,
-                    ledger::Side::Credit => total.credit += amount,
+                    ::ledger::Side::Debit => total.debit += amount,
+                    ::ledger::Side::Credit => total.credit += amount,
                 }
             }
         }
@@ -170,6 +177,16 @@ pub enum RenderError {
         name: String,
         /// The option that should hold it.
         option: &'static str,
+    },
+    /// The target cannot hold a line as it is.
+    #[error("line {line} of document `{document}` does not fit the target: {what}")]
+    Unfit {
+        /// The document number of the entry.
+        document: String,
+        /// Which of its lines, from 1.
+        line: usize,
+        /// What does not fit, and where.
+        what: String,
     },
     /// A library refused.
     #[error("the batch cannot be written")]
