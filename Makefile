@@ -16,7 +16,7 @@ SECONDS ?= 600
 demo: build-tools
 	$(CARGO) run --package tieout -- demo --dir $(DIR) --events $(EVENTS) --seed $(SEED)
 
-# Everything, against real peers: PostgreSQL, Redis, sshd, a Kafka-protocol broker, hledger.
+# Everything, against real peers: PostgreSQL, Redis, sshd, a Kafka-protocol broker, bookkeeping programs.
 test: test-tools
 	.ci/with-services $(CARGO) test --workspace --no-fail-fast
 

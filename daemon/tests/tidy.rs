@@ -184,9 +184,23 @@ fn what_computes_does_not_reach_out() {
 }
 
 /// Formats that belong to nobody and whose names are words of the trade.
-const OPEN_FORMATS: [&str; 13] = [
-    "bai2", "camt052", "camt053", "camt054", "csv", "fec", "hledger", "mt940", "ofx", "saft",
-    "sie4", "template", "webhook",
+const OPEN_FORMATS: [&str; 16] = [
+    "bai2",
+    "beancount",
+    "camt052",
+    "camt053",
+    "camt054",
+    "csv",
+    "fec",
+    "gnucash",
+    "hledger",
+    "ledger",
+    "mt940",
+    "ofx",
+    "saft",
+    "sie4",
+    "template",
+    "webhook",
 ];
 
 /// The vendors' names: the first word of every registered kind, which is its file's name too.

@@ -5,15 +5,19 @@
 
 mod charset;
 mod company;
+mod declared;
 mod mapped;
 mod packed;
 mod written;
 
+pub mod beancount; // 1 of 2
 pub mod csv; // 1 of 2
 pub mod datev; // 1 of 2
 pub mod dynamics_fo; // 1 of 2
 pub mod fec; // 1 of 2
+pub mod gnucash; // 1 of 2
 pub mod hledger; // 1 of 2
+pub mod ledger; // 1 of 2
 pub mod netsuite_csv; // 1 of 2
 pub mod oracle_fusion; // 1 of 2
 pub mod saft_no; // 1 of 2
@@ -24,11 +28,14 @@ pub mod workday_eib; // 1 of 2
 
 /// Every file format that this build writes, by name.
 pub const KINDS: &[FileKind] = &[
+    beancount::KIND,     // 2 of 2
     csv::KIND,           // 2 of 2
     datev::KIND,         // 2 of 2
     dynamics_fo::KIND,   // 2 of 2
     fec::KIND,           // 2 of 2
+    gnucash::KIND,       // 2 of 2
     hledger::KIND,       // 2 of 2
+    ledger::KIND,        // 2 of 2
     netsuite_csv::KIND,  // 2 of 2
     oracle_fusion::KIND, // 2 of 2
     saft_no::KIND,       // 2 of 2
@@ -39,8 +46,8 @@ pub const KINDS: &[FileKind] = &[
 ];
 
 use crate::OptionsError;
+use ::ledger::{AccountType, Chart, JournalEntry, Labels};
 use chrono::{DateTime, NaiveDate, Utc};
-use ledger::{AccountType, Chart, JournalEntry, Labels};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -119,8 +126,8 @@ impl ExportBatch {
     }
 
     /// Control totals by entity and currency: what the receiver should find.
-    pub fn totals(&self) -> BTreeMap<(String, ledger::Currency), ControlTotal> {
-        let mut totals = BTreeMap::<(String, ledger::Currency), ControlTotal>::new();
+    pub fn totals(&self) -> BTreeMap<(String, ::ledger::Currency), ControlTotal> {
+        let mut totals = BTreeMap::<(String, ::ledger::Currency), ControlTotal>::new();
         for item in &self.entries {
             let entity = &item.entry.header().entity;
             let mut touched = std::collections::BTreeSet::new();
@@ -131,8 +138,8 @@ impl ExportBatch {
                 total.lines += 1;
                 let amount = i128::from(line.amount.amount());
                 match line.side {
-                    ledger::Side::Debit => total.debit += amount,
-                    ledger::Side::Credit => total.credit += amount,
+                    ::ledger::Side::Debit => total.debit += amount,
+                    ::ledger::Side::Credit => total.credit += amount,
                 }
             }
         }

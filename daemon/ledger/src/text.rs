@@ -59,11 +59,26 @@ fn posting(text: &mut String, line: &Line, name: &str, width: usize) {
         let tags: Vec<String> = line
             .dimensions
             .iter()
-            .map(|(k, v)| format!("{k}: {}", plain(v)))
+            .map(|(name, value)| format!("{}: {}", tag(name), undated(&plain(value))))
             .collect();
         push(text, format_args!("  ; {}", tags.join(", ")));
     }
     text.push('\n');
+}
+
+/// A dimension's name as a tag of one word. hledger reads a day in the tags `date` and `date2`, and behind a tag
+/// without a name another one.
+fn tag(name: &str) -> String {
+    let name = plain(name).replace(|sign: char| sign == ':' || sign.is_whitespace(), "-");
+    match name.as_str() {
+        "date" | "date2" | "" => format!("dimension-{name}"),
+        _ => name,
+    }
+}
+
+/// A tag's value in which no day hides: `[2026-03-01]` would be the day of the posting.
+fn undated(text: &str) -> String {
+    text.replace(['[', ']'], " ")
 }
 
 fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {

@@ -1,12 +1,14 @@
 //! A plain text journal that `hledger check --strict` accepts.
 //!
 //! Accounts are named `entity:type:account`; every account and commodity is declared, so that the
-//! strict checks hold. Foreign amounts carry their total in the functional currency (`@@`).
+//! strict checks hold, each account with its type, which hledger does not guess behind an entity: so
+//! `hledger balancesheet` and `incomestatement` find it. An account that the chart does not have stands among
+//! the assets without a type. Foreign amounts carry their total in the functional currency (`@@`).
 
 use super::{Called, ExportBatch, FileFormat, FileKind, RenderError};
 use ledger::{AccountType, Currency, text};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 
 /// This kind's registration.
@@ -39,13 +41,13 @@ impl FileFormat for Hledger {
 }
 
 fn write(batch: &ExportBatch, out: &mut impl Write) -> io::Result<()> {
-    let mut accounts = BTreeSet::new();
+    let mut accounts = BTreeMap::new();
     let mut currencies = BTreeSet::new();
     for item in &batch.entries {
         let header = item.entry.header();
         for line in item.entry.lines() {
             let called = batch.called(&line.account, header.date);
-            accounts.insert(name(&header.entity, called));
+            accounts.insert(name(&header.entity, called), called.kind);
             currencies.insert(line.amount.currency());
             currencies.insert(line.functional.currency());
         }
@@ -59,8 +61,9 @@ fn write(batch: &ExportBatch, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "commodity {}", sample(currency))?;
     }
     writeln!(out)?;
-    for account in accounts {
-        writeln!(out, "account {account}")?;
+    for (account, kind) in accounts {
+        let kind = kind.map_or(String::new(), |kind| format!("  ; type: {}", letter(kind)));
+        writeln!(out, "account {account}{kind}")?;
     }
     for item in &batch.entries {
         let header = item.entry.header();
@@ -82,6 +85,17 @@ fn name(entity: &str, called: Called<'_>) -> String {
         Some(AccountType::Expense) => "expenses",
     };
     format!("{entity}:{kind}:{}", called.account)
+}
+
+/// How hledger calls a type of account.
+const fn letter(kind: AccountType) -> char {
+    match kind {
+        AccountType::Asset => 'A',
+        AccountType::Liability => 'L',
+        AccountType::Equity => 'E',
+        AccountType::Revenue => 'R',
+        AccountType::Expense => 'X',
+    }
 }
 
 /// A number that shows hledger how many places a commodity has.

@@ -89,7 +89,8 @@ fn entry(value: &Value) -> ExportEntry {
     }
 }
 
-fn batch(target: &str, entries: &Value) -> ExportBatch {
+/// A batch of entries as `batch.json` describes them.
+pub(crate) fn batch(target: &str, entries: &Value) -> ExportBatch {
     let account = |name: &str, code: &str, kind| Account {
         account: name.into(),
         code: code.into(),
