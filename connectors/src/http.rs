@@ -14,8 +14,8 @@ const MOST_READ: usize = 16 << 20;
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long one answer may take.
-const ANSWER: Duration = Duration::from_mins(1);
+/// How long a peer may say nothing; whoever waits for it has a deadline of their own.
+const SILENCE: Duration = Duration::from_mins(15);
 
 /// How often a peer that is busy is asked again, and the longest that it is waited for each time.
 const ATTEMPTS: u32 = 4;
@@ -94,10 +94,13 @@ impl Peer {
         let client = Client::builder()
             .redirect(Policy::none())
             .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            .build()
-            .map_err(AddressError::Client)?;
-        Ok(Self { client, address })
+            .read_timeout(SILENCE);
+        // What is for this machine alone goes through nobody else's.
+        let client = if is_own { client.no_proxy() } else { client };
+        Ok(Self {
+            client: client.build().map_err(AddressError::Client)?,
+            address,
+        })
     }
 
     /// The peer as people call it.
@@ -107,8 +110,8 @@ impl Peer {
         format!("{}{port}", self.address.host_str().unwrap_or_default())
     }
 
-    /// Posts a body below the peer's address. One that says that it is busy (429, 503) has taken nothing: it is asked again
-    /// when it says so, or later and later.
+    /// Posts a body below the peer's address. One that says that it is busy (429, 503) is asked again when it says so, or later
+    /// and later; it may have taken the body nevertheless, so what is posted has to bear that it comes twice.
     ///
     /// # Errors
     /// [`TransportError::Unreachable`] where nobody knows whether the peer has it.

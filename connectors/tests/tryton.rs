@@ -302,8 +302,57 @@ async fn what_is_there_under_our_number_with_other_lines_is_told() {
     connector.deliver(&own, "{}").await.unwrap();
     let other = erp.artifact([entry(1, "2026-01-15", "238.00", "200.00", "38.00")].into_iter());
     let reason = rejected(connector.deliver(&other, "{}").await.unwrap());
-    assert!(reason.contains("has other lines"), "{reason}");
+    assert!(reason.contains("another day or other lines"), "{reason}");
     assert_eq!(erp.moves("eu-2026-%"), "1|1|posted|posted");
+}
+
+#[tokio::test]
+async fn what_cancels_a_move_and_what_is_of_another_currency_is_not_taken_for_it() {
+    let erp = Erp::new("apart");
+    let _ended = Ended(Arc::clone(&erp));
+    let connector = erp.direct();
+    let own = erp.artifact([plain(1)].into_iter());
+    connector.deliver(&own, "{}").await.unwrap();
+    // A bookkeeper cancels it: the copy has the same description, and says where it comes from.
+    erp.query(
+        "INSERT INTO account_move (company, journal, period, date, description, number, state, origin) \
+        SELECT company, journal, period, date, description, 'C1', state, 'account.move,' || id FROM account_move",
+    );
+    let again = connector.deliver(&own, "{}").await.unwrap();
+    assert!(matches!(again, Delivery::Accepted(_)), "{again:?}");
+    // The same entry on another day, out of other books.
+    let other = erp.artifact([entry(1, "2026-01-16", "119.00", "100.00", "19.00")].into_iter());
+    let reason = rejected(connector.deliver(&other, "{}").await.unwrap());
+    assert!(
+        reason.contains("gave one number to two entries"),
+        "{reason}"
+    );
+    let mut foreign = plain(2);
+    foreign["functional"] = json!("USD");
+    foreign["lines"] = json!([
+        { "debit": "accounts-receivable", "amount": "5.00 USD" }, { "credit": "revenue-access", "amount": "5.00 USD" } ]);
+    let foreign = erp.artifact([foreign].into_iter());
+    let blocked = connector.deliver(&foreign, "{}").await.unwrap();
+    let blocked = format!("{blocked:?}");
+    assert!(
+        blocked.starts_with("Blocked") && blocked.contains("in another currency than USD"),
+        "{blocked}"
+    );
+    // What broke inside the server is no refusal.
+    let broken = serve(|_request| {
+        Act::Answer(
+            200,
+            "",
+            r#"{"id":1,"error":["cursor is gone",""]}"#.to_owned(),
+        )
+    });
+    let error = erp
+        .connector(&broken)
+        .deliver(&own, "{}")
+        .await
+        .unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("cursor is gone"), "{source}");
 }
 
 /// What becomes of a call on its way.

@@ -158,6 +158,22 @@ async fn what_the_receiver_says_is_understood() {
             Then::Blocked("another address"),
         ),
         (vec![answer(500, "", "oops")], Then::Unknown),
+        (
+            vec![answer(
+                504,
+                "",
+                r#"{"status":504,"error":"Gateway Timeout"}"#,
+            )],
+            Then::Unknown,
+        ),
+        (
+            vec![answer(401, "", r#"{"error":"Unauthorized"}"#)],
+            Then::Blocked("401"),
+        ),
+        (
+            vec![answer(200, "", r#"{"error":false,"acknowledged":"7"}"#)],
+            Then::Accepted,
+        ),
         (vec![Act::Drop], Then::Unknown),
         (vec![Act::Half], Then::Unknown),
     ];

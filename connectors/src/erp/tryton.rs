@@ -5,8 +5,11 @@
 //! and left. What is posted is read back, line by line, before the batch counts as taken. Amounts are in the company's
 //! currency; lines in another one carry it as second currency.
 //!
+//! Where an answer is lost and the server carries the call out later than everything that followed, a draft may be left over
+//! that nobody posts; the next batch under that number takes it away.
+//!
 //! Dialect: Tryton 8.2, modules `account`, `company`, `currency`, `party`. Refusals come with status 200 as
-//! `{ "error": [KIND, [MESSAGE, …]] }`, and undo the whole call: where several moves are created at once and one is refused, each is tried
+//! `{ "error": ["UserError", [MESSAGE, …]] }`, and undo the whole call: where several moves are created at once and one is refused, each is tried
 //! alone, so that one unknown account holds up its own entries.
 
 mod books;
@@ -92,6 +95,8 @@ struct Document {
     #[serde(rename = "document")]
     number: String,
     company: String,
+    /// The functional currency of the entity, which has to be the company's.
+    currency: String,
     date: chrono::NaiveDate,
     lines: Vec<DocumentLine>,
 }
@@ -157,12 +162,17 @@ impl ErpConnector for Tryton {
                 .or_default()
                 .push(document);
         }
-        let (mut posted, mut refused) = (0, Vec::new());
+        // All are opened before anything is posted: what lies in the way of one holds up the batch, and nothing was sent.
+        let mut opened = Vec::new();
         for (company, documents) in by_company {
-            let took = match Books::open(&session, company, &self.config).await? {
-                Ok(books) => books.take(&documents).await?,
+            match Books::open(&session, company, (&self.config, &documents)).await? {
+                Ok(books) => opened.push((books, documents)),
                 Err(reason) => return Ok(Delivery::Blocked { reason }),
-            };
+            }
+        }
+        let (mut posted, mut refused) = (0, Vec::new());
+        for (books, documents) in opened {
+            let took = books.take(&documents).await?;
             posted += took.posted;
             refused.extend(took.refused);
         }
@@ -180,9 +190,14 @@ impl ErpConnector for Tryton {
     }
 
     async fn check(&self) -> Result<(), TransportError> {
-        self.session().await.map(|_session| ())
+        let asking = tokio::time::timeout(CHECK, self.session());
+        let answered = asking.await.map_err(|late| self.peer.broken(late))?;
+        answered.map(|_session| ())
     }
 }
+
+/// How long a check waits.
+const CHECK: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// How many refusals are told one by one.
 const TOLD: usize = 20;
@@ -222,6 +237,9 @@ impl Tryton {
         Ok(Document {
             number: item.document.clone(),
             company: company.clone(),
+            currency: item.entry.lines().first().map_or_else(String::new, |line| {
+                line.functional.currency().code().to_owned()
+            }),
             date: header.date,
             lines: lines.collect::<Result<_, _>>()?,
         })

@@ -6,8 +6,9 @@
 //!
 //! The body is `{ "type", "timestamp", "data": { "batch", "number", "target", "entries": [...] } }`; amounts are decimal texts in
 //! major units, unsigned, with a `side`. A receiver answers 2xx when it has booked all of it. What it says in JSON may be
-//! `{ "acknowledged": TEXT }`, which is kept, or `{ "error": TEXT }`, which is a refusal whatever the status is. Any other 4xx
-//! is a refusal of all of it; of a 5xx or a lost answer nobody knows, and the same message is sent again.
+//! `{ "acknowledged": TEXT }`, which is kept, or `{ "error": TEXT }`, which is a refusal though the status is 2xx. A 4xx is a
+//! refusal of all of it, but for those that say who asks or when; of a 5xx or a lost answer nobody knows, and the same message is
+//! sent again. A receiver that has the message already answers as it did the first time.
 
 use super::{Delivery, ErpApi, ErpConnector, ErpKind, Host, OpenError};
 use crate::http::{AddressError, Answer, Peer};
@@ -122,12 +123,11 @@ impl ErpConnector for Webhook {
 impl Webhook {
     fn understood(&self, answer: &Answer) -> Result<Delivery, TransportError> {
         let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        if let Some(error) = said.get("error").filter(|error| !error.is_null()) {
-            let reason = error
-                .as_str()
-                .map_or_else(|| error.to_string(), str::to_owned);
-            return Ok(Delivery::Rejected { reason });
-        }
+        let error = match &said["error"] {
+            Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+            error @ (Value::Object(_) | Value::Array(_)) => Some(error.to_string()),
+            _ => None,
+        };
         let words = || {
             format!(
                 "{} answers {}: {}",
@@ -137,6 +137,9 @@ impl Webhook {
             )
         };
         match answer.status {
+            200..=299 if error.is_some() => Ok(Delivery::Rejected {
+                reason: error.unwrap_or_default(),
+            }),
             200..=299 => {
                 let receipt = said["acknowledged"].as_str().unwrap_or("accepted");
                 Ok(Delivery::Accepted(receipt.chars().take(200).collect()))
@@ -149,7 +152,9 @@ impl Webhook {
                     self.peer.name()
                 ),
             }),
-            400..=499 => Ok(Delivery::Rejected { reason: words() }),
+            400..=499 => Ok(Delivery::Rejected {
+                reason: error.unwrap_or_else(words),
+            }),
             _ => Err(self.peer.broken(words())),
         }
     }

@@ -23,7 +23,7 @@ use store::cases::posting::PostingRow;
 pub(crate) enum Command {
     /// What the newest runs find wrong.
     List {
-        /// What stood at the end of that day instead, as it was known then (UTC).
+        /// What stood at the end of that day instead, as it was known then (UTC); what was accepted counts by that day.
         #[arg(long, value_name = "DAY")]
         as_of: Option<NaiveDate>,
     },

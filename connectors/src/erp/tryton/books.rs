@@ -43,22 +43,30 @@ pub(super) struct Took {
     pub(super) refused: Vec<(String, String)>,
 }
 
+impl Took {
+    fn has_refused(&self, document: &Document) -> bool {
+        let mut refused = self.refused.iter();
+        refused.any(|(number, _)| *number == document.number)
+    }
+}
+
 /// A move that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Move {
     id: i64,
     is_posted: bool,
+    date: Option<NaiveDate>,
 }
 
-/// A line as it is compared: account, debit less credit, and the amount in another currency.
-type Compared = (i64, Decimal, Decimal);
+/// A line as it is compared: account, debit less credit, the amount in another currency, and what it says.
+type Compared = (i64, Decimal, Decimal, String);
 
 impl<'s> Books<'s> {
     /// Opens a company's books; the inner error says what of the configuration has no counterpart there.
     pub(super) async fn open(
         session: &'s Session<'s>,
         company: &str,
-        config: &Config,
+        (config, documents): (&Config, &[&Document]),
     ) -> Result<Result<Self, String>, TransportError> {
         let mut context = session
             .ask("model.res.user.get_preferences", json!([true, {}]))
@@ -75,29 +83,42 @@ impl<'s> Books<'s> {
             default_party: config.party.default.clone(),
         };
         let own = json!([["party.name", "=", company]]);
-        let Some(id) = books.first("model.company.company", own).await? else {
+        let found = books
+            .rows("model.company.company", own, &["currency"])
+            .await?;
+        let [row] = found.as_slice() else {
             return Ok(Err(format!(
-                "there is no company `{company}`, or its books are closed to `{}`; mend `companies`",
+                "{} companies are called `{company}` whose books are open to `{}`, and it has to be one; mend `companies`",
+                found.len(),
                 config.user
             )));
+        };
+        let (Some(id), Some(currency)) = (row["id"].as_i64(), row["currency"].as_i64()) else {
+            return Err(session.strange("model.company.company.search_read"));
         };
         context["company"] = json!(id);
         (books.company, books.context) = (id, context);
         let code = json!([["code", "=", config.journal]]);
-        let Some(journal) = books.first("model.account.journal", code).await? else {
+        let found = books.rows("model.account.journal", code, &["code"]).await?;
+        let [journal] = found.as_slice() else {
             return Ok(Err(format!(
-                "there is no journal with the code `{}`; mend `journal`",
+                "{} journals have the code `{}`, and it has to be one; mend `journal`",
+                found.len(),
                 config.journal
             )));
         };
-        books.journal = journal;
+        books.journal = journal["id"].as_i64().unwrap_or_default();
         books.read_tables().await?;
-        Ok(Ok(books))
-    }
-
-    async fn first(&self, model: &str, domain: Value) -> Result<Option<i64>, TransportError> {
-        let rows = self.rows(model, domain, &["id"]).await?;
-        Ok(rows.first().and_then(|row| row["id"].as_i64()))
+        let other = documents
+            .iter()
+            .find(|document| books.currencies.get(&document.currency) != Some(&currency));
+        Ok(match other {
+            Some(document) => Err(format!(
+                "`{company}` keeps its books in another currency than {}, in which {} is; mend `companies`",
+                document.currency, document.number
+            )),
+            None => Ok(books),
+        })
     }
 
     async fn rows(
@@ -118,13 +139,18 @@ impl<'s> Books<'s> {
     async fn read_tables(&mut self) -> Result<(), TransportError> {
         let own = json!([["company", "=", self.company], ["type", "!=", null]]);
         let fields = ["code", "party_required"];
+        let mut twice = BTreeSet::new();
         for row in self.rows("model.account.account", own, &fields).await? {
             if let (Some(code), Some(id)) = (row["code"].as_str(), row["id"].as_i64()) {
                 let wants_party = row["party_required"].as_bool().unwrap_or(false);
                 let account = Account { id, wants_party };
-                self.accounts.insert(code.to_owned(), account);
+                if self.accounts.insert(code.to_owned(), account).is_some() {
+                    twice.insert(code.to_owned());
+                }
             }
         }
+        // Which of two is meant nobody says.
+        self.accounts.retain(|code, _| !twice.contains(code));
         let all = json!([]);
         for row in self.rows("model.currency.currency", all, &["code"]).await? {
             if let (Some(code), Some(id)) = (row["code"].as_str(), row["id"].as_i64()) {
@@ -151,7 +177,11 @@ impl<'s> Books<'s> {
         for page in documents.chunks(PAGE) {
             self.take_page(page, &mut took).await?;
         }
-        Ok(took)
+        if took.posted + took.refused.len() == documents.len() {
+            Ok(took)
+        } else {
+            Err(self.session.strange("model.account.move"))
+        }
     }
 
     async fn take_page(&self, page: &[&Document], took: &mut Took) -> Result<(), TransportError> {
@@ -177,10 +207,14 @@ impl<'s> Books<'s> {
                 Some(several) => took.refused.push((
                     document.number.clone(),
                     format!(
-                        "{} moves have this number as their description; cancel all but one",
+                        "{} moves have this number as their description; delete the drafts among them",
                         several.len()
                     ),
                 )),
+                // Somebody deletes what was there a moment ago, or it may not be seen: nobody knows.
+                None if !took.has_refused(document) => {
+                    return Err(self.session.strange("model.account.move.create"));
+                }
                 None => {}
             }
         }
@@ -189,8 +223,12 @@ impl<'s> Books<'s> {
             if differing.contains(&found.id) {
                 took.refused.push((
                     document.number.clone(),
-                    "a move with this number as its description has other lines; cancel or delete it there"
-                        .to_owned(),
+                    if found.is_posted {
+                        "a posted move with this number as its description has another day or other lines: these books and those gave one number to two entries; compare them, and restore the newest backup"
+                    } else {
+                        "a draft with this number as its description has another day or other lines; delete it there"
+                    }
+                    .to_owned(),
                 ));
             } else {
                 open.push((*document, *found));
@@ -205,9 +243,15 @@ impl<'s> Books<'s> {
         page: &[&'d Document],
     ) -> Result<BTreeMap<&'d str, Vec<Move>>, TransportError> {
         let names: Vec<&str> = page.iter().map(|one| one.number.as_str()).collect();
-        let domain = json!([["company", "=", self.company], ["description", "in", names]]);
+        // What cancels a move is a copy of it, and has it as its origin.
+        let domain = json!([
+            ["company", "=", self.company],
+            ["description", "in", names],
+            ["origin", "=", null]
+        ]);
+        let fields = ["description", "state", "date"];
         let mut found = BTreeMap::<&str, Vec<Move>>::new();
-        for row in self.rows(MOVE, domain, &["description", "state"]).await? {
+        for row in self.rows(MOVE, domain, &fields).await? {
             let name = names
                 .iter()
                 .find(|name| row["description"].as_str() == Some(name));
@@ -215,6 +259,7 @@ impl<'s> Books<'s> {
                 found.entry(name).or_default().push(Move {
                     id,
                     is_posted: row["state"].as_str() == Some("posted"),
+                    date: date(&row["date"]),
                 });
             }
         }
@@ -304,6 +349,8 @@ impl<'s> Books<'s> {
         created: &BTreeSet<i64>,
         took: &mut Took,
     ) -> Result<(), TransportError> {
+        let were_posted = open.iter().filter(|(_, one)| one.is_posted);
+        let were_posted: BTreeSet<i64> = were_posted.map(|(_, one)| one.id).collect();
         let drafts: Vec<i64> = open
             .iter()
             .filter(|(_, one)| !one.is_posted)
@@ -330,16 +377,21 @@ impl<'s> Books<'s> {
                 continue;
             }
             let words = refused.remove(&one.id);
-            let words =
-                words.unwrap_or_else(|| "it is not posted, and nothing says why".to_owned());
+            // Without a word of the ERP nobody knows; the next attempt looks again.
+            let words = words.ok_or_else(|| self.session.strange("model.account.move.post"))?;
             took.refused.push((document.number.clone(), words));
             // A draft would be in the way of what comes in its place.
             if created.contains(&one.id) {
                 let _left = self.call("delete", json!([one.id])).await?;
             }
         }
-        let differing = self.differing(&posted).await?;
-        for (document, one) in posted {
+        let (before, fresh): (Vec<_>, Vec<_>) = posted
+            .into_iter()
+            .partition(|(_, one)| were_posted.contains(&one.id));
+        // These were read a moment ago.
+        took.posted += before.len();
+        let differing = self.differing(&fresh).await?;
+        for (document, one) in fresh {
             if differing.contains(&one.id) {
                 let words = "it reads back otherwise than it was sent".to_owned();
                 took.refused.push((document.number.clone(), words));
@@ -365,6 +417,7 @@ impl<'s> Books<'s> {
             "debit",
             "credit",
             "amount_second_currency",
+            "description",
         ];
         let domain = json!([["move", "in", ids]]);
         let mut there = BTreeMap::<i64, Vec<Compared>>::new();
@@ -379,7 +432,13 @@ impl<'s> Books<'s> {
                 return Err(self.session.strange("model.account.move.line.search_read"));
             };
             let second = number(&row["amount_second_currency"]).unwrap_or_default();
-            let line = (account, (debit - credit).normalize(), second.normalize());
+            let said = row["description"].as_str().unwrap_or_default();
+            let line = (
+                account,
+                (debit - credit).normalize(),
+                second.normalize(),
+                said.trim().to_owned(),
+            );
             there.entry(of).or_default().push(line);
         }
         let differs = |(document, one): &&(&Document, Move)| {
@@ -389,10 +448,10 @@ impl<'s> Books<'s> {
                 .map(|line| self.compared(line))
                 .collect();
             let found = there.get(&one.id).into_iter().flatten();
-            let mut found: Vec<Option<Compared>> = found.copied().map(Some).collect();
+            let mut found: Vec<Option<Compared>> = found.cloned().map(Some).collect();
             wanted.sort_unstable();
             found.sort_unstable();
-            wanted != found
+            wanted != found || one.date != Some(document.date)
         };
         let differing = moves.iter().filter(differs).map(|(_, one)| one.id);
         Ok(differing.collect())
@@ -405,7 +464,8 @@ impl<'s> Books<'s> {
             Some((_, amount)) => amount.parse::<Decimal>().ok()?,
             None => Decimal::ZERO,
         };
-        Some((account, amount.normalize(), second.normalize()))
+        let said = line.description.trim().to_owned();
+        Some((account, amount.normalize(), second.normalize(), said))
     }
 
     /// Parties by their codes, as far as lines name some.
@@ -455,7 +515,7 @@ impl<'s> Books<'s> {
     fn line(&self, line: &DocumentLine, parties: &BTreeMap<String, i64>) -> Result<Value, String> {
         let account = self.accounts.get(&line.account).ok_or_else(|| {
             format!(
-                "`{}` has no account with the code `{}`; add it there, or name another under `accounts`",
+                "`{}` has no account with the code `{}`, or several; mend it there, or name another under `accounts`",
                 self.name, line.account
             )
         })?;

@@ -9,10 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Somebody who is logged in.
-#[derive(Debug)]
+/// Somebody who is logged in. Its token is shown nowhere.
 pub(super) struct Session<'p> {
     peer: &'p Peer,
+    user: &'p str,
     path: String,
     authorization: String,
     next: AtomicU64,
@@ -25,26 +25,22 @@ impl<'p> Session<'p> {
     /// Logs in.
     pub(super) async fn login(
         peer: &'p Peer,
-        config: &Config,
+        config: &'p Config,
         password: &Secret,
     ) -> Result<Self, TransportError> {
         let mut session = Self {
             peer,
+            user: &config.user,
             path: format!("{}/rpc/", config.database),
             authorization: String::new(),
             next: AtomicU64::new(1),
         };
         let secret = json!({ "password": password.reveal() });
         let params = json!([config.user, secret, "en"]);
-        let unauthorized = |what: String| TransportError::Unauthorized {
-            peer: peer.name(),
-            user: config.user.clone(),
-            source: what.into(),
-        };
         let said = session.call("common.db.login", params).await?;
-        let said = said.map_err(unauthorized)?;
+        let said = said.map_err(|words| session.unauthorized(words))?;
         let (Some(id), Some(token)) = (said[0].as_i64(), said[1].as_str()) else {
-            return Err(unauthorized("it gives no session".to_owned()));
+            return Err(session.unauthorized("it gives no session".to_owned()));
         };
         let who = format!("{}:{id}:{token}", config.user);
         session.authorization = format!("Session {}", STANDARD.encode(who));
@@ -64,7 +60,7 @@ impl<'p> Session<'p> {
             .post(&self.path, &headers, body.as_bytes())
             .await?;
         if answer.status == 401 {
-            return Ok(Err("the session or the password is refused".to_owned()));
+            return Err(self.unauthorized("the session or the password is refused".to_owned()));
         }
         if !answer.is_success() {
             let what = format!("{method}: status {}: {}", answer.status, answer.words());
@@ -78,9 +74,20 @@ impl<'p> Session<'p> {
                 .broken(format!("{method}: the answer is to another call")));
         }
         Ok(match said.get("error") {
-            Some(error) if !error.is_null() => Err(words(error)),
+            Some(error) if !error.is_null() => Err(words(error).ok_or_else(|| {
+                let shown: String = error.to_string().chars().take(500).collect();
+                self.peer.broken(format!("{method}: {shown}"))
+            })?),
             _ => Ok(said["result"].take()),
         })
+    }
+
+    fn unauthorized(&self, what: String) -> TransportError {
+        TransportError::Unauthorized {
+            peer: self.peer.name(),
+            user: self.user.to_owned(),
+            source: what.into(),
+        }
     }
 
     /// Calls a method that only asks; a refusal is an outcome that nobody expects.
@@ -97,15 +104,17 @@ impl<'p> Session<'p> {
     }
 }
 
-/// What a refusal says: `[KIND, [MESSAGE, DETAIL, …]]`, or `[KIND, MESSAGE]`.
-fn words(error: &Value) -> String {
-    let message = match &error[1] {
-        Value::Array(parts) => parts.first().and_then(Value::as_str),
-        other => other.as_str(),
+/// What a refusal says: `["UserError", [MESSAGE, …]]` or `["UserWarning", [NAME, MESSAGE, …]]`; none where it is no refusal
+/// but something that broke.
+fn words(error: &Value) -> Option<String> {
+    let place = match error[0].as_str()? {
+        "UserError" => 0,
+        "UserWarning" => 1,
+        _ => return None,
     };
-    let text = message.or_else(|| error[0].as_str()).unwrap_or("no reason");
+    let text = error[1][place].as_str()?;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.chars().take(500).collect()
+    Some(text.chars().take(500).collect())
 }
 
 /// A decimal as JSON-RPC writes it.
