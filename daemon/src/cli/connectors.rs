@@ -31,11 +31,15 @@ pub(crate) async fn run(call: &Call, command: &Command, output: Output) -> anyho
 }
 
 fn list(output: Output) -> anyhow::Result<bool> {
-    let mut table = TextTable::new(&["kind", "what it is"]);
+    let mut table = TextTable::new(&["kind", "way", "what it is"]);
     let mut values = Vec::new();
     for kind in connectors::kinds() {
-        table.row(vec![kind.kind.to_owned(), kind.title.to_owned()]);
-        values.push(json!({ "kind": kind.kind, "title": kind.title }));
+        table.row(vec![
+            kind.kind.to_owned(),
+            kind.way.to_owned(),
+            kind.title.to_owned(),
+        ]);
+        values.push(json!({ "kind": kind.kind, "way": kind.way, "title": kind.title }));
     }
     output.result(&values, &table.to_string())?;
     Ok(true)
@@ -44,8 +48,14 @@ fn list(output: Output) -> anyhow::Result<bool> {
 fn describe(id: &str, output: Output) -> anyhow::Result<bool> {
     let kind = connectors::describe(id)?;
     let text = format!(
-        "{} ({})\n\noptions, by example:\n\n{}",
-        kind.title, kind.kind, kind.options
+        "{} ({})\n{}\n\noptions, by example:\n\n{}",
+        kind.title,
+        kind.kind,
+        match kind.way {
+            "file" => "writes files; the target says where they go under `drop`",
+            _ => "speaks to an API; the target has no `drop`",
+        },
+        kind.options
     );
     output.result(&kind, &text)?;
     Ok(true)

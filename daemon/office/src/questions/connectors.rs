@@ -11,6 +11,8 @@ pub struct Kind {
     pub kind: &'static str,
     /// What people call it.
     pub title: &'static str,
+    /// How journals reach it: `file`, which goes to the target's `drop`, or `api`.
+    pub way: &'static str,
     /// Its options by example, as YAML.
     pub options: &'static str,
 }
@@ -20,6 +22,7 @@ impl From<ErpKind> for Kind {
         Self {
             kind: kind.id,
             title: kind.title,
+            way: if kind.writes_files() { "file" } else { "api" },
             options: kind.example,
         }
     }
