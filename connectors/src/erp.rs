@@ -169,7 +169,9 @@ pub trait ErpApi: ErpConnector + Sized + 'static {
     fn open(config: Self::Config, host: &Host) -> Result<Self, OpenError>;
 }
 
-type OpenApi = fn(serde_json::Value, &Host) -> Result<Box<dyn ErpConnector>, OpenError>;
+/// Opens a kind, by its name for errors.
+type OpenApi =
+    fn(&'static str, serde_json::Value, &Host) -> Result<Box<dyn ErpConnector>, OpenError>;
 
 #[derive(Clone, Copy, Debug)]
 enum Way {
@@ -210,15 +212,9 @@ impl ErpKind {
             id,
             title,
             example,
-            way: Way::Api(|options, host| {
-                let config = serde_json::from_value(options);
-                let kind = std::any::type_name::<A>().rsplit("::").next();
-                let config = config.map_err(|source| {
-                    OpenError::Options(OptionsError {
-                        kind: kind.unwrap_or_default(),
-                        source,
-                    })
-                })?;
+            way: Way::Api(|kind, options, host| {
+                let config = serde_json::from_value(options)
+                    .map_err(|source| OpenError::Options(OptionsError { kind, source }))?;
                 Ok(Box::new(A::open(config, host)?))
             }),
         }
@@ -250,7 +246,7 @@ impl ErpKind {
             })),
             (Way::File(_), None) => Err(OpenError::NoDrop(self.id)),
             (Way::Api(_), Some(_)) => Err(OpenError::NoFiles(self.id)),
-            (Way::Api(open), None) => open(options, host),
+            (Way::Api(open), None) => open(self.id, options, host),
         }
     }
 }

@@ -4,12 +4,13 @@
 //! posted, so it is cut: by entity, by fiscal year, and where a file would grow beyond its bound, between two entries.
 //! Several files leave in a ZIP, in the order of entity, year and journal.
 
+use super::packed::Packed;
 use super::{Called, ExportBatch, ExportEntry, RenderError};
 use chrono::{Datelike, Days, Months, NaiveDate};
 use ledger::{Currency, Line};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
-use std::io::{BufWriter, Cursor, Write};
+use std::io::{BufWriter, Write};
 use std::ops::RangeInclusive;
 
 /// The entries of one file.
@@ -99,22 +100,40 @@ pub(super) fn packed(
     name: impl Fn(&Part<'_>) -> Result<String, RenderError>,
     write: impl Fn(&Part<'_>, &mut dyn Write) -> Result<(), RenderError>,
 ) -> Result<(), RenderError> {
-    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    // The earliest date that ZIP knows, so that equal lines give equal bytes.
-    let options = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Deflated)
-        .last_modified_time(zip::DateTime::default());
+    let mut packed = Packed::new();
     for part in parts {
-        zip.start_file(name(part)?, options)
-            .map_err(RenderError::write)?;
-        buffered(part, &mut zip, &write)?;
+        packed.member(&name(part)?, |out| write(part, out))?;
     }
-    let packed = zip.finish().map_err(RenderError::write)?.into_inner();
-    out.write_all(&packed).map_err(RenderError::write)
+    packed.finish(out)
+}
+
+/// What leaves is called: as its one file is, or as a ZIP of several.
+pub(super) fn name_of(
+    batch: &ExportBatch,
+    parts: &[Part<'_>],
+    name: fn(&Part<'_>) -> String,
+) -> String {
+    match parts {
+        [part] => name(part),
+        _ => batch.file_name("zip"),
+    }
+}
+
+/// Writes one file plain, and several into a ZIP.
+pub(super) fn plain_or_packed(
+    parts: &[Part<'_>],
+    out: &mut dyn Write,
+    name: fn(&Part<'_>) -> String,
+    write: impl Fn(&Part<'_>, &mut dyn Write) -> Result<(), RenderError>,
+) -> Result<(), RenderError> {
+    match parts {
+        [part] => buffered(part, out, write),
+        parts => packed(parts, out, |part| Ok(name(part)), write),
+    }
 }
 
 /// Writes one part, in large pieces.
-pub(super) fn buffered(
+fn buffered(
     part: &Part<'_>,
     out: &mut dyn Write,
     write: impl Fn(&Part<'_>, &mut dyn Write) -> Result<(), RenderError>,

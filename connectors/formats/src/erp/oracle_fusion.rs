@@ -7,11 +7,12 @@
 //! currency. The loader ends a record at every line break, quoted or not: what breaks a line in a text
 //! becomes a space, and every record is one physical line. Not run against the live system.
 
+use super::packed::Packed;
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
 use ledger::{EntryHeader, Line, Money, Side};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::io::{Cursor, Write};
+use std::io::Write;
 
 /// This kind's registration.
 pub const KIND: FileKind =
@@ -90,27 +91,9 @@ impl FileFormat for OracleFusion {
 
     /// The rows are packed while they are written; what stands in memory is the ZIP.
     fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError> {
-        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        // The earliest date that ZIP knows, so that equal rows give equal bytes.
-        let options = zip::write::SimpleFileOptions::default()
-            .compression_method(zip::CompressionMethod::Deflated)
-            .last_modified_time(zip::DateTime::default());
-        zip.start_file("GlInterface.csv", options)
-            .map_err(RenderError::write)?;
-        let mut writer = csv::WriterBuilder::new()
-            .has_headers(false)
-            .buffer_capacity(64 << 10)
-            .from_writer(&mut zip);
-        for item in &batch.entries {
-            for (index, line) in item.entry.lines().iter().enumerate() {
-                let row = self.row(batch, item, index + 1, line)?;
-                writer.write_record(&row.0).map_err(RenderError::write)?;
-            }
-        }
-        writer.flush().map_err(RenderError::write)?;
-        drop(writer);
-        let packed = zip.finish().map_err(RenderError::write)?.into_inner();
-        out.write_all(&packed).map_err(RenderError::write)
+        let mut packed = Packed::new();
+        packed.member("GlInterface.csv", |out| self.rows(batch, out))?;
+        packed.finish(out)
     }
 }
 
@@ -129,6 +112,20 @@ impl Row {
 }
 
 impl OracleFusion {
+    fn rows(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError> {
+        let mut writer = csv::WriterBuilder::new()
+            .has_headers(false)
+            .buffer_capacity(64 << 10)
+            .from_writer(out);
+        for item in &batch.entries {
+            for (index, line) in item.entry.lines().iter().enumerate() {
+                let row = self.row(batch, item, index + 1, line)?;
+                writer.write_record(&row.0).map_err(RenderError::write)?;
+            }
+        }
+        writer.flush().map_err(RenderError::write)
+    }
+
     fn row(
         &self,
         batch: &ExportBatch,

@@ -119,18 +119,12 @@ impl FileFormat for Sie4 {
     }
 
     fn name(&self, batch: &ExportBatch) -> String {
-        match self.parts(batch).as_slice() {
-            [part] => file_name(part),
-            _ => batch.file_name("zip"),
-        }
+        company::name_of(batch, &self.parts(batch), file_name)
     }
 
     fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError> {
-        let write = |part: &Part<'_>, out: &mut dyn Write| self.file(part, out);
-        match self.parts(batch).as_slice() {
-            [part] => company::buffered(part, out, write),
-            parts => company::packed(parts, out, |part| Ok(file_name(part)), write),
-        }
+        let parts = self.parts(batch);
+        company::plain_or_packed(&parts, out, file_name, |part, out| self.file(part, out))
     }
 }
 
