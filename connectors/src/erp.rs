@@ -4,6 +4,8 @@
 //! before they are sent. The formats are registered in `formats`; this registry makes a connector
 //! of each. What an API takes is registered here.
 
+pub mod documents;
+
 pub mod tryton; // 1 of 2
 pub mod webhook; // 1 of 2
 
@@ -47,6 +49,45 @@ pub enum Delivery {
         /// What it is, and what to do.
         reason: String,
     },
+    /// It answers for each document of the artifact, in the order in which they stand there.
+    Documents(Vec<Answered>),
+}
+
+/// What an ERP says of one document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Our number of it.
+    pub document: String,
+    /// What it says.
+    pub said: Said,
+}
+
+/// What is known of a document after it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// The ERP has booked it; what it holds cannot be read.
+    Delivered {
+        /// What it calls it.
+        theirs: String,
+    },
+    /// The ERP has booked it, and what was read back is what was sent.
+    Acknowledged {
+        /// What it calls it.
+        theirs: String,
+    },
+    /// The ERP has one of this number that is not what was sent.
+    Differs {
+        /// What it calls it.
+        theirs: String,
+        /// In what.
+        words: String,
+    },
+    /// It refuses it, in these words.
+    Refused(String),
+    /// Nobody knows whether it has it.
+    Unknown(String),
+    /// It was not sent, for something else lies in the way.
+    Unsent(String),
 }
 
 /// An ERP.

@@ -1,11 +1,14 @@
 //! A peer behind HTTP: one address, bounded in size and time, encrypted unless it is this machine. Redirects are not
 //! followed, for what is posted is for the address that the configuration names.
 
+pub mod auth;
+pub mod caller;
+
 use crate::secret::{Exposed, refuse_in_url};
 use crate::transport::TransportError;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Client, Method, Url};
 use std::time::Duration;
 
 /// The most that is read of an answer.
@@ -20,6 +23,15 @@ const SILENCE: Duration = Duration::from_mins(15);
 /// How often a peer that is busy is asked again, and the longest that it is waited for each time.
 const ATTEMPTS: u32 = 4;
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// A query as it stands in an address: `number=1&name=a%20b`.
+pub fn query(pairs: &[(&str, &str)]) -> String {
+    let Ok(mut address) = Url::parse("http://localhost") else {
+        return String::new();
+    };
+    address.query_pairs_mut().extend_pairs(pairs);
+    address.query().unwrap_or_default().replace('+', "%20")
+}
 
 /// Why an address cannot be one of a peer.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +64,8 @@ pub struct Answer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+    /// Where it says that what was made is to be found.
+    pub location: Option<String>,
     retry_after: Option<Duration>,
 }
 
@@ -110,6 +124,22 @@ impl Peer {
         format!("{}{port}", self.address.host_str().unwrap_or_default())
     }
 
+    /// The address of a path below the peer's, which may have a query: `journals?number=1`.
+    pub fn address(&self, path: &str) -> Url {
+        let mut address = self.address.clone();
+        let (path, query) = path
+            .split_once('?')
+            .map_or((path, None), |(path, query)| (path, Some(query)));
+        if !path.is_empty() {
+            let base = address.path().trim_end_matches('/').to_owned();
+            address.set_path(&format!("{base}/{path}"));
+        }
+        if query.is_some() {
+            address.set_query(query);
+        }
+        address
+    }
+
     /// Posts a body below the peer's address. One that says that it is busy (429, 503) is asked again when it says so, or later
     /// and later; it may have taken the body nevertheless, so what is posted has to bear that it comes twice.
     ///
@@ -121,47 +151,86 @@ impl Peer {
         headers: &[(&'static str, String)],
         body: &[u8],
     ) -> Result<Answer, TransportError> {
-        let mut all = HeaderMap::new();
-        for (name, value) in headers {
-            let mut value = HeaderValue::from_str(value).map_err(|error| self.broken(error))?;
-            value.set_sensitive(true);
-            all.insert(HeaderName::from_static(name), value);
-        }
+        self.patiently(&[429, 503], async || {
+            self.once(Method::POST, path, self.headers(headers)?, body)
+                .await
+        })
+        .await
+    }
+
+    /// Calls below the peer's address. One that refuses for the rate (429) is asked again when it says so, for it
+    /// has not looked at the call; one that is busy (503) may have, so that only a call that changes nothing is repeated.
+    ///
+    /// # Errors
+    /// [`TransportError::Unreachable`] where nobody knows whether the peer has it.
+    pub async fn call(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: HeaderMap,
+        body: &[u8],
+    ) -> Result<Answer, TransportError> {
+        let changes = !matches!(*method, Method::GET | Method::HEAD);
+        let busy: &[u16] = if changes { &[429] } else { &[429, 503] };
+        self.patiently(busy, async || {
+            self.once(method.clone(), path, headers.clone(), body).await
+        })
+        .await
+    }
+
+    async fn patiently(
+        &self,
+        busy: &[u16],
+        ask: impl AsyncFn() -> Result<Answer, TransportError>,
+    ) -> Result<Answer, TransportError> {
         let mut wait = Duration::from_millis(250);
         for _ in 1..ATTEMPTS {
-            let answer = self.once(path, all.clone(), body).await?;
-            if !matches!(answer.status, 429 | 503) {
+            let answer = ask().await?;
+            if !busy.contains(&answer.status) {
                 return Ok(answer);
             }
             let asked = answer.retry_after.unwrap_or(wait);
             tokio::time::sleep(asked.min(LONGEST)).await;
             wait *= 3;
         }
-        self.once(path, all, body).await
+        ask().await
+    }
+
+    /// Header lines, none of which is ever shown.
+    ///
+    /// # Errors
+    /// [`TransportError::Unreachable`] for a value that cannot stand in a header.
+    pub fn headers(&self, headers: &[(&'static str, String)]) -> Result<HeaderMap, TransportError> {
+        let mut all = HeaderMap::new();
+        for (name, value) in headers {
+            let mut value = HeaderValue::from_str(value).map_err(|error| self.broken(error))?;
+            value.set_sensitive(true);
+            all.insert(HeaderName::from_static(name), value);
+        }
+        Ok(all)
     }
 
     async fn once(
         &self,
+        method: Method,
         path: &str,
         headers: HeaderMap,
         body: &[u8],
     ) -> Result<Answer, TransportError> {
-        let mut address = self.address.clone();
-        if !path.is_empty() {
-            let base = address.path().trim_end_matches('/').to_owned();
-            address.set_path(&format!("{base}/{path}"));
-        }
-        let request = self.client.post(address).headers(headers);
+        let request = self.client.request(method, self.address(path));
         let mut response = request
+            .headers(headers)
             .body(body.to_vec())
             .send()
             .await
             .map_err(|error| self.broken(error.without_url()))?;
         let retry_after = response.headers().get(RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+        let location = response.headers().get(LOCATION);
         let mut answer = Answer {
             status: response.status().as_u16(),
             body: Vec::new(),
+            location: location.and_then(|value| value.to_str().ok().map(str::to_owned)),
             retry_after: retry_after.map(Duration::from_secs),
         };
         while let Some(piece) = response

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex};
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub struct Request {
+    pub method: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
@@ -58,7 +59,8 @@ pub fn serve(act: impl FnMut(&Request) -> Act + Send + 'static) -> String {
 fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-    let path = line.split(' ').nth(1)?.to_owned();
+    let mut words = line.split(' ');
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
@@ -68,10 +70,13 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
         };
         headers.insert(name.to_lowercase(), value.to_owned());
     }
-    let length = headers.get("content-length")?.parse().ok()?;
+    let length = headers
+        .get("content-length")
+        .map_or(Some(0), |length| length.parse().ok())?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some(Request {
+        method,
         path,
         headers,
         body,
