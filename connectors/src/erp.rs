@@ -114,6 +114,17 @@ pub trait ErpConnector: Debug + Send + Sync {
     fn shelf(&self) -> Option<&dyn Shelf> {
         None
     }
+
+    /// Whether the ERP answers for each entry by itself, as a document under the entry's own number.
+    fn answers_by_entry(&self) -> bool {
+        false
+    }
+
+    /// Whether an artifact of which nobody knows may be sent again: the connector looks first whether it is there, or
+    /// the ERP takes the same one once. Where neither is so, a person has to say whether it arrived.
+    fn may_repeat(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Debug)]

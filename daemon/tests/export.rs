@@ -188,7 +188,8 @@ impl Company {
         block_on(async {
             let store = Store::open(&url, None).await.unwrap();
             let mut tx = store.begin().await.unwrap();
-            tx.insert_delivery(batch, DeliveryKind::Rejected, reason, &stamp)
+            let attempt = tx.begin_delivery(batch, &stamp).await.unwrap();
+            tx.insert_delivery((batch, attempt), DeliveryKind::Rejected, reason, &stamp)
                 .await
                 .unwrap();
             tx.commit().await.unwrap();

@@ -8,8 +8,9 @@ pub mod continuity;
 
 use crate::ReportError;
 use ledger::{Currency, Money};
-use std::collections::BTreeMap;
-use store::control::{BatchState, EntryTotal, IntakeControl, TargetControl};
+use std::collections::{BTreeMap, BTreeSet};
+use store::control::{BatchState, EntryTotal, HeldEntry, IntakeControl, ReadBack, TargetControl};
+use store::export::{DIFFERS, SENDING};
 use store::reconciliation::BreakRow;
 use store::runs::RunRow;
 use store::settlement::ConflictRow;
@@ -106,6 +107,8 @@ pub struct Control {
     pub kept_differences: Vec<String>,
     /// Per target.
     pub targets: Vec<TargetLine>,
+    /// Per target that can be read, entity and period.
+    pub read_back: Vec<ReadBack>,
     /// Per reconciliation and currency.
     pub cash: Vec<CashRow>,
     /// Per clearing account.
@@ -139,6 +142,10 @@ pub struct TargetLine {
     pub unknown: i64,
     /// Refused.
     pub rejected: i64,
+    /// Booked there otherwise than they were sent.
+    pub differing: i64,
+    /// Entries that cannot be written for it, and why: each is not exported, and holds up no other.
+    pub held: Vec<String>,
     /// What was refused, and what to decide, batch by batch.
     pub refusals: Vec<String>,
     /// Whether amounts exported and not yet exported make up the journal.
@@ -153,7 +160,12 @@ impl TargetLine {
 
     /// Exported less the states of all batches; zero when none is lost.
     pub const fn difference(&self) -> i64 {
-        self.counts.exported - self.acknowledged - self.delivered - self.unknown - self.rejected
+        self.counts.exported
+            - self.acknowledged
+            - self.delivered
+            - self.unknown
+            - self.rejected
+            - self.differing
     }
 }
 
@@ -189,6 +201,7 @@ impl Control {
             ),
             kept_differences: Vec::new(),
             targets: targets(books, &totals).await?,
+            read_back: books.read_back().await?,
             totals,
             cash,
             clearing,
@@ -230,6 +243,7 @@ impl Control {
         }
         for target in &self.targets {
             missing.extend(target.refusals.iter().cloned());
+            missing.extend(target.held.iter().cloned());
             let open = target.waiting() + target.unknown;
             if open > 0 {
                 missing.push(format!(
@@ -274,6 +288,16 @@ impl Control {
             ));
         }
         for target in &self.targets {
+            if target.differing > 0 {
+                failures.push(format!(
+                    "{} stand in `{}` otherwise than they were sent: `tieout export status` names them",
+                    counted(
+                        usize::try_from(target.differing).unwrap_or(usize::MAX),
+                        "document"
+                    ),
+                    target.counts.target
+                ));
+            }
             if target.difference() != 0 || !target.amounts_agree || target.waiting() < 0 {
                 failures.push(format!(
                     "target `{}`: exported and not yet exported do not make up the journal",
@@ -441,14 +465,20 @@ fn balance_differences(balances: &[BalanceRow], sums: &[BalanceRow]) -> Vec<Stri
 }
 
 async fn targets(books: &Snapshot, totals: &[EntryTotal]) -> Result<Vec<TargetLine>, ReportError> {
-    let states = books.batch_states().await?;
+    let states = entry_states(books).await?;
+    let batches = books.batch_states().await?;
+    let held = books.held_entries().await?;
     let exported = books.exported_totals().await?;
     let mut lines = Vec::new();
     for counts in books.target_control().await? {
         let sum = |kinds: &[Option<i64>]| -> i64 {
             let own =
-                |state: &&BatchState| state.target == counts.target && kinds.contains(&state.state);
-            states.iter().filter(own).map(|state| state.entries).sum()
+                |(target, state, _): &&State| *target == counts.target && kinds.contains(state);
+            states
+                .iter()
+                .filter(own)
+                .map(|(_, _, entries)| entries)
+                .sum()
         };
         let complete = counts.posted == counts.exported;
         let own: Vec<&EntryTotal> = exported
@@ -460,9 +490,11 @@ async fn targets(books: &Snapshot, totals: &[EntryTotal]) -> Result<Vec<TargetLi
         lines.push(TargetLine {
             acknowledged: sum(&[Some(2)]),
             delivered: sum(&[Some(1)]),
-            unknown: sum(&[Some(4), None]),
+            unknown: sum(&[Some(4), Some(SENDING), None]),
             rejected: sum(&[Some(3)]),
-            refusals: states
+            differing: sum(&[Some(DIFFERS)]),
+            held: waiting_for(&held, &counts.target),
+            refusals: batches
                 .iter()
                 .filter(|state| state.target == counts.target && state.state == Some(3))
                 .map(refusal)
@@ -474,10 +506,39 @@ async fn targets(books: &Snapshot, totals: &[EntryTotal]) -> Result<Vec<TargetLi
     Ok(lines)
 }
 
+/// A target, a state, and entries that are in it.
+type State = (String, Option<i64>, i64);
+
+/// Entries by the state of their document or, where the target answers for a batch as a whole, of their batch.
+async fn entry_states(books: &Snapshot) -> Result<Vec<State>, ReportError> {
+    let documents = books.document_states().await?;
+    let by_document: BTreeSet<i64> = documents.iter().map(|row| row.batch_id).collect();
+    let whole = books.batch_states().await?.into_iter();
+    let whole = whole.filter(|batch| !by_document.contains(&batch.id));
+    let whole = whole.map(|batch| (batch.target, batch.state, batch.entries));
+    let each = documents.into_iter();
+    let each = each.map(|row| (row.target, row.state, row.documents));
+    Ok(whole.chain(each).collect())
+}
+
+/// What a target's entries wait for, each reason once.
+fn waiting_for(held: &[HeldEntry], target: &str) -> Vec<String> {
+    let mut reasons = BTreeMap::<&str, (usize, i64)>::new();
+    for row in held.iter().filter(|row| row.target == target) {
+        let (count, _first) = reasons.entry(&row.why).or_insert((0, row.entry_id));
+        *count += 1;
+    }
+    let told = reasons.into_iter().map(|(why, (count, first))| {
+        let entries = if count == 1 { "entry" } else { "entries" };
+        format!("{count} {entries} held back from {target}, the first is {first}: {why}")
+    });
+    told.collect()
+}
+
 fn refusal(batch: &BatchState) -> String {
     let said = batch.message.as_deref().unwrap_or_default();
     format!(
-        "{} entries rejected by {} in batch {} ({said}); decide with `tieout export resend {} --why …` or `tieout export release {} --why …`",
+        "{} entries rejected by {} in batch {} ({said}); decide with `tieout export resend {} --why …` or `tieout export again {} --why …`",
         batch.entries, batch.target, batch.number, batch.uuid, batch.uuid
     )
 }

@@ -15,7 +15,7 @@
 mod books;
 mod rpc;
 
-use super::{Delivery, ErpApi, ErpConnector, ErpKind, Host, OpenError};
+use super::{Answered, Delivery, ErpApi, ErpConnector, ErpKind, Host, OpenError, Said};
 use crate::http::Peer;
 use crate::secret::{Secret, SecretRef};
 use crate::transport::TransportError;
@@ -170,23 +170,20 @@ impl ErpConnector for Tryton {
                 Err(reason) => return Ok(Delivery::Blocked { reason }),
             }
         }
-        let (mut posted, mut refused) = (0, Vec::new());
+        let mut said = BTreeMap::new();
         for (books, documents) in opened {
-            let took = books.take(&documents).await?;
-            posted += took.posted;
-            refused.extend(took.refused);
+            said.extend(books.take(&documents).await?.into_said());
         }
-        Ok(if refused.is_empty() {
-            let name = self.peer.name();
-            Delivery::Accepted(format!(
-                "{posted} moves posted and read back in `{}` at {name}",
-                self.config.database
-            ))
-        } else {
-            Delivery::Rejected {
-                reason: told(posted, &refused),
-            }
-        })
+        let unknown = || Said::Unknown("nothing was said of it".to_owned());
+        let answers = documents.into_iter().map(|document| Answered {
+            said: said.remove(&document.number).unwrap_or_else(unknown),
+            document: document.number,
+        });
+        Ok(Delivery::Documents(answers.collect()))
+    }
+
+    fn answers_by_entry(&self) -> bool {
+        true
     }
 
     async fn check(&self) -> Result<(), TransportError> {
@@ -198,25 +195,6 @@ impl ErpConnector for Tryton {
 
 /// How long a check waits.
 const CHECK: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// How many refusals are told one by one.
-const TOLD: usize = 20;
-
-/// What was refused, in the ERP's own words by document.
-fn told(posted: usize, refused: &[(String, String)]) -> String {
-    let mut text = format!(
-        "{} of {} entries are refused, the others are posted",
-        refused.len(),
-        posted + refused.len()
-    );
-    for (document, words) in refused.iter().take(TOLD) {
-        text.push_str(&format!("; {document}: {words}"));
-    }
-    if refused.len() > TOLD {
-        text.push_str(&format!("; and {} more", refused.len() - TOLD));
-    }
-    text
-}
 
 impl Tryton {
     async fn session(&self) -> Result<Session<'_>, TransportError> {

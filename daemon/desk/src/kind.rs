@@ -29,6 +29,10 @@ pub enum Kind {
     BatchResend,
     /// The entries of a batch that its target refused go into another.
     BatchRelease,
+    /// A batch of which nobody knows arrived.
+    BatchArrived,
+    /// A batch of which nobody knows did not arrive.
+    BatchMissing,
     /// Another version of the mapping decides what is posted from now on.
     MappingActivation,
     /// An event came again with other content; the first stands.
@@ -37,7 +41,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::PeriodReopen,
         Self::QuarantineDiscard,
         Self::BreakResolve,
@@ -49,6 +53,8 @@ impl Kind {
         Self::BreakReopen,
         Self::BatchResend,
         Self::BatchRelease,
+        Self::BatchArrived,
+        Self::BatchMissing,
         Self::MappingActivation,
         Self::ConflictAccept,
     ];
@@ -67,6 +73,8 @@ impl Kind {
             Self::BreakReopen => "break-reopen",
             Self::BatchResend => "batch-resend",
             Self::BatchRelease => "batch-release",
+            Self::BatchArrived => "batch-arrived",
+            Self::BatchMissing => "batch-missing",
             Self::MappingActivation => "mapping-activation",
             Self::ConflictAccept => "conflict-accept",
         }

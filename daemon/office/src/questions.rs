@@ -4,6 +4,7 @@ pub mod breaks;
 pub mod check;
 pub mod connectors;
 pub mod difference;
+pub mod exports;
 mod settlement;
 pub mod trace;
 pub mod verify;

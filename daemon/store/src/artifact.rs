@@ -167,6 +167,27 @@ pub struct Rendered<'r> {
     pub artifact: &'r Sealed,
     /// The manifest, as JSON.
     pub manifest: &'r str,
+    /// How many of its entries it holds.
+    pub entries: i64,
+    /// Entries that could not be written, and why.
+    pub held: &'r [(i64, String)],
+    /// What the target answers one by one; none where it takes the file as a whole.
+    pub documents: &'r [NewDocument],
+}
+
+/// A document of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDocument {
+    /// Its number.
+    pub number: String,
+    /// The entry that it is.
+    pub entry: i64,
+    /// Its lines.
+    pub lines: i64,
+    /// The ISO number of the currency of its entity's books.
+    pub currency_id: i64,
+    /// The sum of its debits in that, in minor units.
+    pub debit: i64,
 }
 
 /// A batch that is to be sent.
@@ -184,6 +205,10 @@ pub struct DueBatch {
     pub artifact_hash: Vec<u8>,
     /// The manifest.
     pub manifest: String,
+    /// Its state, as `DeliveryKind::name_of` calls it.
+    pub state: Option<i64>,
+    /// 1 where somebody decided that it is sent again after its last attempt.
+    pub resent: i64,
 }
 
 /// An artifact's name and hash, and what of it stands in the row itself.
@@ -301,7 +326,7 @@ impl Tx {
         on_tx!(&mut *self, db => sqlx::query(sql!("export/insert_batch"))
             .bind(id).bind(batch.lines).bind(batch.name)
             .bind(batch.artifact.hash.as_bytes().as_slice()).bind(NOTHING).bind(batch.manifest)
-            .execute(db).await?.rows_affected());
+            .bind(batch.entries).execute(db).await?.rows_affected());
         let rows: Vec<_> = (1..)
             .zip(&batch.artifact.chunks)
             .map(|(no, chunk)| {
@@ -318,7 +343,68 @@ impl Tx {
             now: batch.claim.claimed_at,
             actor: batch.claim.claimed_by.clone(),
         };
-        self.seal_rows(&kinds::BATCH, Span::one(id), &stamp).await
+        self.seal_rows(&kinds::BATCH, Span::one(id), &stamp).await?;
+        self.insert_held(id, batch.held, &stamp).await?;
+        self.insert_documents(id, batch.documents, &stamp).await
+    }
+
+    async fn insert_held(
+        &mut self,
+        batch: i64,
+        held: &[(i64, String)],
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        if held.is_empty() {
+            return Ok(());
+        }
+        let last: i64 = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("export/last_held")).fetch_one(db).await?);
+        let rows: Vec<_> = (last + 1..)
+            .zip(held)
+            .map(|(id, (entry, why))| {
+                [
+                    Field::Int(id),
+                    Field::Int(batch),
+                    Field::Int(*entry),
+                    Field::Int(1),
+                    Field::Text(why),
+                ]
+            })
+            .collect();
+        let written = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        self.insert(kinds::BATCHES_HELD, rows.into_iter()).await?;
+        let span = Span::keys(last + 1, last + written);
+        self.seal_rows(&kinds::BATCH_HELD, span, stamp).await
+    }
+
+    async fn insert_documents(
+        &mut self,
+        batch: i64,
+        documents: &[NewDocument],
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        if documents.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<_> = (1..)
+            .zip(documents)
+            .map(|(no, one)| {
+                [
+                    Field::Int(batch),
+                    Field::Int(no),
+                    Field::Text(&one.number),
+                    Field::Int(one.entry),
+                    Field::Int(one.lines),
+                    Field::Int(one.currency_id),
+                    Field::Int(one.debit),
+                ]
+            })
+            .collect();
+        let last = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        self.insert(kinds::BATCH_DOCUMENTS, rows.into_iter())
+            .await?;
+        let span = Span::keys(1, last).of(batch);
+        self.seal_rows(&kinds::BATCH_DOCUMENT, span, stamp).await
     }
 }
 

@@ -4,7 +4,8 @@
 
 use crate::evidence::DocumentRow;
 use crate::intake::Stamp;
-use crate::record::{Span, kinds};
+use crate::record::Span;
+use crate::record::kinds::{self, Record};
 use crate::{Store, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use sqlx_macros::FromRow;
@@ -22,30 +23,47 @@ pub struct Claim {
     pub number: i64,
     /// The first of its entries.
     pub first_entry: i64,
-    /// The last of its entries: ids are dense, so all between are its own.
+    /// The last of its entries: ids are dense, so all between are its own, unless it is partial or left some out before.
     pub last_entry: i64,
     /// The outside name of the released batch whose entries these were.
     pub replaces: Option<String>,
+    /// The outside name of the batch that could not hold these.
+    pub supplements: Option<String>,
+    /// 1 where only some of the entries between the first and the last are its own.
+    pub partial: Option<i64>,
     /// When.
     pub claimed_at: DateTime<Utc>,
     /// By whom.
     pub claimed_by: String,
 }
 
-impl Claim {
-    /// How many entries it holds.
-    pub const fn entries(&self) -> i64 {
-        self.last_entry - self.first_entry + 1
-    }
-}
-
-/// A batch that was released and not replaced yet.
+/// A batch whose entries, or some of them, leave in another.
 #[derive(Debug, FromRow)]
-struct Released {
+struct Former {
     batch_id: i64,
     uuid: String,
     first_entry: i64,
     last_entry: i64,
+    partial: Option<i64>,
+}
+
+/// What a claim takes.
+enum Taking {
+    /// What follows the run before.
+    Next,
+    /// All that a released batch had.
+    Replacing(Former),
+    /// What a batch could not hold.
+    Supplementing(Former),
+}
+
+impl Taking {
+    const fn former(&self) -> Option<&Former> {
+        match self {
+            Self::Next => None,
+            Self::Replacing(former) | Self::Supplementing(former) => Some(former),
+        }
+    }
 }
 
 impl Store {
@@ -58,6 +76,43 @@ impl Store {
             on_pool!(self, db => sqlx::query_as(sql!("export/unrendered"))
             .bind(target).fetch_all(db).await)?,
         )
+    }
+
+    /// The entries of a claim, as runs of ids from the first to the last of each.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn claimed_entries(&self, claim: &Claim) -> Result<Vec<(i64, i64)>, StoreError> {
+        let id = claim.batch_id;
+        let held: Vec<i64> = on_pool!(self, db =>
+            sqlx::query_scalar(sql!("export/held")).bind(id).fetch_all(db).await)?;
+        if claim.partial.is_none() {
+            let mut runs = Vec::new();
+            let mut first = claim.first_entry;
+            for entry in held {
+                if first < entry {
+                    runs.push((first, entry - 1));
+                }
+                first = entry + 1;
+            }
+            if first <= claim.last_entry {
+                runs.push((first, claim.last_entry));
+            }
+            return Ok(runs);
+        }
+        let taken: Vec<i64> = on_pool!(self, db =>
+            sqlx::query_scalar(sql!("export/taken")).bind(id).fetch_all(db).await)?;
+        let mut runs = Vec::<(i64, i64)>::new();
+        for entry in taken
+            .into_iter()
+            .filter(|entry| held.binary_search(entry).is_err())
+        {
+            match runs.last_mut() {
+                Some((_, last)) if *last + 1 == entry => *last = entry,
+                _ => runs.push((entry, entry)),
+            }
+        }
+        Ok(runs)
     }
 
     /// The documents among the entries with `after < id <= through`.
@@ -102,7 +157,7 @@ impl Store {
 
 impl Tx {
     /// Takes the next entries that the target lacks, at most `limit`, and numbers them: those of a released
-    /// batch first, all of them; none when it has everything.
+    /// batch first, all of them; then those that a batch could not hold; none when it has everything.
     ///
     /// # Errors
     /// [`StoreError::Database`], also when an entry already is in a batch of this target.
@@ -113,11 +168,10 @@ impl Tx {
         uuid: &str,
         stamp: &Stamp,
     ) -> Result<Option<Claim>, StoreError> {
-        let released: Option<Released> = on_tx!(&mut *self, db =>
-            sqlx::query_as(sql!("export/released")).bind(target).fetch_optional(db).await?);
+        let taking = self.taking(target).await?;
         let (ends, last): (i64, i64) = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("export/extent")).bind(target).fetch_one(db).await?);
-        let (first_entry, last_entry) = released.as_ref().map_or_else(
+        let (first_entry, last_entry) = taking.former().map_or_else(
             || (ends + 1, last.min(ends.saturating_add(limit.max(1)))),
             |old| (old.first_entry, old.last_entry),
         );
@@ -126,19 +180,28 @@ impl Tx {
         }
         let (batch_id, number): (i64, i64) = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("export/next_batch")).bind(target).fetch_one(db).await?);
-        // A run names the one before it; a replacement names the batch whose entries it takes.
-        let (follows, ends) = match &released {
-            None => ((ends > 0).then_some(ends), Some(last_entry)),
-            Some(_) => (None, None),
+        // A run names the one before it; any other names the batch whose entries it takes.
+        let (follows, ends) = match &taking {
+            Taking::Next => ((ends > 0).then_some(ends), Some(last_entry)),
+            _ => (None, None),
         };
+        let (mut replaces, mut supplements, mut partial) = (None, None, None);
+        match &taking {
+            Taking::Next => {}
+            Taking::Replacing(old) => (replaces, partial) = (Some(old), old.partial),
+            Taking::Supplementing(old) => (supplements, partial) = (Some(old), Some(1)),
+        }
         on_tx!(&mut *self, db => sqlx::query(sql!("export/insert_range"))
             .bind(batch_id).bind(uuid).bind(target).bind(number).bind(first_entry).bind(last_entry)
-            .bind(follows).bind(ends).bind(released.as_ref().map(|old| old.batch_id))
-            .bind(stamp.now).bind(&stamp.actor).execute(db).await?.rows_affected());
+            .bind(follows).bind(ends).bind(replaces.map(|old| old.batch_id))
+            .bind(stamp.now).bind(&stamp.actor).bind(supplements.map(|old| old.batch_id)).bind(partial)
+            .execute(db).await?.rows_affected());
         self.seal_names(stamp).await?;
         self.seal_rows(&kinds::BATCH_RANGE, Span::one(batch_id), stamp)
             .await?;
+        self.take(&taking, batch_id, stamp).await?;
         self.number_entries(first_entry, last_entry, stamp).await?;
+        let uuid_of = |former: Option<&Former>| former.map(|old| old.uuid.clone());
         Ok(Some(Claim {
             batch_id,
             uuid: uuid.to_owned(),
@@ -146,9 +209,61 @@ impl Tx {
             number,
             first_entry,
             last_entry,
-            replaces: released.map(|old| old.uuid),
+            replaces: uuid_of(replaces),
+            supplements: uuid_of(supplements),
+            partial,
             claimed_at: stamp.now,
             claimed_by: stamp.actor.clone(),
         }))
+    }
+
+    async fn taking(&mut self, target: i64) -> Result<Taking, StoreError> {
+        let released: Option<Former> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("export/released")).bind(target).fetch_optional(db).await?);
+        if let Some(former) = released {
+            return Ok(Taking::Replacing(former));
+        }
+        let holding: Option<Former> = on_tx!(&mut *self, db =>
+            sqlx::query_as(sql!("export/holding")).bind(target).fetch_optional(db).await?);
+        Ok(holding.map_or(Taking::Next, Taking::Supplementing))
+    }
+
+    /// Says which of the entries between its first and its last a batch takes.
+    async fn take(&mut self, taking: &Taking, batch: i64, stamp: &Stamp) -> Result<(), StoreError> {
+        let Some(old) = taking.former().map(|old| old.batch_id) else {
+            return Ok(());
+        };
+        let held: i64 = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("export/last_held")).fetch_one(db).await?);
+        let taken: i64 = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("export/last_taken")).fetch_one(db).await?);
+        if matches!(taking, Taking::Replacing(_)) {
+            let rows = on_tx!(&mut *self, db => sqlx::query(sql!("export/hold_as_before"))
+                .bind(batch).bind(old).bind(held).execute(db).await?.rows_affected());
+            self.seal_new(&kinds::BATCH_HELD, held, rows, stamp).await?;
+            let rows = on_tx!(&mut *self, db => sqlx::query(sql!("export/take_as_before"))
+                .bind(batch).bind(old).bind(taken).execute(db).await?.rows_affected());
+            self.seal_new(&kinds::BATCH_TAKEN, taken, rows, stamp).await
+        } else {
+            let rows = on_tx!(&mut *self, db => sqlx::query(sql!("export/take_held"))
+                .bind(batch).bind(old).bind(taken).execute(db).await?.rows_affected());
+            self.seal_new(&kinds::BATCH_TAKEN, taken, rows, stamp).await
+        }
+    }
+
+    /// Covers so many rows after the last of before.
+    async fn seal_new(
+        &mut self,
+        record: &'static Record,
+        last: i64,
+        rows: u64,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let rows = i64::try_from(rows).unwrap_or(0);
+        if rows == 0 {
+            return Ok(());
+        }
+        self.seal_rows(record, Span::keys(last + 1, last + rows), stamp)
+            .await
     }
 }

@@ -71,6 +71,55 @@ pub struct BatchState {
     pub message: Option<String>,
 }
 
+/// How many documents of a batch are in one state.
+#[derive(Clone, Debug, FromRow)]
+pub struct DocumentStates {
+    /// The target's name.
+    pub target: String,
+    /// The batch.
+    pub batch_id: i64,
+    /// As of a batch; 6 differs.
+    pub state: Option<i64>,
+    /// Documents, each of one entry.
+    pub documents: i64,
+}
+
+/// What a target was sent, and what was read back from it, of one entity, period and currency of books.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct ReadBack {
+    /// The target's name.
+    pub target: String,
+    /// The entity's code.
+    pub entity: String,
+    /// The period's code.
+    pub period: String,
+    /// The ISO number of the currency of the entity's books.
+    pub currency_id: i64,
+    /// Documents that were exported.
+    pub documents: i64,
+    /// Their debits, in minor units.
+    pub debit: i64,
+    /// Documents that were read back, and are what was sent.
+    pub read_documents: i64,
+    /// Their debits.
+    pub read_debit: i64,
+    /// Documents that stand there otherwise.
+    pub differing: i64,
+}
+
+/// An entry that a target could not be written.
+#[derive(Clone, Debug, FromRow)]
+pub struct HeldEntry {
+    /// The target's name.
+    pub target: String,
+    /// The entry.
+    pub entry_id: i64,
+    /// The outside name of the batch that left it out.
+    pub uuid: String,
+    /// Why.
+    pub why: String,
+}
+
 /// Entries and amounts of one entity, period and currency, in minor units.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct EntryTotal {
@@ -135,6 +184,32 @@ impl Snapshot {
         Ok(
             on_snapshot!(self, db => sqlx::query_as(sql!("control/batch_states")).fetch_all(db).await)?,
         )
+    }
+
+    /// Per batch whose documents are answered one by one: how many are in which state.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn document_states(&self) -> Result<Vec<DocumentStates>, StoreError> {
+        Ok(
+            on_snapshot!(self, db => sqlx::query_as(sql!("control/document_states")).fetch_all(db).await)?,
+        )
+    }
+
+    /// Per target that can be read, entity and period: what was sent and what stands there.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn read_back(&self) -> Result<Vec<ReadBack>, StoreError> {
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("control/read_back")).fetch_all(db).await)?)
+    }
+
+    /// Entries that a target's batches left out, and that no later one has.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn held_entries(&self) -> Result<Vec<HeldEntry>, StoreError> {
+        Ok(on_snapshot!(self, db => sqlx::query_as(sql!("control/held")).fetch_all(db).await)?)
     }
 
     /// Entries and amounts in the journal per entity, period and currency.

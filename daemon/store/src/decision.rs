@@ -27,6 +27,8 @@ pub struct BatchStanding {
     pub attempt: Option<i64>,
     /// What the receiver said then.
     pub message: Option<String>,
+    /// 1 where somebody decided that it is sent again after that attempt.
+    pub resent: i64,
 }
 
 impl Tx {

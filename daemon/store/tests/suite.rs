@@ -1394,7 +1394,10 @@ async fn rendered(store: &Store, claim: &Claim) {
     let mut tx = store.begin().await.unwrap();
     tx.insert_rendered(&Rendered {
         claim,
-        lines: 2 * claim.entries(),
+        lines: 2 * (claim.last_entry - claim.first_entry + 1),
+        entries: claim.last_entry - claim.first_entry + 1,
+        held: &[],
+        documents: &[],
         name: "a.csv",
         artifact: &artifact,
         manifest: "{}",
@@ -1406,7 +1409,8 @@ async fn rendered(store: &Store, claim: &Claim) {
 
 async fn attempted(store: &Store, batch: i64, kind: DeliveryKind) {
     let mut tx = store.begin().await.unwrap();
-    tx.insert_delivery(batch, kind, "said so", &stamp())
+    let attempt = tx.begin_delivery(batch, &stamp()).await.unwrap();
+    tx.insert_delivery((batch, attempt), kind, "said so", &stamp())
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -1439,12 +1443,12 @@ async fn an_entry_is_in_one_batch_per_target(store: Store) {
     assert_eq!((two.number, two.first_entry, two.last_entry), (2, 3, 3));
     assert_eq!(claimed(&store, target, 2, "b-3").await, None);
     let all = claimed(&store, other, 9, "o-1").await.unwrap();
-    assert_eq!((all.number, all.entries()), (1, 3));
+    assert_eq!((all.number, all.first_entry, all.last_entry), (1, 1, 3));
     assert_eq!(store.documents(0, 9).await.unwrap().len(), 3);
     // Whatever a program believes: no run begins again, overlaps, leaves a gap, or takes what was not released.
     let range = |first: i64, last: i64, follows: &str, ends: &str, replaces: &str| {
         format!(
-            "INSERT INTO batch_range SELECT 9, 'x', {target}, 9, {first}, {last}, {follows}, {ends}, {replaces}, claimed_at, 'x' FROM batch_range WHERE batch_id = 1"
+            "INSERT INTO batch_range SELECT 9, 'x', {target}, 9, {first}, {last}, {follows}, {ends}, {replaces}, claimed_at, 'x', NULL, NULL FROM batch_range WHERE batch_id = 1"
         )
     };
     for (first, last, follows, ends, replaces) in [
@@ -1583,6 +1587,11 @@ async fn a_refused_batch_is_sent_again_or_released_into_another(store: Store) {
     assert_eq!(states, [(1, Some(5)), (2, None)]);
     for table in [
         "batch_range",
+        "batch_held",
+        "batch_taken",
+        "batch_document",
+        "document_answer",
+        "delivery_begun",
         "batch_release",
         "batch_resend",
         "artifact_chunk",

@@ -19,6 +19,7 @@ pub(super) fn build(subject: &Subject, control: &Control) -> Result<Report, Repo
             intake(control),
             journal(control)?,
             targets(control),
+            read_back(control)?,
             cash(control)?,
             clearing(control)?,
             breaks_table(&control.breaks)?,
@@ -128,6 +129,7 @@ fn targets(control: &Control) -> Table {
             target.delivered,
             target.unknown,
             target.rejected,
+            target.differing,
             target.difference(),
         ];
         let mut cells = vec![
@@ -136,14 +138,17 @@ fn targets(control: &Control) -> Table {
         ];
         cells.extend(counts.map(Cell::Count));
         Row::holding(
-            target.difference() == 0 && target.amounts_agree && target.rejected == 0,
+            target.difference() == 0
+                && target.amounts_agree
+                && target.rejected == 0
+                && target.differing == 0,
             cells,
         )
     });
     Table {
         name: "targets",
-        title: "Posted = exported + not yet; exported = acknowledged + delivered + unknown + rejected".into(),
-        note: "Entries per target. A file that lies where the ERP takes it from is delivered; only the ERP's own word makes it acknowledged.".into(),
+        title: "Posted = exported + not yet; exported = acknowledged + delivered + unknown + rejected + differing".into(),
+        note: "Entries per target. A file that lies where the ERP takes it from is delivered; what was read back from the ERP, and is what was sent, is acknowledged; what stands there otherwise differs.".into(),
         columns: vec![
             Column::text("target", "Target"),
             Column::text("kind", "Kind"),
@@ -154,10 +159,52 @@ fn targets(control: &Control) -> Table {
             Column::count("delivered", "Delivered"),
             Column::count("unknown", "Unknown"),
             Column::count("rejected", "Rejected"),
+            Column::count("differing", "Differing"),
             Column::count("difference", "Difference"),
         ],
         rows: rows.collect(),
     }
+}
+
+fn read_back(control: &Control) -> Result<Table, ReportError> {
+    let mut rows = Vec::new();
+    for row in &control.read_back {
+        let amount = |amount| money(amount, row.currency_id);
+        let open = row.debit - row.read_debit;
+        rows.push(Row::holding(
+            row.differing == 0,
+            vec![
+                Cell::text(&row.target),
+                Cell::text(&row.entity),
+                Cell::text(&row.period),
+                Cell::text(amount(0)?.currency().code()),
+                Cell::Count(row.documents),
+                Cell::Amount(amount(row.debit)?),
+                Cell::Count(row.read_documents),
+                Cell::Amount(amount(row.read_debit)?),
+                Cell::Count(row.differing),
+                Cell::unless_zero(amount(open)?),
+            ],
+        ));
+    }
+    Ok(Table {
+        name: "read_back",
+        title: "Acknowledged = what the ERP reads back".into(),
+        note: "Documents of targets that answer one by one, per entity and period, and their debits in the currency of the entity's books. Read back is what was compared line by line and found equal; not read back is what was refused, is under way, or differs.".into(),
+        columns: vec![
+            Column::text("target", "Target"),
+            Column::text("entity", "Entity"),
+            Column::text("period", "Period"),
+            Column::text("currency", "Currency"),
+            Column::count("documents", "Sent"),
+            Column::amount("debit", "Debit sent"),
+            Column::count("read_documents", "Read back"),
+            Column::amount("read_debit", "Debit read back"),
+            Column::count("differing", "Differing"),
+            Column::amount("not_read_back", "Not read back"),
+        ],
+        rows,
+    })
 }
 
 fn cash(control: &Control) -> Result<Table, ReportError> {

@@ -2,6 +2,7 @@
 
 use super::rpc::{Said, Session, day, decimal};
 use super::{Config, Document, DocumentLine};
+use crate::erp::Said as Answer;
 use crate::transport::TransportError;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -34,19 +35,40 @@ struct Account {
     wants_party: bool,
 }
 
-/// What became of some entries.
+/// What became of some entries, by document.
 #[derive(Debug, Default)]
 pub(super) struct Took {
-    /// How many are posted and were read back.
-    pub(super) posted: usize,
-    /// The others by document, with the ERP's words.
-    pub(super) refused: Vec<(String, String)>,
+    said: BTreeMap<String, Answer>,
 }
 
 impl Took {
-    fn has_refused(&self, document: &Document) -> bool {
-        let mut refused = self.refused.iter();
-        refused.any(|(number, _)| *number == document.number)
+    fn knows(&self, document: &Document) -> bool {
+        self.said.contains_key(&document.number)
+    }
+
+    /// It is posted, and was read back.
+    fn posted(&mut self, document: &Document, one: Move) {
+        let theirs = one.id.to_string();
+        let said = Answer::Acknowledged { theirs };
+        self.said.insert(document.number.clone(), said);
+    }
+
+    fn refused(&mut self, document: &Document, words: impl Into<String>) {
+        let said = Answer::Refused(words.into());
+        self.said.insert(document.number.clone(), said);
+    }
+
+    fn differs(&mut self, document: &Document, one: Move, words: &str) {
+        let said = Answer::Differs {
+            theirs: one.id.to_string(),
+            words: words.to_owned(),
+        };
+        self.said.insert(document.number.clone(), said);
+    }
+
+    /// What is said of each.
+    pub(super) fn into_said(self) -> BTreeMap<String, Answer> {
+        self.said
     }
 }
 
@@ -177,7 +199,7 @@ impl<'s> Books<'s> {
         for page in documents.chunks(PAGE) {
             self.take_page(page, &mut took).await?;
         }
-        if took.posted + took.refused.len() == documents.len() {
+        if took.said.len() == documents.len() {
             Ok(took)
         } else {
             Err(self.session.strange("model.account.move"))
@@ -194,7 +216,7 @@ impl<'s> Books<'s> {
             }
             match self.values(document, &parties) {
                 Ok(values) => missing.push((*document, values)),
-                Err(words) => took.refused.push((document.number.clone(), words)),
+                Err(words) => took.refused(document, words),
             }
         }
         let created = self.create(&missing, took).await?;
@@ -204,15 +226,15 @@ impl<'s> Books<'s> {
         for document in page {
             match there.get(document.number.as_str()).map(Vec::as_slice) {
                 Some([one]) => known.push((*document, *one)),
-                Some(several) => took.refused.push((
-                    document.number.clone(),
+                Some(several) => took.refused(
+                    document,
                     format!(
                         "{} moves have this number as their description; delete the drafts among them",
                         several.len()
                     ),
-                )),
+                ),
                 // Somebody deletes what was there a moment ago, or it may not be seen: nobody knows.
-                None if !took.has_refused(document) => {
+                None if !took.knows(document) => {
                     return Err(self.session.strange("model.account.move.create"));
                 }
                 None => {}
@@ -221,15 +243,16 @@ impl<'s> Books<'s> {
         let differing = self.differing(&known).await?;
         for (document, found) in &known {
             if differing.contains(&found.id) {
-                took.refused.push((
-                    document.number.clone(),
-                    if found.is_posted {
-                        "a posted move with this number as its description has another day or other lines: these books and those gave one number to two entries; compare them, and restore the newest backup"
-                    } else {
-                        "a draft with this number as its description has another day or other lines; delete it there"
-                    }
-                    .to_owned(),
-                ));
+                let words = if found.is_posted {
+                    "a posted move with this number as its description has another day or other lines: these books and those gave one number to two entries; compare them, and restore the newest backup"
+                } else {
+                    "a draft with this number as its description has another day or other lines; delete it there"
+                };
+                if found.is_posted {
+                    took.differs(document, *found, words);
+                } else {
+                    took.refused(document, words);
+                }
             } else {
                 open.push((*document, *found));
             }
@@ -283,7 +306,7 @@ impl<'s> Books<'s> {
         for (document, values) in missing {
             match self.call("create", json!([values])).await? {
                 Ok(ids) => created.extend(self.ids(&ids)?),
-                Err(words) => took.refused.push((document.number.clone(), words)),
+                Err(words) => took.refused(document, words),
             }
         }
         Ok(created)
@@ -379,7 +402,7 @@ impl<'s> Books<'s> {
             let words = refused.remove(&one.id);
             // Without a word of the ERP nobody knows; the next attempt looks again.
             let words = words.ok_or_else(|| self.session.strange("model.account.move.post"))?;
-            took.refused.push((document.number.clone(), words));
+            took.refused(document, words);
             // A draft would be in the way of what comes in its place.
             if created.contains(&one.id) {
                 let _left = self.call("delete", json!([one.id])).await?;
@@ -389,14 +412,15 @@ impl<'s> Books<'s> {
             .into_iter()
             .partition(|(_, one)| were_posted.contains(&one.id));
         // These were read a moment ago.
-        took.posted += before.len();
+        for (document, one) in before {
+            took.posted(document, one);
+        }
         let differing = self.differing(&fresh).await?;
         for (document, one) in fresh {
             if differing.contains(&one.id) {
-                let words = "it reads back otherwise than it was sent".to_owned();
-                took.refused.push((document.number.clone(), words));
+                took.differs(document, one, "it reads back otherwise than it was sent");
             } else {
-                took.posted += 1;
+                took.posted(document, one);
             }
         }
         Ok(())

@@ -95,6 +95,16 @@ pub enum Deed {
         /// The batch's outside name.
         batch: String,
     },
+    /// A batch of which nobody knows arrived: it is not sent again.
+    BatchArrived {
+        /// The batch's outside name.
+        batch: String,
+    },
+    /// A batch of which nobody knows did not arrive: it is sent again.
+    BatchMissing {
+        /// The batch's outside name.
+        batch: String,
+    },
     /// Another version of the mapping decides what is posted from now on.
     MappingActivation {
         /// The pack.
@@ -230,6 +240,8 @@ impl Deed {
             Self::BreakReopen { .. } => Kind::BreakReopen,
             Self::BatchResend { .. } => Kind::BatchResend,
             Self::BatchRelease { .. } => Kind::BatchRelease,
+            Self::BatchArrived { .. } => Kind::BatchArrived,
+            Self::BatchMissing { .. } => Kind::BatchMissing,
             Self::MappingActivation { .. } => Kind::MappingActivation,
             Self::ConflictAccept { .. } => Kind::ConflictAccept,
         }
@@ -250,7 +262,10 @@ impl Deed {
                 items,
             } => format!("{reconciliation} {}", items.join(" ")),
             Self::MatchUndo { id } => format!("match:{id}"),
-            Self::BatchResend { batch } | Self::BatchRelease { batch } => batch.clone(),
+            Self::BatchResend { batch }
+            | Self::BatchRelease { batch }
+            | Self::BatchArrived { batch }
+            | Self::BatchMissing { batch } => batch.clone(),
             Self::MappingActivation { pack, version } => format!("{pack} {version}"),
         }
     }
@@ -297,6 +312,7 @@ impl Deed {
             Self::BreakReopen { .. } => "break reopen",
             Self::BatchResend { .. } => "export resend",
             Self::BatchRelease { .. } => "export release",
+            Self::BatchArrived { .. } | Self::BatchMissing { .. } => "export resolve",
             Self::MappingActivation { .. } => "mapping activation",
             Self::ConflictAccept { .. } => "conflict accept",
         }
@@ -354,6 +370,10 @@ impl Deed {
             Self::BatchResend { batch } | Self::BatchRelease { batch } => {
                 let (attempt, said) = resend::refused(tx, batch).await?;
                 Ok(Some(Seen::of(&format!("{attempt} {said}"), None)))
+            }
+            Self::BatchArrived { batch } | Self::BatchMissing { batch } => {
+                let open = resend::undecided(tx, batch).await?;
+                Ok(open.map(|attempt| Seen::of(&attempt.to_string(), None)))
             }
             Self::MappingActivation { version, .. } => {
                 let before = tx.mapping_in_force().await?;
@@ -438,6 +458,8 @@ impl Deed {
             }
             Self::BatchResend { batch } => resend::resend(tx, batch, why, stamp).await?,
             Self::BatchRelease { batch } => resend::release(tx, batch, why, stamp).await?,
+            Self::BatchArrived { batch } => resend::arrived(tx, batch, why, stamp).await?,
+            Self::BatchMissing { batch } => resend::not_there(tx, batch, why, stamp).await?,
             Self::MappingActivation { pack, version } => {
                 put_in_force(tx, (pack, version), stamp).await?;
             }

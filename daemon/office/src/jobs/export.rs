@@ -37,6 +37,8 @@ pub struct TargetSummary {
     pub rejected: i64,
     /// Batches of which nobody knows.
     pub unknown: i64,
+    /// Entries that cannot be written for the target as it is configured, and wait.
+    pub held: i64,
     /// What the reader should know though nothing went wrong.
     pub note: Option<String>,
     /// Why it could not go on.
@@ -44,6 +46,16 @@ pub struct TargetSummary {
 }
 
 impl TargetSummary {
+    /// Counts entries that are held back, and tells why the first is.
+    fn hold(&mut self, held: Vec<(i64, String)>) {
+        if let Some((entry, why)) = held.first()
+            && self.held == 0
+        {
+            self.trouble(format!("entry {entry} is held back: {why}"));
+        }
+        self.held += i64::try_from(held.len()).unwrap_or(i64::MAX);
+    }
+
     /// Tells a problem beside those that are told already.
     fn trouble(&mut self, problem: String) {
         self.problem = Some(match self.problem.take() {
@@ -173,6 +185,7 @@ async fn export(
         summary.delivered += part.delivered;
         summary.rejected += part.rejected;
         summary.unknown += part.unknown;
+        summary.held += part.held;
         if let Some(problem) = part.problem {
             summary.trouble(problem);
         }

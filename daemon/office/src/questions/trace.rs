@@ -334,13 +334,25 @@ async fn tell_entry(books: &Snapshot, id: i64, reached: &mut Reached) -> anyhow:
     }
     for batch in books.batches_of_entry(id).await? {
         let state = DeliveryKind::name_of(batch.state);
-        let details = format!(
+        let mut details = format!(
             "batch {}\n{} {}",
             batch.uuid,
             batch.artifact_name,
             batch.message.clone().unwrap_or_default()
         );
-        let value = json!({ "target": batch.target, "batch": batch.uuid, "number": batch.number, "state": state });
+        let mut value = json!({ "target": batch.target, "batch": batch.uuid, "number": batch.number, "state": state });
+        if !batch.document.is_empty() {
+            let state = DeliveryKind::name_of(batch.document_state);
+            let said = batch.words.as_deref().unwrap_or_default();
+            details.push_str(&format!("\ndocument {}: {state}", batch.document));
+            if !batch.theirs.is_empty() {
+                details.push_str(&format!(", there {}", batch.theirs));
+            }
+            if !said.is_empty() {
+                details.push_str(&format!("; {said}"));
+            }
+            value["document"] = json!({ "number": batch.document, "state": state, "theirs": batch.theirs, "said": said });
+        }
         reached.tell(
             &format!(
                 "entry {id} in batch {} of {}: {state}",

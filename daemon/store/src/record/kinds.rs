@@ -145,6 +145,43 @@ pub(crate) const DOCUMENTS: Table<4> = Table {
     ],
 };
 
+pub(crate) const BATCHES_HELD: Table<5> = Table {
+    name: "batch_held",
+    columns: [
+        ("id", Int),
+        ("batch_id", Int),
+        ("entry_id", Int),
+        ("own", Int),
+        ("why", Text),
+    ],
+};
+
+pub(crate) const BATCH_DOCUMENTS: Table<7> = Table {
+    name: "batch_document",
+    columns: [
+        ("batch_id", Int),
+        ("no", Int),
+        ("number", Text),
+        ("entry_id", Int),
+        ("lines", Int),
+        ("currency_id", Int),
+        ("debit", Int),
+    ],
+};
+
+pub(crate) const DOCUMENT_ANSWERS: Table<7> = Table {
+    name: "document_answer",
+    columns: [
+        ("id", Int),
+        ("batch_id", Int),
+        ("no", Int),
+        ("attempt", Int),
+        ("state", Int),
+        ("theirs", Text),
+        ("words", Text),
+    ],
+};
+
 pub(crate) const SETTLEMENT_LINES: Table<30> = Table {
     name: "settlement_line_received",
     columns: [
@@ -424,6 +461,38 @@ pub(crate) static BATCH_RANGE: Record = Record {
             ("replaces", Int),
             ("claimed_at", Moment),
             ("claimed_by", Text),
+            ("supplements", Int),
+            ("partial", Int),
+        ],
+    )
+};
+/// Rows of a batch, in an order within it.
+const fn of_batch(kind: &'static str, columns: &'static [(&'static str, Kind)]) -> Record {
+    Record {
+        scope: "batch_id",
+        within: "batch_id = $1",
+        ..numbered(kind, columns)
+    }
+}
+pub(crate) static BATCH_HELD: Record = numbered("batch_held", &BATCHES_HELD.columns);
+pub(crate) static BATCH_TAKEN: Record = numbered(
+    "batch_taken",
+    &[("id", Int), ("batch_id", Int), ("entry_id", Int)],
+);
+pub(crate) static BATCH_DOCUMENT: Record = Record {
+    key: "no",
+    ..of_batch("batch_document", &BATCH_DOCUMENTS.columns)
+};
+pub(crate) static DOCUMENT_ANSWER: Record = numbered("document_answer", &DOCUMENT_ANSWERS.columns);
+pub(crate) static DELIVERY_BEGUN: Record = Record {
+    key: "attempt",
+    ..of_batch(
+        "delivery_begun",
+        &[
+            ("batch_id", Int),
+            ("attempt", Int),
+            ("begun_at", Moment),
+            ("begun_by", Text),
         ],
     )
 };
@@ -440,10 +509,8 @@ pub(crate) static BATCH_RELEASE: Record = Record {
     )
 };
 pub(crate) static BATCH_RESEND: Record = Record {
-    scope: "batch_id",
-    within: "batch_id = $1",
     key: "attempt",
-    ..numbered(
+    ..of_batch(
         "batch_resend",
         &[
             ("batch_id", Int),
@@ -484,10 +551,8 @@ pub(crate) static DECISION: Record = Record {
     )
 };
 pub(crate) static DELIVERY: Record = Record {
-    scope: "batch_id",
-    within: "batch_id = $1",
     key: "attempt",
-    ..numbered(
+    ..of_batch(
         "delivery",
         &[
             ("batch_id", Int),
@@ -766,9 +831,14 @@ pub(crate) static RECORDS: &[&Record] = &[
     &SEAL,
     &BATCH,
     &BATCH_RANGE,
+    &BATCH_TAKEN,
+    &BATCH_HELD,
+    &BATCH_DOCUMENT,
     &BATCH_RELEASE,
     &BATCH_RESEND,
+    &DELIVERY_BEGUN,
     &DELIVERY,
+    &DOCUMENT_ANSWER,
     &SETTLEMENT_FILE,
     &SIGHT,
     &STATEMENT,

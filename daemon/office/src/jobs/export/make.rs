@@ -1,16 +1,19 @@
 //! Batches out of entries. A claim is one short transaction, the artifact another; between them the batch is
 //! rendered, and while one is, the entries of the next are read.
+//!
+//! What the target cannot be written (an account that has no counterpart there, a text that does not fit) is held back, and
+//! holds up nothing else: the batch leaves without it, and each export tries it again, in a batch that supplements that one.
 
 use super::{Target, TargetSummary};
 use crate::evidence::heads::told;
 use anyhow::Context as _;
 use connectors::erp::ErpConnector;
-use formats::erp::{ExportBatch, ExportEntry};
-use ledger::{Currency, Money};
+use formats::erp::{ExportBatch, ExportEntry, RenderError};
+use ledger::{Currency, Money, Side};
 use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use store::artifact::{Parcel, Rendered, Sealed};
+use store::artifact::{NewDocument, Parcel, Rendered, Sealed};
 use store::claim::Claim;
 use store::entries::Reader;
 use store::record::Heads;
@@ -45,11 +48,16 @@ async fn each(
     let mut next = source.next().await?;
     while let Some((claim, batch)) = next {
         let (done, following) = tokio::join!(finish(to, &claim, batch), source.next());
-        done?;
-        made.batches += 1;
-        made.entries += claim.entries();
-        // Nobody may listen any more, when the sending side failed.
-        let _closed = stored.send(());
+        match done? {
+            Finished::Stored { entries, held } => {
+                made.batches += 1;
+                made.entries += entries;
+                made.hold(held);
+                // Nobody may listen any more, when the sending side failed.
+                let _closed = stored.send(());
+            }
+            Finished::Held(held) => made.hold(held),
+        }
         next = following?;
     }
     Ok(())
@@ -74,12 +82,14 @@ impl Source<'_> {
                 None => return Ok(None),
             },
         };
-        let mut entries = Vec::with_capacity(usize::try_from(claim.entries()).unwrap_or(0));
-        let mut after = claim.first_entry - 1;
-        while after < claim.last_entry {
-            let through = (after + PAGE).min(claim.last_entry);
-            self.read(after, through, &mut entries).await?;
-            after = through;
+        let mut entries = Vec::new();
+        for (first, last) in self.to.call.store.claimed_entries(&claim).await? {
+            let mut after = first - 1;
+            while after < last {
+                let through = (after + PAGE).min(last);
+                self.read(after, through, &mut entries).await?;
+                after = through;
+            }
         }
         let batch = ExportBatch {
             id: claim.uuid.clone(),
@@ -150,24 +160,43 @@ impl Source<'_> {
 /// A batch as it goes into the books.
 struct Made {
     lines: i64,
+    entries: i64,
     name: String,
     artifact: Sealed,
     manifest: String,
+    documents: Vec<NewDocument>,
+    held: Held,
+}
+
+/// Entries that cannot be written, and why.
+type Held = Vec<(i64, String)>;
+
+/// What became of a claim.
+enum Finished {
+    /// It is rendered and stored, but for what is held.
+    Stored { entries: i64, held: Held },
+    /// Nothing of it can be written; it is tried again.
+    Held(Held),
 }
 
 /// Renders a batch and stores it.
-async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::Result<()> {
+async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::Result<Finished> {
     let (connector, kind) = (Arc::clone(&to.connector), to.config.kind.clone());
     let about = About {
         kind,
         replaces: claim.replaces.clone(),
+        supplements: claim.supplements.clone(),
         heads: to.call.store.snapshot().await?.posted_heads().await?,
     };
-    let rendering = tokio::task::spawn_blocking(move || render(connector.as_ref(), &batch, &about));
+    let rendering = tokio::task::spawn_blocking(move || render(connector.as_ref(), batch, &about));
     let made = rendering
         .await
         .context("the rendering was given up")?
         .with_context(|| format!("batch {} of `{}`", claim.number, to.name))?;
+    let made = match made {
+        Ok(made) => made,
+        Err(held) => return Ok(Finished::Held(held)),
+    };
     let mut tx = to.call.store.begin().await?;
     tx.insert_rendered(&Rendered {
         claim,
@@ -175,43 +204,103 @@ async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::R
         name: &made.name,
         artifact: &made.artifact,
         manifest: &made.manifest,
+        entries: made.entries,
+        held: &made.held,
+        documents: &made.documents,
     })
     .await?;
     tx.commit().await?;
-    Ok(())
+    let (entries, held) = (made.entries, made.held);
+    Ok(Finished::Stored { entries, held })
 }
 
 /// What a manifest says beside what its batch holds.
 struct About {
     kind: String,
     replaces: Option<String>,
+    supplements: Option<String>,
     /// Where the books stood: an outsider can hold it against them later.
     heads: Option<Heads>,
 }
 
+/// Renders what can be written of a batch. The inner error is all of it, where nothing can.
 fn render(
     connector: &dyn ErpConnector,
-    batch: &ExportBatch,
+    mut batch: ExportBatch,
     about: &About,
-) -> anyhow::Result<Made> {
+) -> anyhow::Result<Result<Made, Held>> {
     let mut parcel = Parcel::default();
-    connector.render(batch, &mut parcel)?;
-    let (name, artifact) = (connector.name(batch), parcel.seal()?);
-    let manifest = manifest(batch, about, &name, &artifact)?;
-    Ok(Made {
+    let mut held = Held::new();
+    match connector.render(&batch, &mut parcel) {
+        Ok(()) => {}
+        Err(error @ RenderError::Write(_)) => return Err(error.into()),
+        Err(error) => {
+            held = sift(connector, &mut batch);
+            if batch.entries.is_empty() {
+                return Ok(Err(held));
+            }
+            // Each fits by itself, and all together do not.
+            anyhow::ensure!(!held.is_empty(), error);
+            parcel = Parcel::default();
+            connector.render(&batch, &mut parcel)?;
+        }
+    }
+    let (name, artifact) = (connector.name(&batch), parcel.seal()?);
+    let manifest = manifest(&batch, about, (&name, &artifact), &held)?;
+    Ok(Ok(Made {
         lines: i64::try_from(batch.line_count())?,
+        entries: i64::try_from(batch.entries.len())?,
+        documents: if connector.answers_by_entry() {
+            batch.entries.iter().map(document).collect()
+        } else {
+            Vec::new()
+        },
         name,
         artifact,
         manifest,
-    })
+        held,
+    }))
+}
+
+/// Takes out of a batch the entries that cannot be written.
+fn sift(connector: &dyn ErpConnector, batch: &mut ExportBatch) -> Held {
+    let (mut fit, mut held) = (Vec::new(), Held::new());
+    for item in std::mem::take(&mut batch.entries) {
+        batch.entries = vec![item];
+        let tried = connector.render(batch, &mut std::io::sink());
+        let one = std::mem::take(&mut batch.entries).into_iter();
+        match tried {
+            Ok(()) => fit.extend(one),
+            Err(error) => held.extend(one.map(|item| (item.id, error.to_string()))),
+        }
+    }
+    batch.entries = fit;
+    held
+}
+
+/// An entry as the document that its target answers.
+fn document(item: &ExportEntry) -> NewDocument {
+    let lines = item.entry.lines();
+    let debits = lines.iter().filter(|line| line.side == Side::Debit);
+    NewDocument {
+        number: item.document.clone(),
+        entry: item.id,
+        lines: i64::try_from(lines.len()).unwrap_or(i64::MAX),
+        currency_id: lines
+            .first()
+            .map_or(0, |line| i64::from(line.functional.currency().numeric())),
+        debit: debits.fold(0, |sum: i64, line| {
+            sum.saturating_add(line.functional.amount())
+        }),
+    }
 }
 
 /// What the receiver should find: extent, control totals, hash.
 fn manifest(
     batch: &ExportBatch,
     about: &About,
-    name: &str,
-    artifact: &Sealed,
+    (name, artifact): (&str, &Sealed),
+    held: &Held,
 ) -> anyhow::Result<String> {
     let decimal = |amount: i128, currency: Currency| {
         i64::try_from(amount).map(|amount| Money::minor(amount, currency).to_decimal().to_string())
@@ -233,12 +322,14 @@ fn manifest(
         "target": batch.target,
         "kind": about.kind,
         "replaces": about.replaces,
+        "supplements": about.supplements,
         "chain": about.heads.as_ref().map(told),
         "created_at": batch.created_at,
         "first_entry": batch.entries.first().map(|item| item.id),
         "last_entry": batch.entries.last().map(|item| item.id),
         "entries": batch.entries.len(),
         "lines": batch.line_count(),
+        "held": held.iter().map(|(entry, _)| entry).collect::<Vec<_>>(),
         "control_totals": totals,
         "artifact": {
             "name": name,
