@@ -15,17 +15,17 @@ const APIS: &[ErpKind] = &[
     webhook::KIND, // 2 of 2
 ];
 
+pub use crate::host::Host;
+
 use crate::http::AddressError;
 use crate::secret::SecretError;
 use crate::transport::{FileDrop, Placed, Shelf, TransportError};
 use async_trait::async_trait;
 use formats::OptionsError;
 use formats::erp::{Artifact, ExportBatch, FileKind, Render, RenderError};
-use ledger::Clock;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Every kind of ERP connector that this build knows, by name.
@@ -176,17 +176,6 @@ impl ErpConnector for FileErp {
     fn shelf(&self) -> Option<&dyn Shelf> {
         self.drop.shelf()
     }
-}
-
-/// What the host lends a connector when it opens.
-#[derive(Clone, Debug)]
-pub struct Host {
-    /// Where files go, for kinds that write files.
-    pub drop: Option<Arc<dyn FileDrop>>,
-    /// The folder that relative names of secrets' files are taken from.
-    pub base: PathBuf,
-    /// Where the time comes from that signatures name.
-    pub clock: Arc<dyn Clock>,
 }
 
 /// Why a connector does not open.

@@ -5,6 +5,7 @@
 //! of files are a crate of their own, `formats`, which knows no network.
 
 pub mod erp;
+mod host;
 pub mod http;
 pub mod keep;
 pub mod regular;

@@ -49,17 +49,24 @@ on_both!(
     a_damaged_artifact_holds_up_no_other_batch,
     only_the_targets_own_manifests_are_held_against_the_books,
     two_processes_match_each_item_once,
+    what_has_no_counterpart_is_held_back_and_holds_up_nothing_else,
+    what_nobody_knows_is_not_sent_again_before_somebody_says_so,
+    entries_are_summed_up_under_the_names_that_the_tables_give,
 );
 
 const FILES: &str = "files: { kind: csv, drop: { folder: { path: exports/files } } }";
 
 fn credit_note(id: usize) -> String {
+    credit_note_of(id, "eu", "EUR")
+}
+
+fn credit_note_of(id: usize, entity: &str, currency: &str) -> String {
     let amount = |text: &str| Value::Number(text.parse().unwrap());
     json!({
         "specversion": "1.0", "id": format!("cn-{id}"), "source": "//tests", "type": "billing.credit_note.issued.v1",
         "time": "2026-01-05T10:00:00Z",
-        "data": { "credit_note_id": format!("CN-{id}"), "entity": "eu", "customer_id": "C-1", "issued_at": "2026-01-05T10:00:00Z",
-            "currency": "EUR", "region": "DE", "product": "access", "net": amount("100.00"), "tax": amount("19.00"), "total": amount("119.00") }
+        "data": { "credit_note_id": format!("CN-{id}"), "entity": entity, "customer_id": "C-1", "issued_at": "2026-01-05T10:00:00Z",
+            "currency": currency, "region": "DE", "product": "access", "net": amount("100.00"), "tax": amount("19.00"), "total": amount("119.00") }
     })
     .to_string()
 }
@@ -139,6 +146,12 @@ impl Company {
     fn manifest(&self, number: i64) -> Value {
         let name = format!("tieout-files-{number:06}.csv.manifest.json");
         serde_json::from_slice(&std::fs::read(self.exported(&name)).unwrap()).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let mut all = vec!["-c", self.config.as_str(), "--json"];
+        all.extend(arguments);
+        expect_json(0, &all)
     }
 
     fn number(&self, statement: &str) -> i64 {
@@ -382,6 +395,228 @@ fn released(company: &Company) {
     assert_eq!(company.number(who), 1);
     let recorded = "SELECT COUNT(*) FROM run WHERE job IN ('export resend', 'export release')";
     assert_eq!(company.number(recorded), 2);
+}
+
+fn what_has_no_counterpart_is_held_back_and_holds_up_nothing_else(company: &Company) {
+    let target = |companies: &str| {
+        company.targets(&format!(
+            "files: {{ kind: netsuite_csv, options: {{ companies: {companies}, periods: YYYY-MM }}, drop: {{ folder: {{ path: exports/files }} }} }}"
+        ));
+    };
+    target("{ eu: EU }");
+    let notes: Vec<String> = (0..6)
+        .map(|id| match id {
+            1 | 4 => credit_note_of(id, "us", "USD"),
+            _ => credit_note(id),
+        })
+        .collect();
+    std::fs::write(company.dir.join("inbox/a.ndjson"), notes.join("\n") + "\n").unwrap();
+    expect(0, &["-c", &company.config, "ingest"]);
+    let done = company.export(1);
+    assert_eq!(
+        (&done["delivered"], &done["held"]),
+        (&json!(1), &json!(2)),
+        "{done}"
+    );
+    let problem = done["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("entity `us` has no counterpart"),
+        "{problem}"
+    );
+    let live = "SELECT COUNT(*) FROM batch_entry";
+    assert_eq!(company.number(live), 4);
+    let (verdict, because) = company.verdict();
+    assert_eq!(verdict, "INCOMPLETE");
+    assert!(
+        because.contains("2 entries held back from files, the first is 2"),
+        "{because}"
+    );
+    // It is tried again each time, and what comes after it goes on.
+    let notes = credit_note(6) + "\n";
+    std::fs::write(company.dir.join("inbox/b.ndjson"), notes).unwrap();
+    expect(0, &["-c", &company.config, "ingest"]);
+    let done = company.export(1);
+    assert_eq!(
+        (&done["delivered"], &done["held"]),
+        (&json!(1), &json!(2)),
+        "{done}"
+    );
+    assert_eq!(
+        company.number("SELECT CAST(SUM(entries) AS BIGINT) FROM batch"),
+        5
+    );
+    let status = company.run(0, &["export", "status"]);
+    assert!(status.contains("unsent"), "{status}");
+    target("{ eu: EU, us: US }");
+    let done = company.export(0);
+    assert_eq!(
+        (&done["delivered"], &done["held"]),
+        (&json!(1), &json!(0)),
+        "{done}"
+    );
+    assert_eq!(company.number(live), 7);
+    assert_eq!(
+        company.number("SELECT COUNT(DISTINCT entry_id) FROM batch_entry"),
+        7
+    );
+    assert_eq!(
+        company.number("SELECT CAST(SUM(entries) AS BIGINT) FROM batch"),
+        7
+    );
+    let trace = company.run(0, &["trace", "entry:2"]);
+    assert!(
+        trace.contains("in batch 2 of files: delivered") && !trace.contains("in batch 1 of files"),
+        "{trace}"
+    );
+    assert!(!company.verdict().1.contains("held"));
+    expect(0, &["-c", &company.config, "verify", "--all"]);
+}
+
+fn entries_are_summed_up_under_the_names_that_the_tables_give(company: &Company) {
+    let table = |name: &str, text: &str| {
+        std::fs::create_dir_all(company.dir.join("tables")).unwrap();
+        std::fs::write(company.dir.join("tables").join(name), text).unwrap();
+    };
+    table(
+        "accounts.csv",
+        "account,value,from,to\n*,X-9000,,\nrevenue-access,X-4000,,2026-01-09\nrevenue-access,X-4001,2026-01-10,\n",
+    );
+    table("regions.csv", "region,value\nDE,EMEA\n");
+    company.targets(
+        "files: { kind: csv, maps: { accounts: tables/accounts.csv, dimensions: { region: tables/regions.csv } }, summary: { by: day, dimensions: [region] }, drop: { folder: { path: exports/files } } }",
+    );
+    let mut notes: Vec<String> = (0..5).map(credit_note).collect();
+    let on = |id: usize, day: &str| credit_note(id).replace("2026-01-05", day);
+    notes.extend([on(5, "2026-01-12"), on(6, "2026-01-12")]);
+    notes.push(credit_note(7).replace("\"DE\"", "\"FR\""));
+    std::fs::write(company.dir.join("inbox/a.ndjson"), notes.join("\n") + "\n").unwrap();
+    expect(0, &["-c", &company.config, "ingest"]);
+    let done = company.export(1);
+    let problem = done["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("region `FR` has no counterpart in the target on 2026-01-05")
+            && problem.contains("regions.csv"),
+        "{problem}"
+    );
+    let text = std::fs::read_to_string(company.exported("tieout-files-000001.csv")).unwrap();
+    let sums: Vec<&str> = text.lines().filter(|line| line.contains("X-400")).collect();
+    assert_eq!(sums.len(), 2, "{text}");
+    assert!(
+        sums[0].contains("X-4000") && sums[0].contains("500.00"),
+        "{text}"
+    );
+    assert!(
+        sums[1].contains("X-4001") && sums[1].contains("200.00"),
+        "{text}"
+    );
+    assert!(text.contains("X-9000") && text.contains("EMEA"), "{text}");
+    let manifest = company.manifest(1);
+    assert_eq!(manifest["entries"], 2);
+    assert_eq!(manifest["summed_by"], "day");
+    assert_eq!(manifest["held"], json!([8]));
+    assert_eq!(company.number("SELECT entries FROM batch"), 7);
+    let trace = company.run(0, &["trace", "entry:2"]);
+    assert!(trace.contains("document S-eu-2026-000001"), "{trace}");
+    table("regions.csv", "region,value\nDE,EMEA\n*,OTHER\n");
+    assert_eq!(company.export(0)["held"], 0);
+    assert_eq!(company.number("SELECT COUNT(*) FROM batch_entry"), 8);
+    expect(0, &["-c", &company.config, "verify", "--all"]);
+}
+
+/// A receiver that hangs up on the first messages, and takes what follows.
+fn forgetful(hangs_up: usize) -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    use std::io::{Read, Write};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/journals", listener.local_addr().unwrap());
+    let calls = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&calls);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            while reader.read_line(&mut line).unwrap_or(0) > 2 {
+                if let Some(found) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = found.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            if reader.read_exact(&mut body).is_err() {
+                continue;
+            }
+            if counted.fetch_add(1, Ordering::SeqCst) >= hangs_up {
+                let mut stream = &stream;
+                let _gone = stream.write_all(
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}",
+                );
+            }
+        }
+    });
+    (url, calls)
+}
+
+fn what_nobody_knows_is_not_sent_again_before_somebody_says_so(company: &Company) {
+    use std::sync::atomic::Ordering;
+    let (url, calls) = forgetful(2);
+    let secret = company.dir.join("webhook.secret");
+    std::fs::write(&secret, "whsec_YSBzZWNyZXQgb2YgdHdlbnR5LWZvdXI=\n").unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    company.targets(&format!(
+        "files: {{ kind: webhook, options: {{ url: '{url}', secret: {{ file: webhook.secret }}, deduplicates: false }} }}"
+    ));
+    company.ingest("a.ndjson", 0..3);
+    assert_eq!(company.export(1)["unknown"], 1);
+    for _ in 0..2 {
+        let done = company.export(1);
+        let problem = done["problem"].as_str().unwrap();
+        assert!(problem.contains("tieout export resolve"), "{problem}");
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 1, "nothing was sent blindly");
+    let status = company.json(&["export", "status"]);
+    let uuid = status["batches"][0]["batch"].as_str().unwrap().to_owned();
+    assert_eq!(status["batches"][0]["state"], "unknown");
+    company.run(
+        0,
+        &[
+            "export",
+            "resolve",
+            &uuid,
+            "--as",
+            "not-sent",
+            "--why",
+            "their log has no such message",
+        ],
+    );
+    // Sent again, it is lost again: that is a new question.
+    assert_eq!(company.export(1)["unknown"], 1);
+    assert_eq!(company.export(1)["unknown"], 1);
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    let file = status["batches"][0]["artifact"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    company.run(
+        0,
+        &[
+            "export",
+            "resolve",
+            &file,
+            "--as",
+            "sent",
+            "--why",
+            "their journal 12",
+        ],
+    );
+    assert_eq!(company.export(0)["unknown"], 0);
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    let shown = company.run(0, &["export", "show", &uuid]);
+    assert!(
+        shown.contains("delivered")
+            && shown.contains("tester says that it arrived: their journal 12"),
+        "{shown}"
+    );
+    expect(0, &["-c", &company.config, "verify", "--all"]);
 }
 
 fn two_people_decide_where_the_policy_asks_for_them(company: &Company) {

@@ -61,6 +61,19 @@ impl Row {
 }
 
 impl Table {
+    /// Reads a table that stands by itself.
+    ///
+    /// # Errors
+    /// [`Diagnostics`]: everything that is wrong with it.
+    pub fn read(path: &str, text: &str) -> Result<Self, Diagnostics> {
+        let mut found = Diagnostics::default();
+        let read = Self::parse(&SourceFile { path, text }, path, &mut found);
+        match read.filter(|_| found.0.is_empty()) {
+            Some(table) => Ok(table),
+            None => Err(found),
+        }
+    }
+
     /// Reads a table, adding what is wrong with it to the diagnostics.
     pub(crate) fn parse(
         file: &SourceFile<'_>,

@@ -5,6 +5,7 @@ CREATE TABLE batch_document (
     no BIGINT NOT NULL CHECK (no > 0),
     number TEXT NOT NULL,
     entry_id BIGINT NOT NULL,
+    entries BIGINT NOT NULL,
     lines BIGINT NOT NULL,
     currency_id BIGINT NOT NULL,
     debit BIGINT NOT NULL,
@@ -46,6 +47,14 @@ ALTER TABLE batch_range ADD FOREIGN KEY (supplements, target_id, first_entry, la
     REFERENCES batch_range (batch_id, target_id, first_entry, last_entry);
 DROP INDEX batch_range_first;
 CREATE UNIQUE INDEX batch_range_first ON batch_range (target_id) WHERE first_entry = 1 AND replaces IS NULL AND supplements IS NULL;
+-- The document into which an entry was summed up, where a batch holds sums.
+CREATE TABLE batch_summary (
+    id BIGINT NOT NULL PRIMARY KEY,
+    batch_id BIGINT NOT NULL,
+    entry_id BIGINT NOT NULL,
+    number TEXT NOT NULL,
+    UNIQUE (batch_id, entry_id)
+);
 -- Entries that a batch claimed and that could not be written for its target, which holds up them alone. `own` is 0 where the batch
 -- that this one replaces left them out already.
 CREATE TABLE batch_held (
@@ -100,7 +109,7 @@ LEFT JOIN batch_resend s ON s.batch_id = r.batch_id AND s.attempt = COALESCE(b.a
 -- A document in the state of what is known best: the latest answer that knows, else the latest. A document of a batch
 -- that was released is no document any more: the batch that replaces it has its entries.
 CREATE VIEW document_state AS
-SELECT d.batch_id, s.target_id, d.no, d.number, d.entry_id, d.lines, d.currency_id, d.debit, a.attempt,
+SELECT d.batch_id, s.target_id, d.no, d.number, d.entry_id, d.entries, d.lines, d.currency_id, d.debit, a.attempt,
     COALESCE(a.theirs, '') AS theirs, COALESCE(a.words, '') AS words,
     CAST(CASE WHEN s.state = 5 THEN 5 WHEN a.state IN (1, 2, 3, 6) THEN a.state WHEN s.state = 7 THEN 7
         ELSE a.state END AS BIGINT) AS state
@@ -119,4 +128,6 @@ CREATE TRIGGER delivery_begun_append_only BEFORE UPDATE OR DELETE ON delivery_be
 CREATE TRIGGER batch_held_append_only BEFORE UPDATE OR DELETE ON batch_held
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER batch_taken_append_only BEFORE UPDATE OR DELETE ON batch_taken
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER batch_summary_append_only BEFORE UPDATE OR DELETE ON batch_summary
     FOR EACH ROW EXECUTE FUNCTION refuse_change();

@@ -5,6 +5,7 @@ CREATE TABLE batch_document (
     no INTEGER NOT NULL CHECK (no > 0),
     number TEXT NOT NULL,
     entry_id INTEGER NOT NULL,
+    entries INTEGER NOT NULL,
     lines INTEGER NOT NULL,
     currency_id INTEGER NOT NULL,
     debit INTEGER NOT NULL,
@@ -74,6 +75,14 @@ CREATE TRIGGER batch_range_no_update BEFORE UPDATE ON batch_range
 BEGIN SELECT RAISE(ABORT, 'append-only: batch_range refuses UPDATE'); END;
 CREATE TRIGGER batch_range_no_delete BEFORE DELETE ON batch_range
 BEGIN SELECT RAISE(ABORT, 'append-only: batch_range refuses DELETE'); END;
+-- The document into which an entry was summed up, where a batch holds sums.
+CREATE TABLE batch_summary (
+    id INTEGER NOT NULL PRIMARY KEY,
+    batch_id INTEGER NOT NULL,
+    entry_id INTEGER NOT NULL,
+    number TEXT NOT NULL,
+    UNIQUE (batch_id, entry_id)
+);
 -- Entries that a batch claimed and that could not be written for its target, which holds up them alone. `own` is 0 where the batch
 -- that this one replaces left them out already.
 CREATE TABLE batch_held (
@@ -128,7 +137,7 @@ LEFT JOIN batch_resend s ON s.batch_id = r.batch_id AND s.attempt = COALESCE(b.a
 -- A document in the state of what is known best: the latest answer that knows, else the latest. A document of a batch
 -- that was released is no document any more: the batch that replaces it has its entries.
 CREATE VIEW document_state AS
-SELECT d.batch_id, s.target_id, d.no, d.number, d.entry_id, d.lines, d.currency_id, d.debit, a.attempt,
+SELECT d.batch_id, s.target_id, d.no, d.number, d.entry_id, d.entries, d.lines, d.currency_id, d.debit, a.attempt,
     COALESCE(a.theirs, '') AS theirs, COALESCE(a.words, '') AS words,
     CAST(CASE WHEN s.state = 5 THEN 5 WHEN a.state IN (1, 2, 3, 6) THEN a.state WHEN s.state = 7 THEN 7
         ELSE a.state END AS BIGINT) AS state
@@ -158,3 +167,7 @@ CREATE TRIGGER batch_taken_no_update BEFORE UPDATE ON batch_taken
 BEGIN SELECT RAISE(ABORT, 'append-only: batch_taken refuses UPDATE'); END;
 CREATE TRIGGER batch_taken_no_delete BEFORE DELETE ON batch_taken
 BEGIN SELECT RAISE(ABORT, 'append-only: batch_taken refuses DELETE'); END;
+CREATE TRIGGER batch_summary_no_update BEFORE UPDATE ON batch_summary
+BEGIN SELECT RAISE(ABORT, 'append-only: batch_summary refuses UPDATE'); END;
+CREATE TRIGGER batch_summary_no_delete BEFORE DELETE ON batch_summary
+BEGIN SELECT RAISE(ABORT, 'append-only: batch_summary refuses DELETE'); END;

@@ -517,7 +517,7 @@ async fn entry_states(books: &Snapshot) -> Result<Vec<State>, ReportError> {
     let whole = whole.filter(|batch| !by_document.contains(&batch.id));
     let whole = whole.map(|batch| (batch.target, batch.state, batch.entries));
     let each = documents.into_iter();
-    let each = each.map(|row| (row.target, row.state, row.documents));
+    let each = each.map(|row| (row.target, row.state, row.entries));
     Ok(whole.chain(each).collect())
 }
 

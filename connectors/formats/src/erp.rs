@@ -8,6 +8,7 @@ mod company;
 mod declared;
 mod mapped;
 mod packed;
+pub mod summary;
 mod written;
 
 pub mod beancount; // 1 of 2
@@ -72,6 +73,14 @@ pub struct ExportBatch {
     pub chart: Arc<Chart>,
     /// What they are called on which day.
     pub labels: Arc<Labels>,
+    /// What the target calls them, where a table says so.
+    pub accounts: Option<Arc<dyn AccountTable>>,
+}
+
+/// A table of what a target calls accounts, from day to day.
+pub trait AccountTable: Debug + Send + Sync {
+    /// The target's code of an account on a day; none where the table says none, which is an error of the table.
+    fn code(&self, account: &str, on: NaiveDate) -> Option<&str>;
 }
 
 /// What an account is called on a day.
@@ -79,7 +88,7 @@ pub struct ExportBatch {
 pub struct Called<'b> {
     /// Its name.
     pub account: &'b str,
-    /// Its code; none for an account that neither the books nor the chart have.
+    /// Its code; none for an account that neither the books nor the chart have, or that the target's table lacks.
     pub code: Option<&'b str>,
     /// Its type, where the chart has it.
     pub kind: Option<AccountType>,
@@ -116,11 +125,17 @@ impl ExportBatch {
     pub fn called<'b>(&'b self, account: &'b str, on: NaiveDate) -> Called<'b> {
         let found = self.chart.find(account);
         let label = self.labels.on(account, on);
+        let name = label.map_or(account, |label| &label.account);
+        let own = || {
+            let code = label.map(|label| label.code.as_str());
+            code.or_else(|| found.map(|found| found.code.as_str()))
+        };
         Called {
-            account: label.map_or(account, |label| &label.account),
-            code: label
-                .map(|label| label.code.as_str())
-                .or_else(|| found.map(|found| found.code.as_str())),
+            account: name,
+            code: match &self.accounts {
+                Some(table) => table.code(name, on),
+                None => own(),
+            },
             kind: found.map(|found| found.kind),
         }
     }

@@ -8,7 +8,8 @@
 //! major units, unsigned, with a `side`. A receiver answers 2xx when it has booked all of it. What it says in JSON may be
 //! `{ "acknowledged": TEXT }`, which is kept, or `{ "error": TEXT }`, which is a refusal though the status is 2xx. A 4xx is a
 //! refusal of all of it, but for those that say who asks or when; of a 5xx or a lost answer nobody knows, and the same message is
-//! sent again. A receiver that has the message already answers as it did the first time.
+//! sent again. A receiver that has the message already answers as it did the first time; one that does not look is
+//! `deduplicates: false`, and a message of which nobody knows waits until a person says whether it arrived.
 
 use super::{Delivery, ErpApi, ErpConnector, ErpKind, Host, OpenError};
 use crate::http::{AddressError, Answer, Peer};
@@ -19,6 +20,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use formats::erp::{Artifact, ExportBatch, ExportEntry, RenderError};
 use ledger::{Clock, Line, Side};
+use reqwest::Method;
 use ring::hmac;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,6 +35,8 @@ const EXAMPLE: &str = "\
 url: https://ledger.example/journals
 # What the messages are signed with, as Standard Webhooks writes it: whsec_ and Base64.
 secret: { env: TIEOUT_WEBHOOK_SECRET }
+# Whether the receiver leaves out a message that it has. Where it does not, a lost answer waits for a person.
+deduplicates: true
 ";
 
 /// The options.
@@ -43,6 +47,13 @@ pub struct Config {
     pub url: String,
     /// What they are signed with.
     pub secret: SecretRef,
+    /// Whether the receiver leaves out a message whose id it has.
+    #[serde(default = "yes")]
+    pub deduplicates: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// The connector.
@@ -50,6 +61,7 @@ pub struct Config {
 pub struct Webhook {
     peer: Peer,
     key: hmac::Key,
+    deduplicates: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -60,6 +72,7 @@ impl ErpApi for Webhook {
         Ok(Self {
             peer: Peer::new(&config.url)?,
             key: key(&config.secret.below(&host.base).read()?)?,
+            deduplicates: config.deduplicates,
             clock: Arc::clone(&host.clock),
         })
     }
@@ -110,8 +123,19 @@ impl ErpConnector for Webhook {
             ("webhook-timestamp", sent_at),
             ("webhook-signature", signature),
         ];
-        let answer = self.peer.post("", &headers, &artifact.bytes).await?;
+        let answer = if self.deduplicates {
+            self.peer.post("", &headers, &artifact.bytes).await?
+        } else {
+            let headers = self.peer.headers(&headers)?;
+            self.peer
+                .call(&Method::POST, "", headers, &artifact.bytes)
+                .await?
+        };
         self.understood(&answer)
+    }
+
+    fn may_repeat(&self) -> bool {
+        self.deduplicates
     }
 
     /// The address is not called: each call would be a message.

@@ -1,6 +1,7 @@
 //! How a peer knows who calls.
 
-use crate::erp::{Host, OpenError};
+use super::AddressError;
+use crate::host::Host;
 use crate::secret::{Secret, SecretRef};
 use crate::transport::TransportError;
 use base64::Engine as _;
@@ -34,8 +35,8 @@ impl Auth {
     /// Reads the secrets that are named.
     ///
     /// # Errors
-    /// [`OpenError`].
-    pub fn open(config: AuthConfig, host: &Host) -> Result<Self, OpenError> {
+    /// [`AddressError`].
+    pub fn open(config: AuthConfig, host: &Host) -> Result<Self, AddressError> {
         let line = match config {
             AuthConfig::Basic { user, password } => {
                 let password = password.below(&host.base).read()?;

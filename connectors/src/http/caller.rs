@@ -1,8 +1,8 @@
 //! A peer that wants to know who calls.
 
 use super::auth::{Auth, AuthConfig};
-use super::{Answer, Peer};
-use crate::erp::{Host, OpenError};
+use super::{AddressError, Answer, Peer};
+use crate::host::Host;
 use crate::transport::TransportError;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
@@ -18,8 +18,8 @@ impl Caller {
     /// A peer at this address, with these credentials.
     ///
     /// # Errors
-    /// [`OpenError`].
-    pub fn open(url: &str, auth: AuthConfig, host: &Host) -> Result<Self, OpenError> {
+    /// [`AddressError`].
+    pub fn open(url: &str, auth: AuthConfig, host: &Host) -> Result<Self, AddressError> {
         Ok(Self {
             peer: Peer::new(url)?,
             auth: Auth::open(auth, host)?,

@@ -13,6 +13,7 @@ use connectors::source::{BatchLimit, kafka, redis};
 use connectors::transport::DropConfig;
 use desk::{Actor, Kind, Policy, Role, Rule};
 use formats::envelope::Envelope;
+use formats::erp::summary::Summary;
 use ledger::{Calendar, Currency, EndsOn, Entity, Money, NamedFor, Pattern};
 use mappings::{Context, DateBounds};
 use serde::Deserialize;
@@ -394,12 +395,31 @@ pub struct TargetConfig {
     /// Where its files go, for kinds that write files.
     #[serde(default)]
     pub drop: Option<DropConfig>,
+    /// What it calls accounts and values of dimensions, as tables with days.
+    #[serde(default)]
+    pub maps: Maps,
+    /// How entries are summed up before they leave; each leaves by itself where nothing is said.
+    #[serde(default)]
+    pub summary: Option<Summary>,
     /// The most entries in one batch.
     #[serde(default = "default_batch")]
     pub batch_entries: i64,
     /// How many seconds its receiver may take for one batch; beyond them nobody knows, and the next export looks.
     #[serde(default = "default_deadline")]
     pub deadline_seconds: u64,
+}
+
+/// Tables of a target: CSV files whose columns are what is looked up, `value`, and `from` and `to` where it changes. `*`
+/// stands for all that is not named.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Maps {
+    /// The table of accounts: `account,value,from,to`.
+    #[serde(default)]
+    pub accounts: Option<PathBuf>,
+    /// Tables of the values of dimensions, by the dimension's name: `region,value,from,to`.
+    #[serde(default)]
+    pub dimensions: BTreeMap<String, PathBuf>,
 }
 
 fn default_intake() -> usize {

@@ -173,6 +173,8 @@ pub struct Rendered<'r> {
     pub held: &'r [(i64, String)],
     /// What the target answers one by one; none where it takes the file as a whole.
     pub documents: &'r [NewDocument],
+    /// Entries that were summed up, with the number of the document that holds each.
+    pub summed: &'r [(i64, String)],
 }
 
 /// A document of a batch.
@@ -180,8 +182,10 @@ pub struct Rendered<'r> {
 pub struct NewDocument {
     /// Its number.
     pub number: String,
-    /// The entry that it is.
+    /// The entry that it is, or the first that it sums up.
     pub entry: i64,
+    /// How many entries it is.
+    pub entries: i64,
     /// Its lines.
     pub lines: i64,
     /// The ISO number of the currency of its entity's books.
@@ -345,7 +349,36 @@ impl Tx {
         };
         self.seal_rows(&kinds::BATCH, Span::one(id), &stamp).await?;
         self.insert_held(id, batch.held, &stamp).await?;
-        self.insert_documents(id, batch.documents, &stamp).await
+        self.insert_documents(id, batch.documents, &stamp).await?;
+        self.insert_summed(id, batch.summed, &stamp).await
+    }
+
+    async fn insert_summed(
+        &mut self,
+        batch: i64,
+        summed: &[(i64, String)],
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        if summed.is_empty() {
+            return Ok(());
+        }
+        let last: i64 = on_tx!(&mut *self, db =>
+            sqlx::query_scalar(sql!("export/last_summed")).fetch_one(db).await?);
+        let rows: Vec<_> = (last + 1..)
+            .zip(summed)
+            .map(|(id, (entry, number))| {
+                [
+                    Field::Int(id),
+                    Field::Int(batch),
+                    Field::Int(*entry),
+                    Field::Text(number),
+                ]
+            })
+            .collect();
+        let written = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        self.insert(kinds::BATCHES_SUMMED, rows.into_iter()).await?;
+        let span = Span::keys(last + 1, last + written);
+        self.seal_rows(&kinds::BATCH_SUMMARY, span, stamp).await
     }
 
     async fn insert_held(
@@ -394,6 +427,7 @@ impl Tx {
                     Field::Int(no),
                     Field::Text(&one.number),
                     Field::Int(one.entry),
+                    Field::Int(one.entries),
                     Field::Int(one.lines),
                     Field::Int(one.currency_id),
                     Field::Int(one.debit),

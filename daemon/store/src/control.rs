@@ -80,8 +80,8 @@ pub struct DocumentStates {
     pub batch_id: i64,
     /// As of a batch; 6 differs.
     pub state: Option<i64>,
-    /// Documents, each of one entry.
-    pub documents: i64,
+    /// Entries in them.
+    pub entries: i64,
 }
 
 /// What a target was sent, and what was read back from it, of one entity, period and currency of books.

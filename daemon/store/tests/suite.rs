@@ -1398,6 +1398,7 @@ async fn rendered(store: &Store, claim: &Claim) {
         entries: claim.last_entry - claim.first_entry + 1,
         held: &[],
         documents: &[],
+        summed: &[],
         name: "a.csv",
         artifact: &artifact,
         manifest: "{}",
@@ -1587,10 +1588,6 @@ async fn a_refused_batch_is_sent_again_or_released_into_another(store: Store) {
     assert_eq!(states, [(1, Some(5)), (2, None)]);
     for table in [
         "batch_range",
-        "batch_held",
-        "batch_taken",
-        "batch_document",
-        "document_answer",
         "delivery_begun",
         "batch_release",
         "batch_resend",

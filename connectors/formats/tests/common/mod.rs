@@ -112,5 +112,6 @@ pub(crate) fn batch(target: &str, entries: &Value) -> ExportBatch {
         entries: entries.as_array().unwrap().iter().map(entry).collect(),
         chart: Arc::new(chart.unwrap()),
         labels: Arc::default(),
+        accounts: None,
     }
 }

@@ -7,6 +7,7 @@
 
 mod compare;
 mod make;
+pub(crate) mod maps;
 mod send;
 
 use crate::call::Call;
@@ -175,6 +176,7 @@ async fn export(
         config: target,
         id: target_id,
         connector,
+        tables: maps::Tables::read(&target.maps, &call.base)?,
     };
     let (stored, ready) = mpsc::unbounded_channel();
     // What is stored is sent while the rest is made, and also when the rest cannot be made.
@@ -202,4 +204,5 @@ struct Target<'t> {
     /// Its number in the store.
     id: i64,
     connector: Arc<dyn ErpConnector>,
+    tables: maps::Tables,
 }

@@ -156,13 +156,24 @@ pub(crate) const BATCHES_HELD: Table<5> = Table {
     ],
 };
 
-pub(crate) const BATCH_DOCUMENTS: Table<7> = Table {
+pub(crate) const BATCHES_SUMMED: Table<4> = Table {
+    name: "batch_summary",
+    columns: [
+        ("id", Int),
+        ("batch_id", Int),
+        ("entry_id", Int),
+        ("number", Text),
+    ],
+};
+
+pub(crate) const BATCH_DOCUMENTS: Table<8> = Table {
     name: "batch_document",
     columns: [
         ("batch_id", Int),
         ("no", Int),
         ("number", Text),
         ("entry_id", Int),
+        ("entries", Int),
         ("lines", Int),
         ("currency_id", Int),
         ("debit", Int),
@@ -479,6 +490,7 @@ pub(crate) static BATCH_TAKEN: Record = numbered(
     "batch_taken",
     &[("id", Int), ("batch_id", Int), ("entry_id", Int)],
 );
+pub(crate) static BATCH_SUMMARY: Record = numbered("batch_summary", &BATCHES_SUMMED.columns);
 pub(crate) static BATCH_DOCUMENT: Record = Record {
     key: "no",
     ..of_batch("batch_document", &BATCH_DOCUMENTS.columns)
@@ -834,6 +846,7 @@ pub(crate) static RECORDS: &[&Record] = &[
     &BATCH_TAKEN,
     &BATCH_HELD,
     &BATCH_DOCUMENT,
+    &BATCH_SUMMARY,
     &BATCH_RELEASE,
     &BATCH_RESEND,
     &DELIVERY_BEGUN,

@@ -4,10 +4,12 @@
 //! What the target cannot be written (an account that has no counterpart there, a text that does not fit) is held back, and
 //! holds up nothing else: the batch leaves without it, and each export tries it again, in a batch that supplements that one.
 
+use super::maps::Tables;
 use super::{Target, TargetSummary};
 use crate::evidence::heads::told;
 use anyhow::Context as _;
 use connectors::erp::ErpConnector;
+use formats::erp::summary::{Members, Summary};
 use formats::erp::{ExportBatch, ExportEntry, RenderError};
 use ledger::{Currency, Money, Side};
 use serde_json::json;
@@ -99,6 +101,7 @@ impl Source<'_> {
             entries,
             chart: Arc::clone(&self.chart),
             labels: Arc::clone(&self.labels),
+            accounts: None,
         };
         Ok(Some((claim, batch)))
     }
@@ -166,6 +169,7 @@ struct Made {
     manifest: String,
     documents: Vec<NewDocument>,
     held: Held,
+    summed: Vec<(i64, String)>,
 }
 
 /// Entries that cannot be written, and why.
@@ -181,9 +185,11 @@ enum Finished {
 
 /// Renders a batch and stores it.
 async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::Result<Finished> {
-    let (connector, kind) = (Arc::clone(&to.connector), to.config.kind.clone());
+    let connector = Arc::clone(&to.connector);
     let about = About {
-        kind,
+        kind: to.config.kind.clone(),
+        tables: to.tables.clone(),
+        summary: to.config.summary.clone(),
         replaces: claim.replaces.clone(),
         supplements: claim.supplements.clone(),
         heads: to.call.store.snapshot().await?.posted_heads().await?,
@@ -207,6 +213,7 @@ async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::R
         entries: made.entries,
         held: &made.held,
         documents: &made.documents,
+        summed: &made.summed,
     })
     .await?;
     tx.commit().await?;
@@ -217,6 +224,8 @@ async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::R
 /// What a manifest says beside what its batch holds.
 struct About {
     kind: String,
+    tables: Tables,
+    summary: Option<Summary>,
     replaces: Option<String>,
     supplements: Option<String>,
     /// Where the books stood: an outsider can hold it against them later.
@@ -229,37 +238,60 @@ fn render(
     mut batch: ExportBatch,
     about: &About,
 ) -> anyhow::Result<Result<Made, Held>> {
+    let mut held = about.tables.apply(&mut batch);
+    let mut members = match &about.summary {
+        Some(summary) => summary.sum(&mut batch)?,
+        None => Members::new(),
+    };
     let mut parcel = Parcel::default();
-    let mut held = Held::new();
     match connector.render(&batch, &mut parcel) {
         Ok(()) => {}
         Err(error @ RenderError::Write(_)) => return Err(error.into()),
         Err(error) => {
-            held = sift(connector, &mut batch);
-            if batch.entries.is_empty() {
-                return Ok(Err(held));
-            }
+            let unfit = sift(connector, &mut batch);
             // Each fits by itself, and all together do not.
-            anyhow::ensure!(!held.is_empty(), error);
+            anyhow::ensure!(!unfit.is_empty(), error);
+            for (id, why) in unfit {
+                let entries = members.remove(&id).unwrap_or_else(|| vec![id]);
+                held.extend(entries.into_iter().map(|entry| (entry, why.clone())));
+            }
             parcel = Parcel::default();
-            connector.render(&batch, &mut parcel)?;
+            if !batch.entries.is_empty() {
+                connector.render(&batch, &mut parcel)?;
+            }
         }
+    }
+    held.sort_unstable();
+    if batch.entries.is_empty() {
+        return Ok(Err(held));
     }
     let (name, artifact) = (connector.name(&batch), parcel.seal()?);
     let manifest = manifest(&batch, about, (&name, &artifact), &held)?;
+    let each = |item: &ExportEntry| members.get(&item.id).map_or(1, Vec::len);
+    let entries = batch.entries.iter().map(each).sum::<usize>();
+    let documents = batch
+        .entries
+        .iter()
+        .filter(|_| connector.answers_by_entry());
     Ok(Ok(Made {
         lines: i64::try_from(batch.line_count())?,
-        entries: i64::try_from(batch.entries.len())?,
-        documents: if connector.answers_by_entry() {
-            batch.entries.iter().map(document).collect()
-        } else {
-            Vec::new()
-        },
+        entries: i64::try_from(entries)?,
+        documents: documents.map(|item| document(item, each(item))).collect(),
+        summed: summed(&batch, &members),
         name,
         artifact,
         manifest,
         held,
     }))
+}
+
+/// Each entry that was summed up, with the number of the document that holds it.
+fn summed(batch: &ExportBatch, members: &Members) -> Vec<(i64, String)> {
+    let entries = batch.entries.iter().flat_map(|item| {
+        let within = members.get(&item.id).into_iter().flatten();
+        within.map(|entry| (*entry, item.document.clone()))
+    });
+    entries.collect()
 }
 
 /// Takes out of a batch the entries that cannot be written.
@@ -279,12 +311,13 @@ fn sift(connector: &dyn ErpConnector, batch: &mut ExportBatch) -> Held {
 }
 
 /// An entry as the document that its target answers.
-fn document(item: &ExportEntry) -> NewDocument {
+fn document(item: &ExportEntry, entries: usize) -> NewDocument {
     let lines = item.entry.lines();
     let debits = lines.iter().filter(|line| line.side == Side::Debit);
     NewDocument {
         number: item.document.clone(),
         entry: item.id,
+        entries: i64::try_from(entries).unwrap_or(i64::MAX),
         lines: i64::try_from(lines.len()).unwrap_or(i64::MAX),
         currency_id: lines
             .first()
@@ -328,6 +361,7 @@ fn manifest(
         "first_entry": batch.entries.first().map(|item| item.id),
         "last_entry": batch.entries.last().map(|item| item.id),
         "entries": batch.entries.len(),
+        "summed_by": about.summary.as_ref().map(|summary| summary.by),
         "lines": batch.line_count(),
         "held": held.iter().map(|(entry, _)| entry).collect::<Vec<_>>(),
         "control_totals": totals,
