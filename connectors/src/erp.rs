@@ -21,7 +21,9 @@ use crate::http::AddressError;
 use crate::secret::SecretError;
 use crate::transport::{FileDrop, Placed, Shelf, TransportError};
 use async_trait::async_trait;
+use documents::Pace;
 use formats::OptionsError;
+use formats::erp::limits::Limits;
 use formats::erp::{Artifact, ExportBatch, FileKind, Render, RenderError};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
@@ -203,6 +205,9 @@ pub trait ErpApi: ErpConnector + Sized + 'static {
     /// Its options in the configuration.
     type Config: DeserializeOwned;
 
+    /// What it bears, where it takes documents one by one.
+    const PACE: Option<Pace> = None;
+
     /// Takes the options, and reads the secrets that they name.
     ///
     /// # Errors
@@ -229,6 +234,10 @@ pub struct ErpKind {
     pub title: &'static str,
     /// Options as YAML, as the documentation shows them.
     pub example: &'static str,
+    /// What a target of this kind can hold.
+    pub limits: Limits,
+    /// What an ERP bears that takes documents one by one.
+    pub pace: Option<Pace>,
     way: Way,
 }
 
@@ -239,6 +248,8 @@ impl ErpKind {
             id: format.id,
             title: format.title,
             example: format.example,
+            limits: format.limits,
+            pace: None,
             way: Way::File(format),
         }
     }
@@ -253,12 +264,20 @@ impl ErpKind {
             id,
             title,
             example,
+            limits: Limits::NONE,
+            pace: A::PACE,
             way: Way::Api(|kind, options, host| {
                 let config = serde_json::from_value(options)
                     .map_err(|source| OpenError::Options(OptionsError { kind, source }))?;
                 Ok(Box::new(A::open(config, host)?))
             }),
         }
+    }
+
+    /// The same with what it can hold.
+    #[must_use]
+    pub const fn holding(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// A kind by its name.

@@ -6,6 +6,7 @@
 mod charset;
 mod company;
 mod declared;
+pub mod limits;
 mod mapped;
 mod packed;
 pub mod summary;
@@ -49,6 +50,7 @@ pub const KINDS: &[FileKind] = &[
 use crate::OptionsError;
 use ::ledger::{AccountType, Chart, JournalEntry, Labels};
 use chrono::{DateTime, NaiveDate, Utc};
+use limits::Limits;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -303,6 +305,8 @@ pub struct FileKind {
     pub title: &'static str,
     /// Options as YAML, as the documentation shows them.
     pub example: &'static str,
+    /// What a target of this kind can hold.
+    pub limits: Limits,
     open: fn(serde_json::Value) -> Result<Box<dyn Render>, serde_json::Error>,
 }
 
@@ -325,8 +329,15 @@ impl FileKind {
             id,
             title,
             example,
+            limits: Limits::NONE,
             open: |options| Ok(Box::new(F::new(serde_json::from_value(options)?))),
         }
+    }
+
+    /// The same with what it can hold.
+    #[must_use]
+    pub const fn holding(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// A format by its name.

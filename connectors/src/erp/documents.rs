@@ -224,6 +224,8 @@ pub struct ByDocument<A> {
 impl<A: DocumentApi> ErpApi for ByDocument<A> {
     type Config = A::Config;
 
+    const PACE: Option<Pace> = Some(A::PACE);
+
     fn open(config: A::Config, host: &Host) -> Result<Self, OpenError> {
         Ok(Self {
             api: A::open(config, host)?,

@@ -48,13 +48,17 @@ fn list(output: Output) -> anyhow::Result<bool> {
 fn describe(id: &str, output: Output) -> anyhow::Result<bool> {
     let kind = connectors::describe(id)?;
     let text = format!(
-        "{} ({})\n{}\n\noptions, by example:\n\n{}",
+        "{} ({})\n{}\n\nwhat it holds:\n\n{}\noptions, by example:\n\n{}",
         kind.title,
         kind.kind,
         match kind.way {
             "file" => "writes files; the target says where they go under `drop`",
             _ => "speaks to an API; the target has no `drop`",
         },
+        kind.holds
+            .iter()
+            .map(|told| format!("- {told}\n"))
+            .collect::<String>(),
         kind.options
     );
     output.result(&kind, &text)?;

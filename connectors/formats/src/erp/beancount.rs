@@ -13,6 +13,7 @@
 //! have foreign amounts set it in their first file.
 
 use super::declared::{Declared, declared, kind};
+use super::limits::{Limits, Sides};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
 use chrono::NaiveDate;
 use ledger::{AccountType, EntryKind, Line, Side};
@@ -21,7 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 
 /// This kind's registration.
-pub const KIND: FileKind = FileKind::of::<Beancount>("beancount", "Beancount ledger", EXAMPLE);
+pub const KIND: FileKind = FileKind::of::<Beancount>("beancount", "Beancount ledger", EXAMPLE)
+    .holding(Limits {
+        sides: Sides::Signed,
+        ..Limits::NONE
+    });
 
 const EXAMPLE: &str = "\
 # Whether the file opens the accounts that it uses, and on which day. An account is opened once: `false` is for books

@@ -20,6 +20,7 @@
 
 use super::charset::Charset;
 use super::company::{self, Part, bounded, in_currency, january, of_entity, unfit};
+use super::limits::{Limits, Sides, Within};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
 use chrono::{Datelike, NaiveDate};
 use ledger::{Line, Money, Side};
@@ -29,7 +30,12 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 /// This kind's registration.
-pub const KIND: FileKind = FileKind::of::<Datev>("datev", "DATEV (EXTF booking batch)", EXAMPLE);
+pub const KIND: FileKind = FileKind::of::<Datev>("datev", "DATEV (EXTF booking batch)", EXAMPLE)
+    .holding(Limits {
+        sides: Sides::Pairs,
+        within: Within::Year,
+        ..Limits::NONE
+    });
 
 const EXAMPLE: &str = r#"# The adviser's number for themselves and for the client, by entity.
 clients:

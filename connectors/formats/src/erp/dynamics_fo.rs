@@ -15,6 +15,7 @@
 //! of that day, and its accounting amounts may differ from the books. What breaks a line in a text becomes a space;
 //! texts are cut after 60 characters. Not run against the live system.
 
+use super::limits::Limits;
 use super::mapped::{Filling, Names, Placed, fit};
 use super::packed::Packed;
 use super::written::{Days, full_days};
@@ -30,7 +31,11 @@ pub const KIND: FileKind = FileKind::of::<Dynamics>(
     "dynamics_fo",
     "Microsoft Dynamics 365 Finance (data package of general journals)",
     EXAMPLE,
-);
+)
+.holding(Limits {
+    number: Some(20),
+    ..Limits::NONE
+});
 
 const EXAMPLE: &str = r#"companies: { eu: DEMF }
 journal: GenJrn

@@ -15,6 +15,7 @@
 
 use super::charset::Charset;
 use super::company::{self, Part, bounded, in_currency, january, of_entity, unfit};
+use super::limits::{Limits, Within};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
 use chrono::NaiveDate;
 use ledger::{Line, Money, Side};
@@ -24,7 +25,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 /// This kind's registration.
-pub const KIND: FileKind = FileKind::of::<Fec>("fec", "FEC (France)", EXAMPLE);
+pub const KIND: FileKind = FileKind::of::<Fec>("fec", "FEC (France)", EXAMPLE).holding(Limits {
+    within: Within::Year,
+    ..Limits::NONE
+});
 
 const EXAMPLE: &str = r#"# The company's SIREN, by entity.
 companies:

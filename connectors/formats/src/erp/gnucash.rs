@@ -13,6 +13,7 @@
 //! `:`, which parts the names of accounts, `-` in theirs.
 
 use super::declared::{Declared, declared, kind};
+use super::limits::{Limits, Sides};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
 use ledger::{AccountType, Currency, EntryKind, Hash, Line, Money};
 use quick_xml::escape::escape;
@@ -21,7 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 
 /// This kind's registration.
-pub const KIND: FileKind = FileKind::of::<GnuCash>("gnucash", "GnuCash book", "{}");
+pub const KIND: FileKind =
+    FileKind::of::<GnuCash>("gnucash", "GnuCash book", "{}").holding(Limits {
+        sides: Sides::Signed,
+        ..Limits::NONE
+    });
 
 /// What the elements of a book are named after; the reader looks at the prefixes.
 const SPACES: [&str; 9] = [

@@ -5,6 +5,7 @@
 //! `hledger balancesheet` and `incomestatement` find it. An account that the chart does not have stands among
 //! the assets without a type. Foreign amounts carry their total in the functional currency (`@@`).
 
+use super::limits::{Limits, Sides};
 use super::{Called, ExportBatch, FileFormat, FileKind, RenderError};
 use ledger::{AccountType, Currency, text};
 use serde::Deserialize;
@@ -12,7 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 
 /// This kind's registration.
-pub const KIND: FileKind = FileKind::of::<Hledger>("hledger", "hledger journal", "{}");
+pub const KIND: FileKind =
+    FileKind::of::<Hledger>("hledger", "hledger journal", "{}").holding(Limits {
+        sides: Sides::Signed,
+        ..Limits::NONE
+    });
 
 /// No options.
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -13,6 +13,7 @@
 //! and the values of tags to 800.
 
 use super::declared::{Declared, declared, kind};
+use super::limits::{Limits, Sides};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
 use ledger::{AccountType, Currency, EntryKind, Line, Side};
 use serde::Deserialize;
@@ -20,7 +21,11 @@ use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 
 /// This kind's registration.
-pub const KIND: FileKind = FileKind::of::<Ledger>("ledger", "Ledger journal", "{}");
+pub const KIND: FileKind =
+    FileKind::of::<Ledger>("ledger", "Ledger journal", "{}").holding(Limits {
+        sides: Sides::Signed,
+        ..Limits::NONE
+    });
 
 /// A reference holds so many characters, of at most four bytes each.
 const REFERENCE: usize = 200;

@@ -12,6 +12,7 @@
 //! NetSuite's currencies have no or two decimal places (`places`); an amount that needs more is refused. Memos are cut
 //! after 999 characters. What breaks a line in a text becomes a space. Not run against the live system.
 
+use super::limits::{Currencies, Limits};
 use super::mapped::{Filling, Names, Placed, fit};
 use super::packed::Packed;
 use super::written::{Days, full_days};
@@ -27,7 +28,12 @@ pub const KIND: FileKind = FileKind::of::<NetSuite>(
     "netsuite_csv",
     "NetSuite (CSV import of journal entries)",
     EXAMPLE,
-);
+)
+.holding(Limits {
+    number: Some(100),
+    currencies: Currencies::One,
+    ..Limits::NONE
+});
 
 const EXAMPLE: &str = r#"companies: { us: "Parent : US", eu: "Parent : EU" }
 accounts: { tax-payable: "2100.10" }

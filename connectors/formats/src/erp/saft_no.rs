@@ -15,6 +15,7 @@
 //! spaces. Validated against the authorities' schema; not sent to them.
 
 use super::company::{self, Part, bounded, in_currency, january, of_entity, unfit};
+use super::limits::{Limits, Within};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
 use chrono::NaiveDate;
 use ledger::{Line, Side};
@@ -27,7 +28,10 @@ use std::io::{self, Write};
 
 /// This kind's registration.
 pub const KIND: FileKind =
-    FileKind::of::<SaftNo>("saft_no", "SAF-T Financial 1.30 (Norway)", EXAMPLE);
+    FileKind::of::<SaftNo>("saft_no", "SAF-T Financial 1.30 (Norway)", EXAMPLE).holding(Limits {
+        within: Within::Year,
+        ..Limits::NONE
+    });
 
 const EXAMPLE: &str = r#"# The company with the register's number and someone to ask, by entity.
 companies:

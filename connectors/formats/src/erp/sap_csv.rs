@@ -16,6 +16,7 @@
 //! those that several public programs write and read; the template of one's own system has the last word. Not run
 //! against the live system.
 
+use super::limits::{Currencies, Limits};
 use super::mapped::{Filling, Names, Placed, fit};
 use super::written::{Days, full_days};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
@@ -28,7 +29,12 @@ pub const KIND: FileKind = FileKind::of::<Sap>(
     "sap_csv",
     "SAP S/4HANA (upload of general journal entries)",
     EXAMPLE,
-);
+)
+.holding(Limits {
+    lines: Some(999),
+    currencies: Currencies::One,
+    ..Limits::NONE
+});
 
 const EXAMPLE: &str = r#"companies: { us: "1710", eu: "1010" }
 accounts: { revenue-access: "41000000" }

@@ -12,6 +12,7 @@
 
 use super::charset::Charset;
 use super::company::{self, Part, bounded, in_currency, january, of_entity, unfit};
+use super::limits::{Limits, Sides, Within};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
 use chrono::NaiveDate;
 use ledger::{AccountType, Line, Side};
@@ -20,7 +21,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 /// This kind's registration.
-pub const KIND: FileKind = FileKind::of::<Sie4>("sie4", "SIE 4 (Sweden)", EXAMPLE);
+pub const KIND: FileKind =
+    FileKind::of::<Sie4>("sie4", "SIE 4 (Sweden)", EXAMPLE).holding(Limits {
+        sides: Sides::Signed,
+        within: Within::Year,
+        ..Limits::NONE
+    });
 
 const EXAMPLE: &str = r#"# The company's name and number, by entity.
 companies:

@@ -16,6 +16,7 @@ use crate::lease;
 use anyhow::Context as _;
 use connectors::erp::{ErpConnector, ErpKind, Host};
 use connectors::transport::TransportError;
+use formats::erp::limits::Limits;
 use futures_util::future::join_all;
 use ledger::Clock;
 use std::path::Path;
@@ -177,6 +178,7 @@ async fn export(
         id: target_id,
         connector,
         tables: maps::Tables::read(&target.maps, &call.base)?,
+        limits: ErpKind::find(&target.kind).map_or(Limits::NONE, |kind| kind.limits),
     };
     let (stored, ready) = mpsc::unbounded_channel();
     // What is stored is sent while the rest is made, and also when the rest cannot be made.
@@ -205,4 +207,5 @@ struct Target<'t> {
     id: i64,
     connector: Arc<dyn ErpConnector>,
     tables: maps::Tables,
+    limits: Limits,
 }

@@ -3,9 +3,11 @@
 use crate::jobs::export;
 use crate::{Call, Refusal, RefusalKind};
 use connectors::erp::ErpKind;
+use formats::erp::limits::Limits;
+use std::time::Duration;
 
 /// A kind of connector.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Kind {
     /// Its name in the configuration.
     pub kind: &'static str,
@@ -15,6 +17,10 @@ pub struct Kind {
     pub way: &'static str,
     /// Its options by example, as YAML.
     pub options: &'static str,
+    /// What a target of it can hold; the core keeps to it.
+    pub limits: Limits,
+    /// The same, and what it bears, in sentences.
+    pub holds: Vec<String>,
 }
 
 impl From<ErpKind> for Kind {
@@ -24,8 +30,35 @@ impl From<ErpKind> for Kind {
             title: kind.title,
             way: if kind.writes_files() { "file" } else { "api" },
             options: kind.example,
+            limits: kind.limits,
+            holds: holds(&kind),
         }
     }
+}
+
+fn holds(kind: &ErpKind) -> Vec<String> {
+    let mut told = kind.limits.sentences();
+    if let Some(pace) = kind.pace {
+        told.push(
+            "each entry is a document: it is looked for before it is sent, and read back after"
+                .to_owned(),
+        );
+        told.push(match pace.concurrency {
+            0 | 1 => "documents go one after the other".to_owned(),
+            several => format!("up to {several} documents are under way at once"),
+        });
+        told.extend(
+            pace.per_minute
+                .map(|most| format!("at most {most} documents are handed over in a minute")),
+        );
+        if pace.patience > Duration::ZERO {
+            told.push(format!(
+                "what the ERP books later is waited for {} seconds, and asked again at the next export",
+                pace.patience.as_secs()
+            ));
+        }
+    }
+    told
 }
 
 /// Every kind.

@@ -9,6 +9,7 @@ use super::{Target, TargetSummary};
 use crate::evidence::heads::told;
 use anyhow::Context as _;
 use connectors::erp::ErpConnector;
+use formats::erp::limits::Limits;
 use formats::erp::summary::{Members, Summary};
 use formats::erp::{ExportBatch, ExportEntry, RenderError};
 use ledger::{Currency, Money, Side};
@@ -111,7 +112,8 @@ impl Source<'_> {
         let stamp = call.stamp();
         let uuid = call.ids.next_id(self.to.name, stamp.now).to_string();
         let mut tx = call.store.begin().await?;
-        let most = self.to.config.batch_entries;
+        let most = self.to.limits.entries.map_or(i64::MAX, i64::from);
+        let most = most.min(self.to.config.batch_entries);
         let claim = tx.claim(self.to.id, most, &uuid, &stamp).await?;
         if claim.is_some() {
             tx.commit().await?;
@@ -190,6 +192,7 @@ async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::R
         kind: to.config.kind.clone(),
         tables: to.tables.clone(),
         summary: to.config.summary.clone(),
+        limits: to.limits,
         replaces: claim.replaces.clone(),
         supplements: claim.supplements.clone(),
         heads: to.call.store.snapshot().await?.posted_heads().await?,
@@ -226,6 +229,7 @@ struct About {
     kind: String,
     tables: Tables,
     summary: Option<Summary>,
+    limits: Limits,
     replaces: Option<String>,
     supplements: Option<String>,
     /// Where the books stood: an outsider can hold it against them later.
@@ -239,10 +243,21 @@ fn render(
     about: &About,
 ) -> anyhow::Result<Result<Made, Held>> {
     let mut held = about.tables.apply(&mut batch);
+    let mut hold = |members: &mut Members, unfit: Held| {
+        for (id, why) in unfit {
+            let entries = members.remove(&id).unwrap_or_else(|| vec![id]);
+            held.extend(entries.into_iter().map(|entry| (entry, why.clone())));
+        }
+    };
     let mut members = match &about.summary {
         Some(summary) => summary.sum(&mut batch)?,
         None => Members::new(),
     };
+    hold(&mut members, beyond(&about.limits, &mut batch));
+    if batch.entries.is_empty() {
+        held.sort_unstable();
+        return Ok(Err(held));
+    }
     let mut parcel = Parcel::default();
     match connector.render(&batch, &mut parcel) {
         Ok(()) => {}
@@ -251,10 +266,7 @@ fn render(
             let unfit = sift(connector, &mut batch);
             // Each fits by itself, and all together do not.
             anyhow::ensure!(!unfit.is_empty(), error);
-            for (id, why) in unfit {
-                let entries = members.remove(&id).unwrap_or_else(|| vec![id]);
-                held.extend(entries.into_iter().map(|entry| (entry, why.clone())));
-            }
+            hold(&mut members, unfit);
             parcel = Parcel::default();
             if !batch.entries.is_empty() {
                 connector.render(&batch, &mut parcel)?;
@@ -283,6 +295,19 @@ fn render(
         manifest,
         held,
     }))
+}
+
+/// Takes out of a batch what is beyond what the target can hold.
+fn beyond(limits: &Limits, batch: &mut ExportBatch) -> Held {
+    let mut beyond = Held::new();
+    batch.entries.retain(|item| match limits.refuse(item) {
+        None => true,
+        Some(why) => {
+            beyond.push((item.id, why));
+            false
+        }
+    });
+    beyond
 }
 
 /// Each entry that was summed up, with the number of the document that holds it.
