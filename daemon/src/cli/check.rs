@@ -1,12 +1,14 @@
 //! `tieout check`: configuration, mapping, connectors and schedule, without running anything.
 
+use crate::clock::SystemClock;
 use crate::output::Output;
 use crate::schedule::cron;
+use ledger::Clock as _;
 use office::questions::check;
 use std::path::Path;
 
 pub(crate) fn run(path: &Path, output: Output) -> anyhow::Result<bool> {
-    let found = check::check(path, cron)?;
+    let found = check::check(path, SystemClock.now().date_naive(), cron)?;
     let mut text = format!(
         "{}: {} rules, {} tables, {} accounts, {} entities, {} targets\nmapping version {}",
         found.company,

@@ -74,7 +74,7 @@ fn prepare(daemon: &Daemon, old: &Call) -> anyhow::Result<Next> {
         was.stop_seconds == is.stop_seconds,
         "`stop_seconds` changed: that needs a restart"
     );
-    let problems = check::check(&daemon.path, cron)?.problems;
+    let problems = check::check(&daemon.path, old.stamp().now.date_naive(), cron)?.problems;
     ensure!(problems.is_empty(), "{}", problems.join("; "));
     let live = is.http.as_ref().map(|_| live(&call)).transpose()?;
     Ok(Next { call, live })

@@ -8,6 +8,7 @@
 mod compare;
 mod make;
 pub(crate) mod maps;
+pub(crate) mod probe;
 mod send;
 
 use crate::call::Call;

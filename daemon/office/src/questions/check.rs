@@ -3,10 +3,12 @@
 use crate::company;
 use crate::config::Config;
 use crate::jobs::export;
+use crate::jobs::export::maps::Tables;
+use crate::jobs::export::probe::lacking as lacking_in;
 use crate::{Refusal, RefusalKind};
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use connectors::erp::ErpKind;
-use ledger::{BREAK_EVENTS, FixedClock};
+use ledger::{BREAK_EVENTS, Chart, Currency, FixedClock};
 use mappings::infer::{Proposed, Samples};
 use mappings::{Event, Program};
 use reconcile::Source;
@@ -40,18 +42,21 @@ pub struct Checked {
     pub problems: Vec<String>,
 }
 
-/// Checks the company of a configuration file. `schedule` says what is wrong with a cron expression.
+/// Checks the company of a configuration file on a day, as tables say it for that one. `schedule` says what is wrong with a
+/// cron expression.
 ///
 /// # Errors
 /// [`RefusalKind::Invalid`] when the configuration or the mapping cannot be read at all.
 pub fn check(
     path: &Path,
+    on: NaiveDate,
     schedule: impl Fn(&str) -> Result<(), String>,
 ) -> Result<Checked, Refusal> {
     let config = Config::read(path)?;
     let base = path.parent().unwrap_or(Path::new(""));
     let (_, program) = company::compile(&base.join(&config.mapping))?;
-    let mut problems = targets(&config, base);
+    let chart = Arc::new(program.chart.clone());
+    let (mut problems, lacking) = targets(&config, base, (&chart, on));
     problems.extend(settlement(&config, base));
     problems.extend(reconciliations(&config, &program));
     for (job, cron) in &config.schedule {
@@ -61,6 +66,8 @@ pub fn check(
             ));
         }
     }
+    let mut warnings: Vec<String> = program.warnings.iter().map(ToString::to_string).collect();
+    warnings.extend(lacking);
     Ok(Checked {
         mapping_version: program.version.to_string(),
         rules: program.rule_names().count(),
@@ -69,15 +76,28 @@ pub fn check(
         entities: config.entities.len(),
         targets: config.targets.len(),
         unproven: program.unproven().map(str::to_owned).collect(),
-        warnings: program.warnings.iter().map(ToString::to_string).collect(),
+        warnings,
         company: config.company,
         problems,
     })
 }
 
-/// The connectors that do not open with their options.
-fn targets(config: &Config, base: &Path) -> Vec<String> {
-    let mut problems = Vec::new();
+/// The connectors that do not open with their options, and what those that open have no counterpart for.
+fn targets(
+    config: &Config,
+    base: &Path,
+    (chart, on): (&Arc<Chart>, NaiveDate),
+) -> (Vec<String>, Vec<String>) {
+    let (mut problems, mut lacking) = (Vec::new(), Vec::new());
+    let entities = config.entities.iter();
+    let entities: Vec<(String, Currency)> = entities
+        .filter_map(|one| {
+            Some((
+                one.entity.clone(),
+                Currency::from_code(&one.functional).ok()?,
+            ))
+        })
+        .collect();
     for (name, target) in &config.targets {
         // To open one says nothing that is signed with the time.
         let clock = Arc::new(FixedClock(DateTime::UNIX_EPOCH));
@@ -89,11 +109,19 @@ fn targets(config: &Config, base: &Path) -> Vec<String> {
                     .transpose()
                     .map_err(anyhow::Error::from)
             });
-        if let Err(error) = opened {
-            problems.push(format!("target `{name}`: {error:#}"));
+        let opened = opened.and_then(|opened| Ok((opened, Tables::read(&target.maps, base)?)));
+        match opened {
+            Err(error) => problems.push(format!("target `{name}`: {error:#}")),
+            Ok((Some(connector), tables)) => {
+                let found = lacking_in(connector.as_ref(), &tables, chart, &entities, on);
+                lacking.extend(found.into_iter().map(|what| {
+                    format!("target `{name}`: {what}; what needs it is held back until then")
+                }));
+            }
+            Ok((None, _)) => {}
         }
     }
-    problems
+    (problems, lacking)
 }
 
 /// What settlement files come from and where they are kept, where secrets cannot be read.
