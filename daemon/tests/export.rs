@@ -52,6 +52,7 @@ on_both!(
     what_has_no_counterpart_is_held_back_and_holds_up_nothing_else,
     what_nobody_knows_is_not_sent_again_before_somebody_says_so,
     entries_are_summed_up_under_the_names_that_the_tables_give,
+    a_target_answers_in_files_what_became_of_its_documents,
 );
 
 const FILES: &str = "files: { kind: csv, drop: { folder: { path: exports/files } } }";
@@ -520,6 +521,77 @@ fn entries_are_summed_up_under_the_names_that_the_tables_give(company: &Company)
     table("regions.csv", "region,value\nDE,EMEA\n*,OTHER\n");
     assert_eq!(company.export(0)["held"], 0);
     assert_eq!(company.number("SELECT COUNT(*) FROM batch_entry"), 8);
+    expect(0, &["-c", &company.config, "verify", "--all"]);
+}
+
+fn a_target_answers_in_files_what_became_of_its_documents(company: &Company) {
+    company.targets(
+        "files: { kind: csv, drop: { folder: { path: exports/files } }, answers: { from: { folder: { path: answers } }, columns: { document: Document, state: Status, theirs: Voucher, words: Message }, accepted: [POSTED], rejected: [ERROR] } }",
+    );
+    company.ingest("a.ndjson", 0..3);
+    assert_eq!(company.export(0)["delivered"], 1);
+    let answer = |file: &str, lines: &str| {
+        std::fs::create_dir_all(company.dir.join("answers")).unwrap();
+        let text = format!("Document,Status,Voucher,Message\n{lines}");
+        std::fs::write(company.dir.join("answers").join(file), text).unwrap();
+    };
+    let states = || {
+        let shown = company.json(&["export", "status", "--all"]);
+        shown["batches"][0]["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(states(), "delivered");
+    answer(
+        "1.csv",
+        "eu-2026-000001,POSTED,V-1,\neu-2026-000002,ERROR,,\"Account 4000, closed\"\n",
+    );
+    let done = company.export(1);
+    assert_eq!(done["rejected"], 1, "{done}");
+    assert_eq!(states(), "rejected");
+    let (verdict, because) = company.verdict();
+    assert_eq!(verdict, "INCOMPLETE");
+    assert!(because.contains("Account 4000, closed"), "{because}");
+    let trace = company.run(0, &["trace", "entry:2"]);
+    assert!(
+        trace.contains("document eu-2026-000002: rejected; Account 4000, closed"),
+        "{trace}"
+    );
+    // Read again it says nothing new; a word that nobody described decides nothing.
+    let attempts = "SELECT COUNT(*) FROM delivery";
+    let before = company.number(attempts);
+    company.export(0);
+    assert_eq!(company.number(attempts), before);
+    answer("2.csv", "eu-2026-000003,MAYBE,,\nother,POSTED,,\n");
+    let problem = company.export(1)["problem"].as_str().unwrap().to_owned();
+    assert!(
+        problem.contains("line 2: `MAYBE` stands neither under")
+            && problem.contains("`other` is no document"),
+        "{problem}"
+    );
+    answer("2.csv", "eu-2026-000003,POSTED,V-3,\n");
+    company.export(1);
+    // What was refused is written anew, all of it, and answered anew.
+    let shown = company.run(0, &["export", "show", "eu-2026-000002"]);
+    assert!(shown.contains("tieout export again"), "{shown}");
+    company.run(
+        0,
+        &[
+            "export",
+            "again",
+            "eu-2026-000002",
+            "--why",
+            "the account is open",
+        ],
+    );
+    std::fs::remove_file(company.dir.join("answers/1.csv")).unwrap();
+    std::fs::remove_file(company.dir.join("answers/2.csv")).unwrap();
+    assert_eq!(company.export(0)["delivered"], 1);
+    answer(
+        "3.csv",
+        "eu-2026-000001,POSTED,V-1,\neu-2026-000002,POSTED,V-2,\neu-2026-000003,POSTED,V-3,\n",
+    );
+    company.export(0);
+    let documents = "SELECT COUNT(*) FROM document_state WHERE state = 2";
+    assert_eq!(company.number(documents), 3);
     expect(0, &["-c", &company.config, "verify", "--all"]);
 }
 

@@ -80,7 +80,8 @@ WHERE NOT EXISTS (SELECT 1 FROM batch_release x WHERE x.batch_id = r.batch_id)
     AND NOT EXISTS (SELECT 1 FROM batch_held h WHERE h.batch_id = r.batch_id AND h.entry_id = e.id)
     AND (r.partial IS NULL OR EXISTS (SELECT 1 FROM batch_taken t WHERE t.batch_id = r.batch_id AND t.entry_id = e.id));
 -- The state of a batch, for everybody who asks. It is that of its best attempt: acknowledged before delivered, and
--- otherwise the latest; a later attempt of which nobody knows never hides an earlier one that arrived. `state` is
+-- otherwise the latest; a later attempt of which nobody knows never hides an earlier one that arrived, and what its target
+-- refuses after it arrived is refused. `state` is
 -- 1 delivered, 2 acknowledged, 3 rejected, 4 unknown, 5 released, 7 sending (an export is at it, or died while it was), and
 -- NULL while it was never sent. It is `due` for the next export unless it arrived, was released, or was rejected and nobody
 -- decided to send it again; `resent` where somebody did after this attempt.
@@ -100,7 +101,8 @@ FROM batch_range r
 LEFT JOIN batch_release x ON x.batch_id = r.batch_id
 LEFT JOIN delivery d ON d.batch_id = r.batch_id AND d.attempt = (
     SELECT l.attempt FROM delivery l WHERE l.batch_id = r.batch_id
-    ORDER BY CASE l.kind WHEN 2 THEN 1 WHEN 1 THEN 2 ELSE 3 END, l.attempt DESC LIMIT 1)
+    ORDER BY CASE WHEN l.kind NOT IN (1, 2) OR EXISTS (SELECT 1 FROM delivery n WHERE n.batch_id = l.batch_id AND n.kind = 3
+        AND n.attempt > l.attempt) THEN 3 WHEN l.kind = 2 THEN 1 ELSE 2 END, l.attempt DESC LIMIT 1)
 LEFT JOIN delivery_begun b ON b.batch_id = r.batch_id AND b.attempt = (
     SELECT MAX(l.attempt) FROM delivery_begun l WHERE l.batch_id = r.batch_id)
     AND NOT EXISTS (SELECT 1 FROM delivery l WHERE l.batch_id = r.batch_id AND l.attempt >= b.attempt)

@@ -401,12 +401,62 @@ pub struct TargetConfig {
     /// How entries are summed up before they leave; each leaves by itself where nothing is said.
     #[serde(default)]
     pub summary: Option<Summary>,
+    /// Where it says later what became of the documents of its files, and how to read that.
+    #[serde(default)]
+    pub answers: Option<AnswersConfig>,
     /// The most entries in one batch.
     #[serde(default = "default_batch")]
     pub batch_entries: i64,
     /// How many seconds its receiver may take for one batch; beyond them nobody knows, and the next export looks.
     #[serde(default = "default_deadline")]
     pub deadline_seconds: u64,
+}
+
+/// Answers that a target leaves in files: a table with a line for each document.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswersConfig {
+    /// Where they lie.
+    pub from: AnswersFrom,
+    /// Its columns.
+    pub columns: AnswerColumns,
+    /// What stands between two fields.
+    #[serde(default = "comma")]
+    pub separator: char,
+    /// Words of the column `state` that say that the document is booked.
+    pub accepted: Vec<String>,
+    /// Words that say that it is refused.
+    pub rejected: Vec<String>,
+}
+
+/// Where answers lie.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub enum AnswersFrom {
+    /// A folder of this machine.
+    Folder(connectors::transport::folder::Config),
+    /// A folder behind SFTP.
+    Sftp(Box<connectors::transport::pickup::Config>),
+}
+
+/// The columns of a table of answers, by the names in its first line.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerColumns {
+    /// The number of the document, as the file said it.
+    pub document: String,
+    /// What became of it.
+    pub state: String,
+    /// What the target calls it.
+    #[serde(default)]
+    pub theirs: Option<String>,
+    /// Why it is refused.
+    #[serde(default)]
+    pub words: Option<String>,
+}
+
+const fn comma() -> char {
+    ','
 }
 
 /// Tables of a target: CSV files whose columns are what is looked up, `value`, and `from` and `to` where it changes. `*`

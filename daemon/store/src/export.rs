@@ -157,7 +157,7 @@ pub struct DocumentRow {
 }
 
 /// A document of a batch, and what is known of it.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct KnownDocument {
     /// Which of the batch, from 1.
     pub no: i64,
@@ -358,6 +358,21 @@ impl Tx {
             .await?;
         let span = Span::keys(last + 1, last + written);
         self.seal_rows(&kinds::DOCUMENT_ANSWER, span, stamp).await
+    }
+
+    /// The newest batch of a target that holds a document of this number and was not released.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn batch_of_document(
+        &mut self,
+        target: i64,
+        number: &str,
+    ) -> Result<Option<i64>, StoreError> {
+        Ok(
+            on_tx!(&mut *self, db => sqlx::query_scalar(sql!("export/batch_of_document"))
+            .bind(target).bind(number).fetch_optional(db).await)?,
+        )
     }
 
     /// The documents of a batch in their order, with what is known of them.

@@ -1517,7 +1517,7 @@ async fn a_batch_has_the_state_of_its_best_attempt(store: Store) {
         (&[Rejected, Unknown], Some(4), 1),
         (&[Unknown, Rejected], Some(3), 0),
         (&[Delivered, Unknown], Some(1), 0),
-        (&[Unknown, Delivered, Rejected], Some(1), 0),
+        (&[Unknown, Delivered, Rejected], Some(3), 0),
         (&[Acknowledged, Delivered, Unknown], Some(2), 0),
     ];
     for (at, (attempts, state, due)) in (0i64..).zip(table) {

@@ -5,6 +5,7 @@
 //! time after a start the books are compared with what the target already holds ([`compare`]). Targets go
 //! side by side, and one's trouble or slowness does not stop the others.
 
+mod answers;
 mod compare;
 mod make;
 pub(crate) mod maps;
@@ -181,6 +182,9 @@ async fn export(
         tables: maps::Tables::read(&target.maps, &call.base)?,
         limits: ErpKind::find(&target.kind).map_or(Limits::NONE, |kind| kind.limits),
     };
+    if let Err(error) = answers::take(&to, summary).await {
+        summary.trouble(format!("its answers cannot be read: {error:#}"));
+    }
     let (stored, ready) = mpsc::unbounded_channel();
     // What is stored is sent while the rest is made, and also when the rest cannot be made.
     let (made, sent) = tokio::join!(make::all(&to, stored), send::all(&to, ready));

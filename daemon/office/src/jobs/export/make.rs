@@ -193,6 +193,7 @@ async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::R
         tables: to.tables.clone(),
         summary: to.config.summary.clone(),
         limits: to.limits,
+        by_entry: to.connector.answers_by_entry() || to.config.answers.is_some(),
         replaces: claim.replaces.clone(),
         supplements: claim.supplements.clone(),
         heads: to.call.store.snapshot().await?.posted_heads().await?,
@@ -230,6 +231,8 @@ struct About {
     tables: Tables,
     summary: Option<Summary>,
     limits: Limits,
+    /// Whether the target says of each entry what became of it.
+    by_entry: bool,
     replaces: Option<String>,
     supplements: Option<String>,
     /// Where the books stood: an outsider can hold it against them later.
@@ -281,10 +284,7 @@ fn render(
     let manifest = manifest(&batch, about, (&name, &artifact), &held)?;
     let each = |item: &ExportEntry| members.get(&item.id).map_or(1, Vec::len);
     let entries = batch.entries.iter().map(each).sum::<usize>();
-    let documents = batch
-        .entries
-        .iter()
-        .filter(|_| connector.answers_by_entry());
+    let documents = batch.entries.iter().filter(|_| about.by_entry);
     Ok(Ok(Made {
         lines: i64::try_from(batch.line_count())?,
         entries: i64::try_from(entries)?,
