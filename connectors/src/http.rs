@@ -6,9 +6,10 @@ pub mod caller;
 
 use crate::secret::{Exposed, SecretError, refuse_in_url};
 use crate::transport::TransportError;
+pub use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Url};
+use reqwest::{Client, Url};
 use std::time::Duration;
 
 /// The most that is read of an answer.

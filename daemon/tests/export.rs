@@ -480,7 +480,7 @@ fn entries_are_summed_up_under_the_names_that_the_tables_give(company: &Company)
     };
     table(
         "accounts.csv",
-        "account,value,from,to\n*,X-9000,,\nrevenue-access,X-4000,,2026-01-09\nrevenue-access,X-4001,2026-01-10,\n",
+        "account,value,from,to\n*,X-9000,,\nrevenue-credited,X-4000,,2026-01-09\nrevenue-credited,X-4001,2026-01-10,\n",
     );
     table("regions.csv", "region,value\nDE,EMEA\n");
     company.targets(
