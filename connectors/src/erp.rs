@@ -21,11 +21,13 @@ use crate::http::AddressError;
 use crate::secret::SecretError;
 use crate::transport::{FileDrop, Placed, Shelf, TransportError};
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use documents::Pace;
 use formats::OptionsError;
 use formats::erp::limits::Limits;
 use formats::erp::{Artifact, ExportBatch, FileKind, Render, RenderError};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io::Write;
 use std::sync::Arc;
@@ -117,6 +119,11 @@ pub trait ErpConnector: Debug + Send + Sync {
         None
     }
 
+    /// The way to ask which periods take entries, where the ERP knows periods of its own.
+    fn periods(&self) -> Option<&dyn Periods> {
+        None
+    }
+
     /// Whether the ERP answers for each entry by itself, as a document under the entry's own number.
     fn answers_by_entry(&self) -> bool {
         false
@@ -128,6 +135,19 @@ pub trait ErpConnector: Debug + Send + Sync {
         true
     }
 }
+
+/// An ERP that knows periods of its own.
+#[async_trait]
+pub trait Periods: Send + Sync {
+    /// The first and last days of the periods that take entries, by entity; an entity that the ERP does not know has none.
+    ///
+    /// # Errors
+    /// [`TransportError`] where nobody knows.
+    async fn open(&self) -> Result<OpenPeriods, TransportError>;
+}
+
+/// The days on which entries are taken, by entity.
+pub type OpenPeriods = BTreeMap<String, Vec<(NaiveDate, NaiveDate)>>;
 
 #[derive(Debug)]
 struct FileErp {

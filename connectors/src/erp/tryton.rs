@@ -15,7 +15,9 @@
 mod books;
 mod rpc;
 
-use super::{Answered, Delivery, ErpApi, ErpConnector, ErpKind, Host, OpenError, Said};
+use super::{
+    Answered, Delivery, ErpApi, ErpConnector, ErpKind, Host, OpenError, OpenPeriods, Periods, Said,
+};
 use crate::http::Peer;
 use crate::secret::{Secret, SecretRef};
 use crate::transport::TransportError;
@@ -186,10 +188,27 @@ impl ErpConnector for Tryton {
         true
     }
 
+    fn periods(&self) -> Option<&dyn Periods> {
+        Some(self)
+    }
+
     async fn check(&self) -> Result<(), TransportError> {
         let asking = tokio::time::timeout(CHECK, self.session());
         let answered = asking.await.map_err(|late| self.peer.broken(late))?;
         answered.map(|_session| ())
+    }
+}
+
+#[async_trait]
+impl Periods for Tryton {
+    async fn open(&self) -> Result<OpenPeriods, TransportError> {
+        let session = self.session().await?;
+        let mut open = OpenPeriods::new();
+        for (entity, company) in &self.config.companies {
+            let days = books::open_periods(&session, company).await?;
+            open.insert(entity.clone(), days);
+        }
+        Ok(open)
     }
 }
 

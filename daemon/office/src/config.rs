@@ -401,6 +401,9 @@ pub struct TargetConfig {
     /// How entries are summed up before they leave; each leaves by itself where nothing is said.
     #[serde(default)]
     pub summary: Option<Summary>,
+    /// What becomes of an entry whose period the target has closed, where it can be asked.
+    #[serde(default)]
+    pub closed_periods: ClosedPeriods,
     /// Where it says later what became of the documents of its files, and how to read that.
     #[serde(default)]
     pub answers: Option<AnswersConfig>,
@@ -410,6 +413,17 @@ pub struct TargetConfig {
     /// How many seconds its receiver may take for one batch; beyond them nobody knows, and the next export looks.
     #[serde(default = "default_deadline")]
     pub deadline_seconds: u64,
+}
+
+/// What becomes of an entry whose period the target has closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClosedPeriods {
+    /// It is held back until the period is open.
+    #[default]
+    Hold,
+    /// It goes to the first day after it that is open there; the books keep their own day.
+    NextOpen,
 }
 
 /// Answers that a target leaves in files: a table with a line for each document.

@@ -17,6 +17,34 @@ const MOVE: &str = "model.account.move";
 /// How often it is looked whether one move is left, where others create the same.
 const ATTEMPTS: usize = 5;
 
+/// The days of a company's periods that take moves.
+pub(super) async fn open_periods(
+    session: &Session<'_>,
+    company: &str,
+) -> Result<Vec<(NaiveDate, NaiveDate)>, TransportError> {
+    let method = "model.account.period.search_read";
+    let context = session
+        .ask("model.res.user.get_preferences", json!([true, {}]))
+        .await?;
+    let domain = json!([
+        ["fiscalyear.company.party.name", "=", company],
+        ["type", "=", "standard"],
+        ["state", "=", "open"],
+        ["fiscalyear.state", "=", "open"]
+    ]);
+    let order = json!([["start_date", "ASC"]]);
+    let fields = ["start_date", "end_date"];
+    let params = json!([domain, 0, null, order, fields, context]);
+    let Value::Array(rows) = session.ask(method, params).await? else {
+        return Err(session.strange(method));
+    };
+    let days = rows
+        .iter()
+        .map(|row| date(&row["start_date"]).zip(date(&row["end_date"])));
+    days.collect::<Option<_>>()
+        .ok_or_else(|| session.strange(method))
+}
+
 /// The books of one company.
 pub(super) struct Books<'s> {
     session: &'s Session<'s>,

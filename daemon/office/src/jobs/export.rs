@@ -9,6 +9,7 @@ mod answers;
 mod compare;
 mod make;
 pub(crate) mod maps;
+mod periods;
 pub(crate) mod probe;
 mod send;
 
@@ -16,7 +17,7 @@ use crate::call::Call;
 use crate::config::TargetConfig;
 use crate::lease;
 use anyhow::Context as _;
-use connectors::erp::{ErpConnector, ErpKind, Host};
+use connectors::erp::{ErpConnector, ErpKind, Host, OpenPeriods};
 use connectors::transport::TransportError;
 use formats::erp::limits::Limits;
 use futures_util::future::join_all;
@@ -173,12 +174,22 @@ async fn export(
                 most.as_secs()
             )
         })??;
+    let open = match connector.periods() {
+        Some(periods) => Some(
+            periods
+                .open()
+                .await
+                .with_context(|| format!("`{name}` did not say which of its periods are open"))?,
+        ),
+        None => None,
+    };
     let to = Target {
         call,
         name,
         config: target,
         id: target_id,
         connector,
+        open,
         tables: maps::Tables::read(&target.maps, &call.base)?,
         limits: ErpKind::find(&target.kind).map_or(Limits::NONE, |kind| kind.limits),
     };
@@ -211,6 +222,8 @@ struct Target<'t> {
     /// Its number in the store.
     id: i64,
     connector: Arc<dyn ErpConnector>,
+    /// Which days it takes, where it says so.
+    open: Option<OpenPeriods>,
     tables: maps::Tables,
     limits: Limits,
 }

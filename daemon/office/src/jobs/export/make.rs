@@ -5,10 +5,11 @@
 //! holds up nothing else: the batch leaves without it, and each export tries it again, in a batch that supplements that one.
 
 use super::maps::Tables;
-use super::{Target, TargetSummary};
+use super::{Target, TargetSummary, periods};
+use crate::config::ClosedPeriods;
 use crate::evidence::heads::told;
 use anyhow::Context as _;
-use connectors::erp::ErpConnector;
+use connectors::erp::{ErpConnector, OpenPeriods};
 use formats::erp::limits::Limits;
 use formats::erp::summary::{Members, Summary};
 use formats::erp::{ExportBatch, ExportEntry, RenderError};
@@ -193,6 +194,8 @@ async fn finish(to: &Target<'_>, claim: &Claim, batch: ExportBatch) -> anyhow::R
         tables: to.tables.clone(),
         summary: to.config.summary.clone(),
         limits: to.limits,
+        open: to.open.clone(),
+        closed: to.config.closed_periods,
         by_entry: to.connector.answers_by_entry() || to.config.answers.is_some(),
         replaces: claim.replaces.clone(),
         supplements: claim.supplements.clone(),
@@ -231,6 +234,8 @@ struct About {
     tables: Tables,
     summary: Option<Summary>,
     limits: Limits,
+    open: Option<OpenPeriods>,
+    closed: ClosedPeriods,
     /// Whether the target says of each entry what became of it.
     by_entry: bool,
     replaces: Option<String>,
@@ -245,7 +250,11 @@ fn render(
     mut batch: ExportBatch,
     about: &About,
 ) -> anyhow::Result<Result<Made, Held>> {
-    let mut held = about.tables.apply(&mut batch);
+    let mut held = match &about.open {
+        Some(open) => periods::keep_open(open, about.closed, &mut batch),
+        None => Held::new(),
+    };
+    held.extend(about.tables.apply(&mut batch));
     let mut hold = |members: &mut Members, unfit: Held| {
         for (id, why) in unfit {
             let entries = members.remove(&id).unwrap_or_else(|| vec![id]);
