@@ -14,6 +14,7 @@ const APIS: &[ErpKind] = &[
 ];
 
 use crate::http::AddressError;
+use crate::http::auth::AuthError;
 use crate::secret::SecretError;
 use crate::transport::{FileDrop, Placed, Shelf, TransportError};
 use async_trait::async_trait;
@@ -149,6 +150,9 @@ pub enum OpenError {
     /// Its address cannot be one.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// Its credentials cannot be used.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// A kind that writes files has nowhere to put them.
     #[error("`{0}` writes files; say where they go under `drop`")]
     NoDrop(&'static str),

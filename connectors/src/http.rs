@@ -1,6 +1,8 @@
 //! A peer behind HTTP: one address, bounded in size and time, encrypted unless it is this machine. Redirects are not
 //! followed, for what is posted is for the address that the configuration names.
 
+pub mod auth;
+
 use crate::secret::{Exposed, refuse_in_url};
 use crate::transport::TransportError;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
