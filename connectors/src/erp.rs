@@ -18,6 +18,8 @@ const APIS: &[ErpKind] = &[
 pub use crate::host::Host;
 
 use crate::http::AddressError;
+use crate::http::auth::AuthError;
+use crate::http::caller::CallerError;
 use crate::secret::SecretError;
 use crate::transport::{FileDrop, Placed, Shelf, TransportError};
 use async_trait::async_trait;
@@ -212,6 +214,12 @@ pub enum OpenError {
     /// Its address cannot be one.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// Its credentials cannot be used.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// Its address or its credentials cannot be used.
+    #[error(transparent)]
+    Caller(#[from] CallerError),
     /// A kind that writes files has nowhere to put them.
     #[error("`{0}` writes files; say where they go under `drop`")]
     NoDrop(&'static str),

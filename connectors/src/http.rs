@@ -4,7 +4,7 @@
 pub mod auth;
 pub mod caller;
 
-use crate::secret::{Exposed, SecretError, refuse_in_url};
+use crate::secret::{Exposed, refuse_in_url};
 use crate::transport::TransportError;
 pub use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
@@ -46,9 +46,6 @@ pub enum AddressError {
     /// It holds a secret.
     #[error(transparent)]
     Exposed(#[from] Exposed),
-    /// What it wants to know of who calls cannot be read.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
     /// The client cannot be made.
     #[error("no HTTP client can be made")]
     Client(#[source] reqwest::Error),

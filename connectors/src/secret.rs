@@ -1,18 +1,27 @@
-//! Secrets: named in the configuration, read from the environment or a file that only its owner reads,
-//! never shown. One that is written where it should be named is refused, and not repeated.
+//! Secrets: named in the configuration, read from the environment, a file that only its owner reads or a program that prints
+//! them, never shown. One that is written where it should be named is refused, and not repeated.
+
+mod command;
 
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Where a secret is kept: `{ env: NAME }` or `{ file: PATH }`.
+/// Where a secret is kept: `{ env: NAME }`, `{ file: PATH }` or `{ command: [PROGRAM, ARGUMENT, …] }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretRef {
     /// In an environment variable.
     Env(String),
     /// In a file, without its last line break.
     File(PathBuf),
+    /// Where a program gets it from: what it prints, without its last line break. No shell reads the arguments.
+    Command {
+        /// The program; one without a slash in its name is looked for in `PATH`.
+        program: PathBuf,
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
 }
 
 /// A secret. Its `Debug` shows three stars.
@@ -44,19 +53,46 @@ pub enum SecretError {
         /// Its permissions.
         mode: u32,
     },
+    /// The program cannot be run.
+    #[error("`{program}`, which is to print a secret, cannot be run")]
+    NoProgram {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The program printed none.
+    #[error(
+        "`{program}` is to print a secret, but {how}; run it by hand, as the user that Tieout runs as, to see why"
+    )]
+    NotPrinted {
+        /// The program.
+        program: PathBuf,
+        /// What it did instead.
+        how: String,
+    },
 }
 
 impl SecretRef {
-    /// The same place, a relative file taken from this folder.
+    /// The same place, a relative file or program taken from this folder.
     #[must_use]
     pub fn below(&self, base: &Path) -> Self {
         match self {
             Self::Env(name) => Self::Env(name.clone()),
             Self::File(path) => Self::File(base.join(path)),
+            Self::Command { program, arguments } => Self::Command {
+                program: if program.components().count() > 1 {
+                    base.join(program)
+                } else {
+                    program.clone()
+                },
+                arguments: arguments.clone(),
+            },
         }
     }
 
-    /// Reads the secret.
+    /// Reads the secret. A program is waited for, some seconds at most.
     ///
     /// # Errors
     /// [`SecretError`], which names the place and never the content.
@@ -73,6 +109,10 @@ impl SecretRef {
                         path: path.clone(),
                         source,
                     })
+            }
+            Self::Command { program, arguments } => {
+                command::printed(program, arguments, command::LONGEST)
+                    .map(|text| Secret(text.trim_end_matches(['\r', '\n']).to_owned()))
             }
         }
     }
@@ -238,7 +278,7 @@ impl<'de> Deserialize<'de> for SecretRef {
 /// Reads a place. What stands there instead is never repeated in an error: it may be the secret.
 struct Place;
 
-const PLACE: &str = "a secret is named and not written: `{ env: NAME }` or `{ file: PATH }`";
+const PLACE: &str = "a secret is named and not written: `{ env: NAME }`, `{ file: PATH }` or `{ command: [PROGRAM, ARGUMENT] }`";
 
 impl<'de> Visitor<'de> for Place {
     type Value = SecretRef;
@@ -252,6 +292,14 @@ impl<'de> Visitor<'de> for Place {
         let place = match map.next_key::<String>()?.as_deref() {
             Some("env") => SecretRef::Env(map.next_value()?),
             Some("file") => SecretRef::File(map.next_value()?),
+            Some("command") => {
+                let words: Vec<String> = map.next_value().map_err(|_secret| wrong())?;
+                let (program, arguments) = words.split_first().ok_or_else(wrong)?;
+                SecretRef::Command {
+                    program: program.into(),
+                    arguments: arguments.to_vec(),
+                }
+            }
             _ => return Err(wrong()),
         };
         match map.next_key::<IgnoredAny>()? {
@@ -416,6 +464,9 @@ mod tests {
             "[\"hunter2\"]",
             "{\"hunter2\":\"x\"}",
             "{\"env\":\"A\",\"hunter2\":1}",
+            "{\"command\":\"hunter2\"}",
+            "{\"command\":[]}",
+            "{\"command\":[4711]}",
         ] {
             let said = serde_json::from_str::<SecretRef>(text)
                 .unwrap_err()
@@ -428,6 +479,22 @@ mod tests {
         }
         let named: SecretRef = serde_json::from_str("{\"env\":\"NAME\"}").unwrap();
         assert_eq!(named, SecretRef::Env("NAME".to_owned()));
+    }
+
+    #[test]
+    fn a_program_prints_a_secret() {
+        let base = std::env::temp_dir().join(format!("tieout-print-{}", std::process::id()));
+        std::fs::create_dir_all(&base).unwrap();
+        std::os::unix::fs::symlink("/bin/echo", base.join("print")).unwrap();
+        let read = |text: &str| {
+            let named: SecretRef = serde_json::from_str(text).unwrap();
+            named.below(&base).read().unwrap()
+        };
+        let own = read("{\"command\":[\"./print\",\"hunter2 $HOME; *\"]}");
+        assert_eq!(own.reveal(), "hunter2 $HOME; *");
+        let found = read("{\"command\":[\"printf\",\"a\\\\nb\\\\n\"]}");
+        assert_eq!(found.reveal(), "a\nb");
+        std::fs::remove_dir_all(base).unwrap();
     }
 
     #[test]

@@ -1,11 +1,22 @@
 //! A peer that wants to know who calls.
 
-use super::auth::{Auth, AuthConfig};
+use super::auth::{Auth, AuthConfig, AuthError, Headers};
 use super::{AddressError, Answer, Peer};
 use crate::host::Host;
 use crate::transport::TransportError;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
+
+/// Why nobody can be called.
+#[derive(Debug, thiserror::Error)]
+pub enum CallerError {
+    /// The address cannot be one.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The credentials cannot be used.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+}
 
 /// A peer, and how it knows who calls.
 #[derive(Debug)]
@@ -18,11 +29,11 @@ impl Caller {
     /// A peer at this address, with these credentials.
     ///
     /// # Errors
-    /// [`AddressError`].
-    pub fn open(url: &str, auth: AuthConfig, host: &Host) -> Result<Self, AddressError> {
+    /// [`CallerError`].
+    pub fn open(url: &str, auth: AuthConfig, host: &Host) -> Result<Self, CallerError> {
         Ok(Self {
             peer: Peer::new(url)?,
-            auth: Auth::open(auth, host)?,
+            auth: Auth::open(auth, &host.base, &host.clock)?,
         })
     }
 
@@ -45,10 +56,12 @@ impl Caller {
         body: &[u8],
     ) -> Result<Answer, TransportError> {
         let own = self.peer.headers(headers)?;
-        let mut answer = self.once(&method, path, own.clone(), body).await?;
-        if answer.status == 401 {
-            self.auth.refused();
-            answer = self.once(&method, path, own, body).await?;
+        let url = self.peer.address(path);
+        let mut who = self.auth.headers(&method, &url).await?;
+        let mut answer = self.once(&method, path, (own.clone(), &who), body).await?;
+        if answer.status == 401 && self.auth.refused(&who) {
+            who = self.auth.headers(&method, &url).await?;
+            answer = self.once(&method, path, (own, &who), body).await?;
         }
         if answer.status == 401 {
             return Err(TransportError::Unauthorized {
@@ -64,11 +77,10 @@ impl Caller {
         &self,
         method: &Method,
         path: &str,
-        mut headers: HeaderMap,
+        (mut headers, who): (HeaderMap, &Headers),
         body: &[u8],
     ) -> Result<Answer, TransportError> {
-        let url = self.peer.address(path);
-        headers.extend(self.auth.headers(method.as_str(), &url).await?);
+        headers.extend(who.iter().cloned());
         self.peer.call(method, path, headers, body).await
     }
 }

@@ -1,5 +1,5 @@
 //! `tieout.yaml`. The structs are its documentation: unknown keys are refused, relative paths are
-//! taken from the file's folder, and no secret stands in it (`{ env: NAME }` or `{ file: PATH }`).
+//! taken from the file's folder, and no secret stands in it (`{ env: NAME }`, `{ file: PATH }` or `{ command: [PROGRAM, ARGUMENT] }`).
 
 pub mod http;
 pub mod settlement;
