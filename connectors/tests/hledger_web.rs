@@ -145,6 +145,8 @@ impl DocumentApi for HledgerWeb {
         let headers = self
             .peer
             .headers(&[("content-type", "application/json".to_owned())])?;
+        // It reads its file again when a second of the clock has gone by since it last did.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
         let body = document.body.to_string();
         let answer = self
             .peer
