@@ -592,6 +592,20 @@ fn a_target_answers_in_files_what_became_of_its_documents(company: &Company) {
     company.export(0);
     let documents = "SELECT COUNT(*) FROM document_state WHERE state = 2";
     assert_eq!(company.number(documents), 3);
+    let report = company.run(0, &["report", "control", "--format", "json"]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let read = &report["tables"]["read_back"][0];
+    assert_eq!(
+        (
+            &read["entity"],
+            &read["period"],
+            &read["documents"],
+            &read["read_documents"]
+        ),
+        (&json!("eu"), &json!("2026-01"), &json!(3), &json!(3)),
+        "{read}"
+    );
+    assert_eq!(read["debit"], read["read_debit"], "{read}");
     expect(0, &["-c", &company.config, "verify", "--all"]);
 }
 

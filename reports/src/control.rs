@@ -288,16 +288,6 @@ impl Control {
             ));
         }
         for target in &self.targets {
-            if target.differing > 0 {
-                failures.push(format!(
-                    "{} stand in `{}` otherwise than they were sent: `tieout export status` names them",
-                    counted(
-                        usize::try_from(target.differing).unwrap_or(usize::MAX),
-                        "document"
-                    ),
-                    target.counts.target
-                ));
-            }
             if target.difference() != 0 || !target.amounts_agree || target.waiting() < 0 {
                 failures.push(format!(
                     "target `{}`: exported and not yet exported do not make up the journal",
@@ -334,6 +324,19 @@ impl Control {
         failures
     }
 
+    /// What targets hold otherwise than it was sent, target by target.
+    fn standing_otherwise(&self) -> impl Iterator<Item = String> {
+        let targets = self.targets.iter().filter(|target| target.differing > 0);
+        targets.map(|target| {
+            let count = usize::try_from(target.differing).unwrap_or(usize::MAX);
+            format!(
+                "{} in `{}` stand there otherwise than they were sent: `tieout export status` names them",
+                counted(count, "document"),
+                target.counts.target
+            )
+        })
+    }
+
     /// Breaks about money.
     pub fn open_breaks(&self) -> usize {
         self.breaks
@@ -351,6 +354,7 @@ impl Control {
                 .map(|s| format!("statement {s}")),
         );
         differing.extend(self.line_conflicts.iter().cloned());
+        differing.extend(self.standing_otherwise());
         if self.open_breaks() > 0 {
             differing.push(format!("{} open", counted(self.open_breaks(), "break")));
         }

@@ -47,7 +47,8 @@ impl Tables {
     /// Puts the target's names into a batch; gives the entries for which a table lacks something, and takes them out.
     pub(crate) fn apply(&self, batch: &mut ExportBatch) -> Vec<(i64, String)> {
         if let Some(accounts) = &self.accounts {
-            batch.accounts = Some(Arc::clone(accounts) as Arc<dyn AccountTable>);
+            let table: Arc<dyn AccountTable> = accounts.clone();
+            batch.accounts = Some(table);
         }
         if self.dimensions.is_empty() {
             return Vec::new();
