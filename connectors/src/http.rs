@@ -151,11 +151,9 @@ impl Peer {
         headers: &[(&'static str, String)],
         body: &[u8],
     ) -> Result<Answer, TransportError> {
-        self.patiently(&[429, 503], async || {
-            self.once(Method::POST, path, self.headers(headers)?, body)
-                .await
-        })
-        .await
+        let headers = self.headers(headers)?;
+        self.patiently(&[429, 503], &Method::POST, path, (headers, body))
+            .await
     }
 
     /// Calls below the peer's address. One that refuses for the rate (429) is asked again when it says so, for it
@@ -172,20 +170,19 @@ impl Peer {
     ) -> Result<Answer, TransportError> {
         let changes = !matches!(*method, Method::GET | Method::HEAD);
         let busy: &[u16] = if changes { &[429] } else { &[429, 503] };
-        self.patiently(busy, async || {
-            self.once(method.clone(), path, headers.clone(), body).await
-        })
-        .await
+        self.patiently(busy, method, path, (headers, body)).await
     }
 
     async fn patiently(
         &self,
         busy: &[u16],
-        ask: impl AsyncFn() -> Result<Answer, TransportError>,
+        method: &Method,
+        path: &str,
+        (headers, body): (HeaderMap, &[u8]),
     ) -> Result<Answer, TransportError> {
         let mut wait = Duration::from_millis(250);
         for _ in 1..ATTEMPTS {
-            let answer = ask().await?;
+            let answer = self.once(method, path, headers.clone(), body).await?;
             if !busy.contains(&answer.status) {
                 return Ok(answer);
             }
@@ -193,7 +190,7 @@ impl Peer {
             tokio::time::sleep(asked.min(LONGEST)).await;
             wait *= 3;
         }
-        ask().await
+        self.once(method, path, headers, body).await
     }
 
     /// Header lines, none of which is ever shown.
@@ -212,12 +209,12 @@ impl Peer {
 
     async fn once(
         &self,
-        method: Method,
+        method: &Method,
         path: &str,
         headers: HeaderMap,
         body: &[u8],
     ) -> Result<Answer, TransportError> {
-        let request = self.client.request(method, self.address(path));
+        let request = self.client.request(method.clone(), self.address(path));
         let mut response = request
             .headers(headers)
             .body(body.to_vec())

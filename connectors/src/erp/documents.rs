@@ -13,7 +13,7 @@ use crate::transport::TransportError;
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use formats::erp::{Artifact, ExportBatch, ExportEntry, RenderError};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -80,9 +80,35 @@ pub struct Document {
     /// The accounting date.
     pub date: NaiveDate,
     /// What is compared after it was booked.
+    #[serde(with = "amounts")]
     pub lines: Vec<Compared>,
     /// What is handed over.
     pub body: Value,
+}
+
+/// Lines as pairs of texts, for an amount is no number of JSON.
+mod amounts {
+    use super::Compared;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(
+        lines: &[Compared],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let pairs = lines.iter();
+        serializer.collect_seq(pairs.map(|(account, amount)| (account, amount.to_string())))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Compared>, D::Error> {
+        let pairs = Vec::<(String, String)>::deserialize(deserializer)?;
+        let lines = pairs.into_iter().map(|(account, amount)| {
+            let amount = amount.parse().map_err(D::Error::custom)?;
+            Ok((account, amount))
+        });
+        lines.collect()
+    }
 }
 
 /// How far a document is that the ERP has.
@@ -229,9 +255,11 @@ impl<A: DocumentApi> ErpConnector for ByDocument<A> {
     ) -> Result<Delivery, TransportError> {
         let documents = read(artifact)?;
         let lost = AtomicU32::new(0);
-        let answers = stream::iter(documents.iter())
-            .map(|document| self.one(document, &lost))
-            .buffered(A::PACE.concurrency.max(1));
+        let asked: Vec<_> = documents
+            .iter()
+            .map(|document| self.one(document, &lost).boxed())
+            .collect();
+        let answers = stream::iter(asked).buffered(A::PACE.concurrency.max(1));
         Ok(Delivery::Documents(answers.collect().await))
     }
 
