@@ -6,7 +6,7 @@
 mod charset;
 mod company;
 mod declared;
-mod mapped;
+pub mod mapped;
 mod packed;
 mod written;
 
