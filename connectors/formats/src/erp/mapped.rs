@@ -35,10 +35,7 @@ fn is_foreign(line: &Line) -> bool {
 
 impl<'b> Placed<'b> {
     /// The lines of an entry.
-    pub fn of(
-        batch: &'b ExportBatch,
-        item: &'b ExportEntry,
-    ) -> impl Iterator<Item = Placed<'b>> {
+    pub fn of(batch: &'b ExportBatch, item: &'b ExportEntry) -> impl Iterator<Item = Placed<'b>> {
         let lines = item.entry.lines();
         let mut foreign = lines.iter().filter(|line| is_foreign(line));
         let first = foreign.next().map(|line| line.amount.currency());
