@@ -477,7 +477,7 @@ fn judged(document: &Document, found: &Found) -> Said {
 }
 
 /// In what the ERP's document is not what was sent.
-fn differs(document: &Document, found: &Found) -> Option<String> {
+pub(super) fn differs(document: &Document, found: &Found) -> Option<String> {
     if let Some(date) = found.date.filter(|date| *date != document.date) {
         return Some(format!(
             "it is there on {date}, and was sent for {}",
