@@ -4,13 +4,18 @@
 //! before they are sent. The formats are registered in `formats`; this registry makes a connector
 //! of each. What an API takes is registered here.
 
+mod amounts;
 pub mod documents;
 
+pub mod erpnext; // 1 of 2
+pub mod odoo; // 1 of 2
 pub mod tryton; // 1 of 2
 pub mod webhook; // 1 of 2
 
 /// Every API that this build knows, by name.
 const APIS: &[ErpKind] = &[
+    erpnext::KIND, // 2 of 2
+    odoo::KIND,    // 2 of 2
     tryton::KIND,  // 2 of 2
     webhook::KIND, // 2 of 2
 ];

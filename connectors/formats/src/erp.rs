@@ -7,7 +7,7 @@ mod charset;
 mod company;
 mod declared;
 pub mod limits;
-mod mapped;
+pub mod mapped;
 mod packed;
 pub mod summary;
 mod written;

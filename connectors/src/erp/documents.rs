@@ -325,9 +325,8 @@ impl<A: DocumentApi> ByDocument<A> {
             match self.tried(document, &mut taken).await {
                 Ok(Some(said)) => return said,
                 Ok(None) => "it was taken, and is not to be found there".clone_into(&mut last),
-                Err(TransportError::Unauthorized { .. }) => {
-                    let words = "the ERP refuses the credentials; mend them and export again";
-                    return Said::Unsent(words.to_owned());
+                Err(error @ TransportError::Unauthorized { .. }) => {
+                    return Said::Unsent(format!("{}; mend them and export again", chain(&error)));
                 }
                 Err(error) => last = chain(&error),
             }
@@ -362,12 +361,19 @@ impl<A: DocumentApi> ByDocument<A> {
     /// What is there under the number; drafts are booked, and what is queued is waited for.
     async fn looked(&self, document: &Document) -> Result<Option<Said>, TransportError> {
         let until = Instant::now() + A::PACE.patience;
-        let mut round = 0_u32;
+        let (mut round, mut cleared) = (0_u32, false);
         loop {
             let found = self.api.find(document).await?;
-            let [one] = found.as_slice() else {
+            let Some((one, beside)) = stays(&found) else {
                 return Ok(several(&found));
             };
+            if !beside.is_empty() {
+                if cleared || !self.cleared(document, &beside).await? {
+                    return Ok(several(&found));
+                }
+                cleared = true;
+                continue;
+            }
             let step = match &one.progress {
                 Progress::Booked => return Ok(Some(judged(document, one))),
                 Progress::Refused(words) => return Ok(Some(Said::Refused(words.clone()))),
@@ -389,6 +395,21 @@ impl<A: DocumentApi> ByDocument<A> {
             }
             round += 1;
         }
+    }
+
+    /// Whether drafts that lay beside a document are gone.
+    async fn cleared(
+        &self,
+        document: &Document,
+        beside: &[&Found],
+    ) -> Result<bool, TransportError> {
+        for draft in beside {
+            match self.api.clear(document, draft).await? {
+                Handed::Taken | Handed::Known => {}
+                Handed::Refused(_) | Handed::Blocked(_) => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// Keeps to the rate that the ERP bears.
@@ -426,6 +447,18 @@ fn chain(error: &TransportError) -> String {
     text
 }
 
+/// The document that stays, and the drafts beside it: a call that was carried out after its answer had been given up leaves one.
+/// None where there is none, or where it is not for us to say which.
+fn stays(found: &[Found]) -> Option<(&Found, Vec<&Found>)> {
+    let is_draft = |one: &&Found| one.progress == Progress::Draft;
+    let (mut drafts, others): (Vec<&Found>, Vec<&Found>) = found.iter().partition(is_draft);
+    match others.as_slice() {
+        [] if !drafts.is_empty() => Some((drafts.remove(0), drafts)),
+        [one] => Some((one, drafts)),
+        _ => None,
+    }
+}
+
 /// None where there is none.
 fn several(found: &[Found]) -> Option<Said> {
     let first = found.first()?;
@@ -450,7 +483,7 @@ fn judged(document: &Document, found: &Found) -> Said {
 }
 
 /// In what the ERP's document is not what was sent.
-fn differs(document: &Document, found: &Found) -> Option<String> {
+pub(super) fn differs(document: &Document, found: &Found) -> Option<String> {
     if let Some(date) = found.date.filter(|date| *date != document.date) {
         return Some(format!(
             "it is there on {date}, and was sent for {}",

@@ -272,7 +272,10 @@ fn artifact(connector: &dyn ErpConnector, batch: &ExportBatch) -> Artifact {
 async fn delivered(connector: &dyn ErpConnector, artifact: &Artifact) -> Vec<Answered> {
     match connector.deliver(artifact, "{}").await.unwrap() {
         Delivery::Documents(answers) => {
-            assert!(!format!("{answers:?}").contains(SECRET), "no answer shows a secret");
+            assert!(
+                !format!("{answers:?}").contains(SECRET),
+                "no answer shows a secret"
+            );
             answers
         }
         other => panic!("{other:?}"),
@@ -289,7 +292,10 @@ fn once_each<M: Maker>(shared: &Shared<M>, documents: usize, said: &str) {
     let between = shared.lock().unwrap();
     let booked = between.maker.booked();
     assert_eq!(booked.len(), documents, "{said}: {booked:?}");
-    assert!(booked.values().all(|times| *times == 1), "{said}: {booked:?}");
+    assert!(
+        booked.values().all(|times| *times == 1),
+        "{said}: {booked:?}"
+    );
     assert_eq!(between.maker.leftovers(), 0, "{said}: leftovers");
 }
 
@@ -307,7 +313,10 @@ fn options<M: Maker>(subject: &Subject<M>) {
     let kind = ErpKind::find(subject.kind).unwrap();
     let mut options = (subject.options)("http://127.0.0.1:9");
     let connector = kind.open(options.clone(), &host()).unwrap();
-    assert!(!format!("{connector:?}").contains(SECRET), "Debug shows no secret");
+    assert!(
+        !format!("{connector:?}").contains(SECRET),
+        "Debug shows no secret"
+    );
     options["no_such_option"] = json!(1);
     let refused = kind.open(options, &host()).unwrap_err().to_string();
     assert!(!refused.is_empty());
@@ -326,7 +335,11 @@ async fn twice<M: Maker>(subject: &Subject<M>) {
         let answers = delivered(connector.as_ref(), &artifact).await;
         assert!(all_acknowledged(&answers), "round {round}: {answers:?}");
         let numbers: Vec<&str> = answers.iter().map(|one| one.document.as_str()).collect();
-        let wanted: Vec<&str> = batch.entries.iter().map(|one| one.document.as_str()).collect();
+        let wanted: Vec<&str> = batch
+            .entries
+            .iter()
+            .map(|one| one.document.as_str())
+            .collect();
         assert_eq!(numbers, wanted);
         once_each(&shared, wanted.len(), "sent twice");
     }
@@ -342,8 +355,7 @@ async fn faults<M: Maker>(subject: &Subject<M>) {
         let (url, shared) = between(subject, None);
         let connector = open(subject, &url);
         delivered(connector.as_ref(), &artifact(connector.as_ref(), &batch)).await;
-        let calls = shared.lock().unwrap().calls;
-        calls
+        shared.lock().unwrap().calls
     };
     for (before, fault) in (0..calls).flat_map(|before| FAULTS.map(|fault| (before, fault))) {
         let said = format!("call {before} of {calls}, {fault:?}");
@@ -385,7 +397,10 @@ async fn refusals<M: Maker>(subject: &Subject<M>) {
     let Said::Refused(words) = &refused[0].said else {
         panic!("{refused:?}");
     };
-    assert!(words.contains(subject.unknown_account), "the maker's words: {words}");
+    assert!(
+        words.contains(subject.unknown_account),
+        "the maker's words: {words}"
+    );
     assert!(all_acknowledged(&refused[1..]), "{refused:?}");
     once_each(&shared, batch.entries.len() - 1, "one refused");
     options["accounts"]["tax-payable"] = right;

@@ -11,19 +11,19 @@ use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
 /// Names by names in the books.
-pub(super) type Names = BTreeMap<String, String>;
+pub type Names = BTreeMap<String, String>;
 
 /// A line of an entry, where it stands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Placed<'b> {
+pub struct Placed<'b> {
     /// The batch.
-    pub(super) batch: &'b ExportBatch,
+    pub batch: &'b ExportBatch,
     /// The entry.
-    pub(super) item: &'b ExportEntry,
+    pub item: &'b ExportEntry,
     /// The line.
-    pub(super) line: &'b Line,
+    pub line: &'b Line,
     /// Which of the entry's lines it is, from 1.
-    pub(super) number: usize,
+    pub number: usize,
     /// The one foreign currency of its entry, which the entry's rate is of.
     rated: Option<Currency>,
 }
@@ -35,10 +35,7 @@ fn is_foreign(line: &Line) -> bool {
 
 impl<'b> Placed<'b> {
     /// The lines of an entry.
-    pub(super) fn of(
-        batch: &'b ExportBatch,
-        item: &'b ExportEntry,
-    ) -> impl Iterator<Item = Placed<'b>> {
+    pub fn of(batch: &'b ExportBatch, item: &'b ExportEntry) -> impl Iterator<Item = Placed<'b>> {
         let lines = item.entry.lines();
         let mut foreign = lines.iter().filter(|line| is_foreign(line));
         let first = foreign.next().map(|line| line.amount.currency());
@@ -53,24 +50,24 @@ impl<'b> Placed<'b> {
     }
 
     /// What its entry says about itself.
-    pub(super) fn header(&self) -> &'b EntryHeader {
+    pub fn header(&self) -> &'b EntryHeader {
         self.item.entry.header()
     }
 
     /// Whether its amount is in another currency than its entity's books.
-    pub(super) fn is_foreign(&self) -> bool {
+    pub fn is_foreign(&self) -> bool {
         is_foreign(self.line)
     }
 
     /// Functional units for one unit of its currency, where they differ. An entry has one rate, so that lines in
     /// several foreign currencies have none.
-    pub(super) fn rate(&self) -> Option<Decimal> {
+    pub fn rate(&self) -> Option<Decimal> {
         let is_rated = self.is_foreign() && self.rated.is_some();
         self.header().rate.filter(|_| is_rated)
     }
 
     /// Why the target cannot hold it.
-    pub(super) fn unfit(&self, what: impl Into<String>) -> RenderError {
+    pub fn unfit(&self, what: impl Into<String>) -> RenderError {
         RenderError::Unfit {
             document: self.item.document.clone(),
             line: self.number,
@@ -79,7 +76,7 @@ impl<'b> Placed<'b> {
     }
 
     /// What the target finds something by: on one line, and refused where its field is too short.
-    pub(super) fn key(&self, field: &str, text: &str, most: usize) -> Result<String, RenderError> {
+    pub fn key(&self, field: &str, text: &str, most: usize) -> Result<String, RenderError> {
         let text = one_line(text);
         let long = text.encode_utf16().count();
         if long > most {
@@ -90,7 +87,7 @@ impl<'b> Placed<'b> {
     }
 
     /// Refuses a line in another currency than its entry's first, for targets whose journals have one.
-    pub(super) fn in_one_currency(&self) -> Result<Currency, RenderError> {
+    pub fn in_one_currency(&self) -> Result<Currency, RenderError> {
         let found = self.line.amount.currency();
         let first = self.item.entry.lines().first();
         let wanted = first.map_or(found, |line| line.amount.currency());
@@ -104,7 +101,7 @@ impl<'b> Placed<'b> {
     }
 
     /// The name that the target gives its entity.
-    pub(super) fn company<'c>(&self, companies: &'c Names) -> Result<&'c str, RenderError> {
+    pub fn company<'c>(&self, companies: &'c Names) -> Result<&'c str, RenderError> {
         let entity = &self.header().entity;
         let found = companies.get(entity).map(String::as_str);
         found.ok_or_else(|| RenderError::Unknown {
@@ -115,7 +112,7 @@ impl<'b> Placed<'b> {
     }
 
     /// The account's number: the one that the options give its name, else its code.
-    pub(super) fn account<'c>(&self, accounts: &'c Names) -> Result<&'c str, RenderError>
+    pub fn account<'c>(&self, accounts: &'c Names) -> Result<&'c str, RenderError>
     where
         'b: 'c,
     {
@@ -133,20 +130,20 @@ impl<'b> Placed<'b> {
 
 /// How places are filled.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Filling<'c> {
+pub struct Filling<'c> {
     /// The target's names of entities.
-    pub(super) companies: &'c Names,
+    pub companies: &'c Names,
     /// The target's numbers of accounts.
-    pub(super) accounts: &'c Names,
+    pub accounts: &'c Names,
     /// What stands for a dimension that a line does not have.
-    pub(super) blank: &'c str,
+    pub blank: &'c str,
     /// The option that holds the places.
-    pub(super) option: &'static str,
+    pub option: &'static str,
 }
 
 impl Filling<'_> {
     /// What stands in a place.
-    pub(super) fn fill(&self, at: &Placed<'_>, place: &str) -> Result<String, RenderError> {
+    pub fn fill(&self, at: &Placed<'_>, place: &str) -> Result<String, RenderError> {
         let within = place.strip_prefix('{');
         let Some(name) = within.and_then(|rest| rest.strip_suffix('}')) else {
             return Ok(place.to_owned());
@@ -169,7 +166,7 @@ impl Filling<'_> {
 
 /// A text on one line, cut to the most characters that a field holds. They are counted as those systems do that
 /// keep texts in UTF-16: an emoji is two of them, and is kept whole or not at all.
-pub(super) fn fit(text: &str, most: usize) -> String {
+pub fn fit(text: &str, most: usize) -> String {
     let text = one_line(text);
     let mut long = 0;
     let kept = text.trim().chars().take_while(|sign| {
