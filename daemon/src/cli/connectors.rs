@@ -47,6 +47,10 @@ fn list(output: Output) -> anyhow::Result<bool> {
 
 fn describe(id: &str, output: Output) -> anyhow::Result<bool> {
     let kind = connectors::describe(id)?;
+    let mut holds = String::new();
+    for told in &kind.holds {
+        holds.push_str(&format!("- {told}\n"));
+    }
     let text = format!(
         "{} ({})\n{}\n\nwhat it holds:\n\n{}\noptions, by example:\n\n{}",
         kind.title,
@@ -55,10 +59,7 @@ fn describe(id: &str, output: Output) -> anyhow::Result<bool> {
             "file" => "writes files; the target says where they go under `drop`",
             _ => "speaks to an API; the target has no `drop`",
         },
-        kind.holds
-            .iter()
-            .map(|told| format!("- {told}\n"))
-            .collect::<String>(),
+        holds,
         kind.options
     );
     output.result(&kind, &text)?;

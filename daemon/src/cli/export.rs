@@ -69,9 +69,8 @@ pub(crate) async fn run(
     arguments: &Arguments,
     output: Output,
 ) -> anyhow::Result<bool> {
-    let command = match &arguments.command {
-        None => return exported(call, arguments.target.as_deref(), output).await,
-        Some(command) => command,
+    let Some(command) = &arguments.command else {
+        return exported(call, arguments.target.as_deref(), output).await;
     };
     match command {
         Command::Status { all } => {
