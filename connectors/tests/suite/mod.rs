@@ -18,6 +18,7 @@ use crate::common::batch;
 use crate::peer::{Act, Request, serve};
 use connectors::erp::{Answered, Delivery, ErpConnector, ErpKind, Host, Said};
 use formats::erp::{Artifact, ExportBatch};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use ledger::FixedClock;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -357,31 +358,43 @@ async fn faults<M: Maker>(subject: &Subject<M>) {
         delivered(connector.as_ref(), &artifact(connector.as_ref(), &batch)).await;
         shared.lock().unwrap().calls
     };
-    for (before, fault) in (0..calls).flat_map(|before| FAULTS.map(|fault| (before, fault))) {
-        let said = format!("call {before} of {calls}, {fault:?}");
-        let (url, shared) = between(subject, Some((before, fault)));
-        let connector = open(subject, &url);
-        let artifact = artifact(connector.as_ref(), &batch);
-        let mut answers = Vec::new();
-        for _ in 0..3 {
-            answers = match connector.deliver(&artifact, "{}").await {
-                Ok(Delivery::Documents(answers)) => answers,
-                Ok(other) => panic!("{said}: {other:?}"),
-                Err(_nobody_knows) => continue,
-            };
-            for one in &answers {
-                assert!(
-                    !matches!(one.said, Said::Refused(_) | Said::Differs { .. }),
-                    "{said}: what breaks on the way is no refusal: {one:?}"
-                );
-            }
-            if all_acknowledged(&answers) {
-                break;
-            }
+    // Most of it is waiting, so that many wait at once.
+    let all = (0..calls).flat_map(|before| FAULTS.map(|fault| (before, fault)));
+    let broken = all.map(|fault| broken(subject, &batch, fault, calls).boxed_local());
+    let mut broken = stream::iter(broken).buffer_unordered(16);
+    while broken.next().await.is_some() {}
+}
+
+/// One call broken in one way.
+async fn broken<M: Maker>(
+    subject: &Subject<M>,
+    batch: &ExportBatch,
+    (before, fault): (usize, Fault),
+    calls: usize,
+) {
+    let said = format!("call {before} of {calls}, {fault:?}");
+    let (url, shared) = between(subject, Some((before, fault)));
+    let connector = open(subject, &url);
+    let artifact = artifact(connector.as_ref(), batch);
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers = match connector.deliver(&artifact, "{}").await {
+            Ok(Delivery::Documents(answers)) => answers,
+            Ok(other) => panic!("{said}: {other:?}"),
+            Err(_nobody_knows) => continue,
+        };
+        for one in &answers {
+            assert!(
+                !matches!(one.said, Said::Refused(_) | Said::Differs { .. }),
+                "{said}: what breaks on the way is no refusal: {one:?}"
+            );
         }
-        assert!(all_acknowledged(&answers), "{said}: {answers:?}");
-        once_each(&shared, batch.entries.len(), &said);
+        if all_acknowledged(&answers) {
+            break;
+        }
     }
+    assert!(all_acknowledged(&answers), "{said}: {answers:?}");
+    once_each(&shared, batch.entries.len(), &said);
 }
 
 /// What the maker refuses is refused for that document alone, in its words, and cured without a trace.
