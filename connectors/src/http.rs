@@ -5,7 +5,7 @@ use crate::secret::{Exposed, refuse_in_url};
 use crate::transport::TransportError;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Client, Method, Url};
 use std::time::Duration;
 
 /// The most that is read of an answer.
@@ -45,6 +45,16 @@ pub struct Peer {
     address: Url,
 }
 
+/// What a peer is asked.
+struct Request<'r> {
+    method: Method,
+    to: Url,
+    headers: HeaderMap,
+    body: &'r [u8],
+    /// How much of its answer is read.
+    most: usize,
+}
+
 /// What a peer said.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -73,24 +83,32 @@ impl Answer {
     }
 }
 
+/// An address, and whether it is one of this machine.
+///
+/// # Errors
+/// [`AddressError`].
+pub fn address(url: &str) -> Result<(Url, bool), AddressError> {
+    refuse_in_url(url, "`url`", "an option that takes `{ env: NAME }`")?;
+    let address = Url::parse(url).map_err(|error| AddressError::Unreadable(error.to_string()))?;
+    let host = address.host_str().unwrap_or_default();
+    let is_own = host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback());
+    if address.scheme() != "https" && !(address.scheme() == "http" && is_own) {
+        return Err(AddressError::Open);
+    }
+    Ok((address, is_own))
+}
+
 impl Peer {
     /// A peer at this address.
     ///
     /// # Errors
     /// [`AddressError`].
     pub fn new(url: &str) -> Result<Self, AddressError> {
-        refuse_in_url(url, "`url`", "an option that takes `{ env: NAME }`")?;
-        let address =
-            Url::parse(url).map_err(|error| AddressError::Unreadable(error.to_string()))?;
-        let host = address.host_str().unwrap_or_default();
-        let is_own = host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback());
-        if address.scheme() != "https" && !(address.scheme() == "http" && is_own) {
-            return Err(AddressError::Open);
-        }
+        let (address, is_own) = address(url)?;
         let client = Client::builder()
             .redirect(Policy::none())
             .connect_timeout(CONNECT)
@@ -127,9 +145,89 @@ impl Peer {
             value.set_sensitive(true);
             all.insert(HeaderName::from_static(name), value);
         }
+        let mut to = self.address.clone();
+        if !path.is_empty() {
+            let base = to.path().trim_end_matches('/').to_owned();
+            to.set_path(&format!("{base}/{path}"));
+        }
+        let request = Request {
+            method: Method::POST,
+            to,
+            headers: all,
+            body,
+            most: MOST_READ,
+        };
+        self.ask(request).await
+    }
+
+    /// Puts a file below the peer's address, as [`Peer::post`] posts one.
+    ///
+    /// # Errors
+    /// [`TransportError::Unreachable`] where nobody knows whether the peer has it.
+    pub async fn put(
+        &self,
+        name: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Answer, TransportError> {
+        let request = Request {
+            method: Method::PUT,
+            to: self.file(name),
+            headers: headers.clone(),
+            body,
+            most: MOST_READ,
+        };
+        self.ask(request).await
+    }
+
+    /// Gets a file below the peer's address, or no more than its first bytes.
+    ///
+    /// # Errors
+    /// [`TransportError::Unreachable`].
+    pub async fn get(
+        &self,
+        name: &str,
+        headers: &HeaderMap,
+        most: usize,
+    ) -> Result<Answer, TransportError> {
+        let request = Request {
+            method: Method::GET,
+            to: self.file(name),
+            headers: headers.clone(),
+            body: &[],
+            most,
+        };
+        self.ask(request).await
+    }
+
+    /// Asks what the peer would answer for its address itself.
+    ///
+    /// # Errors
+    /// [`TransportError::Unreachable`].
+    pub async fn head(&self, headers: &HeaderMap) -> Result<Answer, TransportError> {
+        let request = Request {
+            method: Method::HEAD,
+            to: self.address.clone(),
+            headers: headers.clone(),
+            body: &[],
+            most: 0,
+        };
+        self.ask(request).await
+    }
+
+    /// The address of a file: whatever its name holds, it is one step below.
+    fn file(&self, name: &str) -> Url {
+        let mut address = self.address.clone();
+        if let Ok(mut path) = address.path_segments_mut() {
+            path.pop_if_empty().push(name);
+        }
+        address
+    }
+
+    async fn ask(&self, request: Request<'_>) -> Result<Answer, TransportError> {
         let mut wait = Duration::from_millis(250);
         for _ in 1..ATTEMPTS {
-            let answer = self.once(path, all.clone(), body).await?;
+            let answer = self.once(&request).await?;
             if !matches!(answer.status, 429 | 503) {
                 return Ok(answer);
             }
@@ -137,23 +235,18 @@ impl Peer {
             tokio::time::sleep(asked.min(LONGEST)).await;
             wait *= 3;
         }
-        self.once(path, all, body).await
+        self.once(&request).await
     }
 
-    async fn once(
-        &self,
-        path: &str,
-        headers: HeaderMap,
-        body: &[u8],
-    ) -> Result<Answer, TransportError> {
-        let mut address = self.address.clone();
-        if !path.is_empty() {
-            let base = address.path().trim_end_matches('/').to_owned();
-            address.set_path(&format!("{base}/{path}"));
+    async fn once(&self, request: &Request<'_>) -> Result<Answer, TransportError> {
+        let mut asking = self
+            .client
+            .request(request.method.clone(), request.to.clone())
+            .headers(request.headers.clone());
+        if matches!(request.method, Method::POST | Method::PUT) {
+            asking = asking.body(request.body.to_vec());
         }
-        let request = self.client.post(address).headers(headers);
-        let mut response = request
-            .body(body.to_vec())
+        let mut response = asking
             .send()
             .await
             .map_err(|error| self.broken(error.without_url()))?;
@@ -169,10 +262,17 @@ impl Peer {
             .await
             .map_err(|error| self.broken(error.without_url()))?
         {
-            if answer.body.len() + piece.len() > MOST_READ {
+            let rest = request.most.saturating_sub(answer.body.len());
+            answer
+                .body
+                .extend_from_slice(piece.get(..rest).unwrap_or(&piece));
+            if piece.len() > rest && request.method == Method::GET {
+                // As much was wanted.
+                break;
+            }
+            if piece.len() > rest {
                 return Err(self.broken("its answer is larger than 16 MiB"));
             }
-            answer.body.extend_from_slice(&piece);
         }
         Ok(answer)
     }
