@@ -52,7 +52,9 @@ fn describe(id: &str, output: Output) -> anyhow::Result<bool> {
         kind.title,
         kind.kind,
         match kind.way {
-            "file" => "writes files; the target says where they go under `drop`",
+            "file" =>
+                "writes files; the target says where they go under `drop`: folder, sftp, bucket or https",
+            "drop" => "where files go; stands under a target's `drop`",
             _ => "speaks to an API; the target has no `drop`",
         },
         kind.options
