@@ -26,7 +26,7 @@ use crate::http::AddressError;
 use crate::http::auth::AuthError;
 use crate::http::caller::CallerError;
 use crate::secret::SecretError;
-use crate::transport::{FileDrop, Placed, Shelf, TransportError};
+use crate::transport::{Content, FileDrop, Kept, Placed, Shelf, TransportError};
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use documents::Pace;
@@ -162,6 +162,16 @@ struct FileErp {
     drop: Arc<dyn FileDrop>,
 }
 
+impl FileErp {
+    fn blocked(&self, name: &str) -> Delivery {
+        let reason = format!(
+            "another `{name}` lies in {}; move it away and export again",
+            self.drop.peer()
+        );
+        Delivery::Blocked { reason }
+    }
+}
+
 #[async_trait]
 impl ErpConnector for FileErp {
     fn name(&self, batch: &ExportBatch) -> String {
@@ -177,25 +187,37 @@ impl ErpConnector for FileErp {
         artifact: &Artifact,
         manifest: &str,
     ) -> Result<Delivery, TransportError> {
-        // The manifest first: whoever waits for the file finds its totals beside it.
+        let envelope = self.drop.envelope();
+        let name = envelope.map_or_else(|| artifact.name.clone(), |it| it.name(&artifact.name));
+        let accepted = Delivery::Accepted(format!("{}/{name}", self.drop.peer()));
+        // The manifest comes last. Where it lies, the file was whole beside it, and its receiver may have taken it
+        // away since: it is not sent twice.
         let manifest_name = format!("{}.manifest.json", artifact.name);
-        for (name, bytes) in [
-            (&manifest_name, manifest.as_bytes()),
-            (&artifact.name, artifact.bytes.as_slice()),
-        ] {
-            if self.drop.put(name, bytes).await? == Placed::Occupied {
-                let reason = format!(
-                    "another `{name}` lies in {}; move it away and export again",
-                    self.drop.peer()
-                );
-                return Ok(Delivery::Blocked { reason });
+        let manifest = Content::whole(manifest.as_bytes());
+        let told = self.drop.holds(&manifest_name, manifest).await?;
+        if told == Some(false) {
+            return Ok(self.blocked(&manifest_name));
+        }
+        let sealed = match envelope {
+            Some(envelope) => Some(envelope.seal(&artifact.name, &artifact.bytes).await?),
+            None => None,
+        };
+        let whole = Content::whole(&artifact.bytes);
+        let content = sealed.as_ref().map_or(whole, Kept::content);
+        if told == Some(true) {
+            let found = self.drop.holds(&name, content).await?;
+            return Ok(if found == Some(false) {
+                self.blocked(&name)
+            } else {
+                accepted
+            });
+        }
+        for (name, content) in [(&name, content), (&manifest_name, manifest)] {
+            if self.drop.place(name, content).await? == Placed::Occupied {
+                return Ok(self.blocked(name));
             }
         }
-        Ok(Delivery::Accepted(format!(
-            "{}/{}",
-            self.drop.peer(),
-            artifact.name
-        )))
+        Ok(accepted)
     }
 
     async fn check(&self) -> Result<(), TransportError> {
@@ -204,6 +226,10 @@ impl ErpConnector for FileErp {
 
     fn shelf(&self) -> Option<&dyn Shelf> {
         self.drop.shelf()
+    }
+
+    fn may_repeat(&self) -> bool {
+        self.drop.may_repeat()
     }
 }
 

@@ -58,6 +58,31 @@ pub struct Peer {
     address: Url,
 }
 
+/// What a peer is asked.
+struct Request<'r> {
+    method: Method,
+    to: Url,
+    headers: HeaderMap,
+    body: &'r [u8],
+    /// How much of its answer is read.
+    most: usize,
+    /// Whether that much is wanted of a longer one; else a longer one is an error.
+    is_cut: bool,
+}
+
+impl<'r> Request<'r> {
+    const fn new(method: Method, to: Url, headers: HeaderMap, body: &'r [u8]) -> Self {
+        Self {
+            method,
+            to,
+            headers,
+            body,
+            most: MOST_READ,
+            is_cut: false,
+        }
+    }
+}
+
 /// What a peer said.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -88,24 +113,32 @@ impl Answer {
     }
 }
 
+/// An address, and whether it is one of this machine.
+///
+/// # Errors
+/// [`AddressError`].
+pub fn address(url: &str) -> Result<(Url, bool), AddressError> {
+    refuse_in_url(url, "`url`", "an option that takes `{ env: NAME }`")?;
+    let address = Url::parse(url).map_err(|error| AddressError::Unreadable(error.to_string()))?;
+    let host = address.host_str().unwrap_or_default();
+    let is_own = host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback());
+    if address.scheme() != "https" && !(address.scheme() == "http" && is_own) {
+        return Err(AddressError::Open);
+    }
+    Ok((address, is_own))
+}
+
 impl Peer {
     /// A peer at this address.
     ///
     /// # Errors
     /// [`AddressError`].
     pub fn new(url: &str) -> Result<Self, AddressError> {
-        refuse_in_url(url, "`url`", "an option that takes `{ env: NAME }`")?;
-        let address =
-            Url::parse(url).map_err(|error| AddressError::Unreadable(error.to_string()))?;
-        let host = address.host_str().unwrap_or_default();
-        let is_own = host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback());
-        if address.scheme() != "https" && !(address.scheme() == "http" && is_own) {
-            return Err(AddressError::Open);
-        }
+        let (address, is_own) = address(url)?;
         let client = Client::builder()
             .redirect(Policy::none())
             .connect_timeout(CONNECT)
@@ -153,8 +186,8 @@ impl Peer {
         body: &[u8],
     ) -> Result<Answer, TransportError> {
         let headers = self.headers(headers)?;
-        self.patiently(&[429, 503], &Method::POST, path, (headers, body))
-            .await
+        let request = Request::new(Method::POST, self.address(path), headers, body);
+        self.ask(request, &[429, 503]).await
     }
 
     /// Calls below the peer's address. One that refuses for the rate (429) is asked again when it says so, for it
@@ -171,19 +204,65 @@ impl Peer {
     ) -> Result<Answer, TransportError> {
         let changes = !matches!(*method, Method::GET | Method::HEAD);
         let busy: &[u16] = if changes { &[429] } else { &[429, 503] };
-        self.patiently(busy, method, path, (headers, body)).await
+        let request = Request::new(method.clone(), self.address(path), headers, body);
+        self.ask(request, busy).await
     }
 
-    async fn patiently(
+    /// Puts a file below the peer's address, as [`Peer::post`] posts one.
+    ///
+    /// # Errors
+    /// [`TransportError::Unreachable`] where nobody knows whether the peer has it.
+    pub async fn put(
         &self,
-        busy: &[u16],
-        method: &Method,
-        path: &str,
-        (headers, body): (HeaderMap, &[u8]),
+        name: &str,
+        headers: &HeaderMap,
+        body: &[u8],
     ) -> Result<Answer, TransportError> {
+        let request = Request::new(Method::PUT, self.file(name), headers.clone(), body);
+        self.ask(request, &[429, 503]).await
+    }
+
+    /// Gets a file below the peer's address, or no more than its first bytes.
+    ///
+    /// # Errors
+    /// [`TransportError::Unreachable`].
+    pub async fn get(
+        &self,
+        name: &str,
+        headers: &HeaderMap,
+        most: usize,
+    ) -> Result<Answer, TransportError> {
+        let request = Request {
+            most,
+            is_cut: true,
+            ..Request::new(Method::GET, self.file(name), headers.clone(), &[])
+        };
+        self.ask(request, &[429, 503]).await
+    }
+
+    /// Asks what the peer would answer for its address itself.
+    ///
+    /// # Errors
+    /// [`TransportError::Unreachable`].
+    pub async fn head(&self, headers: &HeaderMap) -> Result<Answer, TransportError> {
+        let request = Request::new(Method::HEAD, self.address.clone(), headers.clone(), &[]);
+        self.ask(request, &[429, 503]).await
+    }
+
+    /// The address of a file: whatever its name holds, it is one step below.
+    fn file(&self, name: &str) -> Url {
+        let mut address = self.address.clone();
+        if let Ok(mut path) = address.path_segments_mut() {
+            path.pop_if_empty().push(name);
+        }
+        address
+    }
+
+    /// Asks again while the peer is busy, as it says by one of these statuses.
+    async fn ask(&self, request: Request<'_>, busy: &[u16]) -> Result<Answer, TransportError> {
         let mut wait = Duration::from_millis(250);
         for _ in 1..ATTEMPTS {
-            let answer = self.once(method, path, headers.clone(), body).await?;
+            let answer = self.once(&request).await?;
             if !busy.contains(&answer.status) {
                 return Ok(answer);
             }
@@ -191,7 +270,7 @@ impl Peer {
             tokio::time::sleep(asked.min(LONGEST)).await;
             wait *= 3;
         }
-        self.once(method, path, headers, body).await
+        self.once(&request).await
     }
 
     /// Header lines, none of which is ever shown.
@@ -208,17 +287,15 @@ impl Peer {
         Ok(all)
     }
 
-    async fn once(
-        &self,
-        method: &Method,
-        path: &str,
-        headers: HeaderMap,
-        body: &[u8],
-    ) -> Result<Answer, TransportError> {
-        let request = self.client.request(method.clone(), self.address(path));
-        let mut response = request
-            .headers(headers)
-            .body(body.to_vec())
+    async fn once(&self, request: &Request<'_>) -> Result<Answer, TransportError> {
+        let mut asking = self
+            .client
+            .request(request.method.clone(), request.to.clone())
+            .headers(request.headers.clone());
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            asking = asking.body(request.body.to_vec());
+        }
+        let mut response = asking
             .send()
             .await
             .map_err(|error| self.broken(error.without_url()))?;
@@ -236,10 +313,17 @@ impl Peer {
             .await
             .map_err(|error| self.broken(error.without_url()))?
         {
-            if answer.body.len() + piece.len() > MOST_READ {
+            let rest = request.most.saturating_sub(answer.body.len());
+            answer
+                .body
+                .extend_from_slice(piece.get(..rest).unwrap_or(&piece));
+            if piece.len() > rest && request.is_cut {
+                // As much was wanted.
+                break;
+            }
+            if piece.len() > rest {
                 return Err(self.broken("its answer is larger than 16 MiB"));
             }
-            answer.body.extend_from_slice(&piece);
         }
         Ok(answer)
     }

@@ -6,7 +6,8 @@
 mod bucket;
 mod folder;
 
-use crate::secret::{Exposed, SecretError};
+use crate::bucket::{self as s3, ConfigError};
+use crate::secret::SecretError;
 use async_trait::async_trait;
 use ledger::Hash;
 use ledger::hash::hex;
@@ -22,7 +23,7 @@ pub enum KeepConfig {
     /// A folder of this machine.
     Folder(folder::Config),
     /// A bucket of an S3-speaking store.
-    Bucket(bucket::Config),
+    Bucket(s3::Config),
 }
 
 impl KeepConfig {
@@ -33,6 +34,7 @@ impl KeepConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         match self {
             Self::Folder(_) => Ok(()),
+            Self::Bucket(config) if config.conditional.is_some() => Err(ConfigError::Conditional),
             Self::Bucket(config) => config.check(),
         }
     }
@@ -47,20 +49,6 @@ impl KeepConfig {
             Self::Bucket(config) => Ok(Arc::new(bucket::Bucket::new(config, base)?)),
         }
     }
-}
-
-/// What is wrong with a place as it is configured.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A secret is written.
-    #[error(transparent)]
-    Exposed(#[from] Exposed),
-    /// The URL of a bucket.
-    #[error("`{0}` names no bucket; write `url: s3://name` or `url: s3://name/prefix`")]
-    Url(String),
-    /// What crosses the network would be readable by all.
-    #[error("`{0}` is reached from other machines without TLS; write `endpoint: https://…`")]
-    Plain(String),
 }
 
 /// Why a file could not be kept or read back. The same may be tried again.

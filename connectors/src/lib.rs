@@ -4,6 +4,7 @@
 //! Connectors return values and never see the store. What computes does not reach out: the formats
 //! of files are a crate of their own, `formats`, which knows no network.
 
+pub mod bucket;
 pub mod erp;
 mod host;
 pub mod http;

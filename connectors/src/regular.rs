@@ -61,6 +61,26 @@ pub fn holds(path: &Path, bytes: &[u8]) -> io::Result<Option<bool>> {
     Ok(Some(read(path, bytes.len())? == bytes))
 }
 
+/// Whether a file that begins with these bytes lies there; none where nothing does. What is no regular file is not
+/// opened.
+///
+/// # Errors
+/// Why nobody can say.
+pub fn begins(path: &Path, bytes: &[u8]) -> io::Result<Option<bool>> {
+    use io::Read as _;
+    let found = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    if !found.is_file() {
+        return Ok(Some(false));
+    }
+    let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let mut beginning = Vec::new();
+    open(path)?.take(limit).read_to_end(&mut beginning)?;
+    Ok(Some(beginning == bytes))
+}
+
 /// Makes a file that nobody but its owner reads, where nothing lies yet.
 ///
 /// # Errors
@@ -163,6 +183,14 @@ mod tests {
         let there = |name: &str| holds(&path(name), b"text").unwrap();
         assert_eq!((there("plain"), there("nothing")), (Some(true), None));
         assert_eq!(holds(&path("plain"), b"Text").unwrap(), Some(false));
+        let begins = |name: &str, bytes: &[u8]| begins(&path(name), bytes).unwrap();
+        assert_eq!(begins("plain", b"te"), Some(true));
+        assert_eq!(begins("plain", b"Te"), Some(false));
+        assert_eq!(begins("plain", b"text and more"), Some(false));
+        assert_eq!(
+            (begins("nothing", b""), begins("link", b"")),
+            (None, Some(false))
+        );
         for name in ["link", "dangling", "pipe", "socket", "."] {
             assert_eq!(there(name), Some(false), "{name}");
         }

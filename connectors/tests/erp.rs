@@ -88,6 +88,40 @@ async fn every_kind_keeps_the_contract_of_delivery() {
     }
 }
 
+#[tokio::test]
+async fn the_manifest_comes_last_and_says_that_the_file_was_whole() {
+    let (host, path) = host("manifest");
+    let kind = ErpKind::find("csv").unwrap();
+    let example = serde_saphyr::from_str(kind.example).unwrap();
+    let connector = kind.open(example, &host).unwrap();
+    let artifact = Artifact {
+        name: "batch.csv".to_owned(),
+        bytes: b"bytes".to_vec(),
+    };
+    let (file, manifest) = (path.join("batch.csv"), path.join("batch.csv.manifest.json"));
+    std::fs::create_dir_all(&path).unwrap();
+    std::fs::write(&manifest, "{ \"another\": 1 }").unwrap();
+    let answer = connector.deliver(&artifact, "{}").await.unwrap();
+    assert!(matches!(answer, Delivery::Blocked { .. }), "{answer:?}");
+    assert!(!file.exists(), "nothing is sent under another's manifest");
+    std::fs::remove_file(&manifest).unwrap();
+    // What lies in the file's way leaves no manifest beside it.
+    std::fs::write(&file, "other").unwrap();
+    let answer = connector.deliver(&artifact, "{}").await.unwrap();
+    assert!(matches!(answer, Delivery::Blocked { .. }), "{answer:?}");
+    assert!(!manifest.exists());
+    // A crash came between the file and its manifest.
+    std::fs::write(&file, "bytes").unwrap();
+    let accepted = connector.deliver(&artifact, "{}").await.unwrap();
+    assert!(matches!(accepted, Delivery::Accepted(_)), "{accepted:?}");
+    assert!(manifest.exists());
+    // The receiver took it away, and our answer was lost.
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(connector.deliver(&artifact, "{}").await.unwrap(), accepted);
+    assert!(!file.exists(), "it is not sent twice");
+    std::fs::remove_dir_all(path).unwrap();
+}
+
 #[test]
 fn what_speaks_to_an_api_wants_no_place_for_files_and_what_writes_them_does() {
     for kind in kinds() {

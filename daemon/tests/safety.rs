@@ -237,6 +237,33 @@ fn a_secret_in_the_configuration_is_refused_and_not_repeated() {
         ),
         (
             drop,
+            "drop: { bucket: { url: \"s3://u:hunter2@b\", key_id: { env: A }, secret: { env: B } } }"
+                .to_owned(),
+            "`url`",
+        ),
+        (
+            drop,
+            "drop: { bucket: { url: \"s3://b\", key_id: { env: A }, secret: hunter2 } }".to_owned(),
+            "{ env: NAME }",
+        ),
+        (
+            drop,
+            "drop: { https: { url: \"https://u:hunter2@h/\" } }".to_owned(),
+            "`url`",
+        ),
+        (
+            drop,
+            "drop: { https: { url: \"https://h/\", headers: { authorization: hunter2 } } }".to_owned(),
+            "`secrets: { authorization: { env: NAME } }`",
+        ),
+        (
+            drop,
+            "drop: { folder: { path: a }, openpgp: { recipients: [a], sign: { key: { file: k }, passphrase: hunter2 } } }"
+                .to_owned(),
+            "{ env: NAME }",
+        ),
+        (
+            drop,
             format!("options: {{ api_key: hunter2 }}, {drop}"),
             "options.api_key",
         ),

@@ -137,6 +137,7 @@ fn what_computes_does_not_reach_out() {
         ("rdkafka", vec!["connectors"]),
         ("ssh2", vec!["connectors"]),
         ("object_store", vec!["connectors"]),
+        ("pgp", vec!["connectors"]),
         ("reqwest", vec!["connectors"]),
         ("polars", vec!["reports"]),
         ("axum", vec!["tieout"]),

@@ -1,6 +1,9 @@
 //! A folder of this machine. Files appear under their name whole, by renaming.
 
-use super::{FileDrop, MOST_READ, Placed, STALE, Shelf, TransportError, is_part, part_name};
+use super::{
+    Content, DropKind, FileDrop, MOST_READ, Placed, STALE, Shelf, TransportError, is_part,
+    part_name,
+};
 use crate::regular;
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -8,6 +11,13 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+/// This kind's registration.
+pub const KIND: DropKind = DropKind {
+    id: "folder",
+    title: "A folder of this machine",
+    example: "folder: { path: exports/erp }\n",
+};
 
 /// `folder: { path: exports/erp }`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -31,27 +41,27 @@ impl Folder {
         }
     }
 
-    fn place(&self, name: &str, bytes: &[u8]) -> io::Result<Placed> {
+    fn write(&self, name: &str, content: Content<'_>) -> io::Result<Placed> {
         std::fs::create_dir_all(&self.path)?;
         let final_path = self.path.join(name);
-        if let Some(same) = regular::holds(&final_path, bytes)? {
+        if let Some(same) = same(&final_path, content)? {
             return Ok(Placed::there(same));
         }
         let partial = self.path.join(part_name(name));
-        let placed = self.link(&partial, &final_path, bytes);
+        let placed = self.link(&partial, &final_path, content);
         let removed = std::fs::remove_file(&partial);
         let placed = placed?;
         removed?;
         Ok(placed)
     }
 
-    fn link(&self, partial: &Path, final_path: &Path, bytes: &[u8]) -> io::Result<Placed> {
+    fn link(&self, partial: &Path, final_path: &Path, content: Content<'_>) -> io::Result<Placed> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
         let mut file = options.open(partial)?;
-        file.write_all(bytes)?;
+        file.write_all(content.bytes)?;
         file.sync_all()?;
         let name = final_path.file_name().unwrap_or_default();
         self.clean(&name.to_string_lossy(), file.metadata()?.modified()?)?;
@@ -60,8 +70,7 @@ impl Folder {
         match std::fs::hard_link(partial, final_path) {
             Ok(()) => Ok(Placed::Sent),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let same = regular::holds(final_path, bytes)?;
-                Ok(Placed::there(same == Some(true)))
+                Ok(Placed::there(same(final_path, content)? == Some(true)))
             }
             Err(error) => Err(error),
         }
@@ -129,10 +138,23 @@ impl Folder {
 
 #[async_trait]
 impl FileDrop for Folder {
-    async fn put(&self, name: &str, bytes: &[u8]) -> Result<Placed, TransportError> {
+    async fn place(&self, name: &str, content: Content<'_>) -> Result<Placed, TransportError> {
         let what = format!("writing `{name}`");
-        let (name, bytes) = (name.to_owned(), bytes.to_vec());
-        self.aside(what, move |own| own.place(&name, &bytes)).await
+        let (name, kept) = (name.to_owned(), content.kept());
+        self.aside(what, move |own| own.write(&name, kept.content()))
+            .await
+    }
+
+    async fn holds(
+        &self,
+        name: &str,
+        content: Content<'_>,
+    ) -> Result<Option<bool>, TransportError> {
+        let (path, kept) = (self.path.join(name), content.kept());
+        self.aside(format!("looking for `{name}`"), move |_| {
+            same(&path, kept.content())
+        })
+        .await
     }
 
     async fn check(&self) -> Result<(), TransportError> {
@@ -170,6 +192,15 @@ impl Shelf for Folder {
             }
         })
         .await
+    }
+}
+
+/// Whether the same file lies there; none where nothing does.
+fn same(path: &Path, content: Content<'_>) -> io::Result<Option<bool>> {
+    if content.is_whole() {
+        regular::holds(path, content.bytes)
+    } else {
+        regular::begins(path, content.mark())
     }
 }
 

@@ -46,7 +46,7 @@ pub fn serve(act: impl FnMut(&Request) -> Act + Send + 'static) -> String {
                 let mut reader = BufReader::new(stream.try_clone().unwrap());
                 while let Some(request) = read(&mut reader) {
                     let act = (act.lock().unwrap())(&request);
-                    if !answer(&stream, act) {
+                    if !answer(&stream, &request.method, act) {
                         return;
                     }
                 }
@@ -59,8 +59,8 @@ pub fn serve(act: impl FnMut(&Request) -> Act + Send + 'static) -> String {
 fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-    let mut words = line.split(' ');
-    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
@@ -70,9 +70,8 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
         };
         headers.insert(name.to_lowercase(), value.to_owned());
     }
-    let length = headers
-        .get("content-length")
-        .map_or(Some(0), |length| length.parse().ok())?;
+    let length = headers.get("content-length");
+    let length = length.map_or(Some(0), |text| text.parse().ok())?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some(Request {
@@ -83,12 +82,13 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     })
 }
 
-fn answer(mut stream: &TcpStream, act: Act) -> bool {
+fn answer(mut stream: &TcpStream, method: &str, act: Act) -> bool {
     let (text, goes_on) = match act {
         Act::Answer(status, headers, body) => (
             format!(
-                "HTTP/1.1 {status} -\r\ncontent-length: {}\r\n{headers}\r\n{body}",
-                body.len()
+                "HTTP/1.1 {status} -\r\ncontent-length: {}\r\n{headers}\r\n{}",
+                body.len(),
+                if method == "HEAD" { "" } else { &body }
             ),
             true,
         ),

@@ -48,15 +48,20 @@ fn list(output: Output) -> anyhow::Result<bool> {
 fn describe(id: &str, output: Output) -> anyhow::Result<bool> {
     let kind = connectors::describe(id)?;
     let mut holds = String::new();
+    if !kind.holds.is_empty() {
+        holds.push_str("what it holds:\n\n");
+    }
     for told in &kind.holds {
         holds.push_str(&format!("- {told}\n"));
     }
     let text = format!(
-        "{} ({})\n{}\n\nwhat it holds:\n\n{}\noptions, by example:\n\n{}",
+        "{} ({})\n{}\n\n{}\noptions, by example:\n\n{}",
         kind.title,
         kind.kind,
         match kind.way {
-            "file" => "writes files; the target says where they go under `drop`",
+            "file" =>
+                "writes files; the target says where they go under `drop`: folder, sftp, bucket or https",
+            "drop" => "where files go; stands under a target's `drop`",
             _ => "speaks to an API; the target has no `drop`",
         },
         holds,

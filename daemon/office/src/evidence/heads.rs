@@ -3,7 +3,7 @@
 
 use crate::call::Call;
 use crate::evidence::manifest::{self, Manifest};
-use connectors::transport::DropConfig;
+use connectors::transport::PlaceConfig;
 use ledger::Hash;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,9 +29,9 @@ pub(crate) async fn seen(
 ) -> anyhow::Result<BTreeMap<i64, Hash>> {
     let targets = call.config.targets.iter();
     let folders: Vec<(String, PathBuf)> = targets
-        .filter_map(|(name, target)| match target.drop.as_ref()? {
-            DropConfig::Folder(folder) => Some((name.clone(), call.base.join(&folder.path))),
-            DropConfig::Sftp(_) => None,
+        .filter_map(|(name, target)| match &target.drop.as_ref()?.place {
+            PlaceConfig::Folder(folder) => Some((name.clone(), call.base.join(&folder.path))),
+            PlaceConfig::Sftp(_) | PlaceConfig::Bucket(_) | PlaceConfig::Https(_) => None,
         })
         .collect();
     let read = move || {

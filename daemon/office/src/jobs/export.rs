@@ -98,7 +98,9 @@ pub(crate) fn host(
 ) -> Result<Host, TransportError> {
     let drop = target.drop.as_ref();
     Ok(Host {
-        drop: drop.map(|drop| drop.open(base)).transpose()?,
+        drop: drop
+            .map(|drop| drop.open(base, Arc::clone(&clock)))
+            .transpose()?,
         base: base.to_owned(),
         clock,
     })

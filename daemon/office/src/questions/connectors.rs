@@ -3,6 +3,7 @@
 use crate::jobs::export;
 use crate::{Call, Refusal, RefusalKind};
 use connectors::erp::ErpKind;
+use connectors::transport;
 use formats::erp::limits::Limits;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ pub struct Kind {
     pub kind: &'static str,
     /// What people call it.
     pub title: &'static str,
-    /// How journals reach it: `file`, which goes to the target's `drop`, or `api`.
+    /// How journals reach it: `file`, which goes to the target's `drop`, or `api`; `drop` where it is such a place.
     pub way: &'static str,
     /// Its options by example, as YAML.
     pub options: &'static str,
@@ -66,12 +67,26 @@ pub fn kinds() -> Vec<Kind> {
     connectors::erp::kinds().map(Kind::from).collect()
 }
 
-/// One kind.
+/// Every kind of place that files go to.
+fn drops() -> impl Iterator<Item = Kind> {
+    transport::KINDS.iter().map(|drop| Kind {
+        kind: drop.id,
+        title: drop.title,
+        way: "drop",
+        options: drop.example,
+        limits: Limits::NONE,
+        holds: Vec::new(),
+    })
+}
+
+/// One kind of connector, or of place that files go to.
 ///
 /// # Errors
 /// [`RefusalKind::Missing`].
 pub fn describe(id: &str) -> Result<Kind, Refusal> {
-    ErpKind::find(id).map(Kind::from).ok_or_else(|| {
+    let place = || drops().find(|drop| drop.kind == id);
+    let found = ErpKind::find(id).map(Kind::from).or_else(place);
+    found.ok_or_else(|| {
         let what = format!("there is no kind `{id}`; see `tieout connectors list`");
         Refusal::new(RefusalKind::Missing, what)
     })
