@@ -15,6 +15,7 @@ pub mod odoo; // 1 of 2
 pub mod sap_s4hana; // 1 of 2
 pub mod tryton; // 1 of 2
 pub mod webhook; // 1 of 2
+pub mod workday; // 1 of 2
 
 /// Every API that this build knows, by name.
 const APIS: &[ErpKind] = &[
@@ -24,6 +25,7 @@ const APIS: &[ErpKind] = &[
     sap_s4hana::KIND, // 2 of 2
     tryton::KIND,     // 2 of 2
     webhook::KIND,    // 2 of 2
+    workday::KIND,    // 2 of 2
 ];
 
 pub use crate::host::Host;
