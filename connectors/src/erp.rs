@@ -5,19 +5,27 @@
 //! of each. What an API takes is registered here.
 
 mod amounts;
+mod compared;
 pub mod documents;
+mod soap;
 
 pub mod erpnext; // 1 of 2
+pub mod intacct; // 1 of 2
 pub mod odoo; // 1 of 2
+pub mod sap_s4hana; // 1 of 2
 pub mod tryton; // 1 of 2
 pub mod webhook; // 1 of 2
+pub mod workday; // 1 of 2
 
 /// Every API that this build knows, by name.
 const APIS: &[ErpKind] = &[
-    erpnext::KIND, // 2 of 2
-    odoo::KIND,    // 2 of 2
-    tryton::KIND,  // 2 of 2
-    webhook::KIND, // 2 of 2
+    erpnext::KIND,    // 2 of 2
+    intacct::KIND,    // 2 of 2
+    odoo::KIND,       // 2 of 2
+    sap_s4hana::KIND, // 2 of 2
+    tryton::KIND,     // 2 of 2
+    webhook::KIND,    // 2 of 2
+    workday::KIND,    // 2 of 2
 ];
 
 pub use crate::host::Host;

@@ -11,6 +11,7 @@ pub mod mapped;
 mod packed;
 pub mod summary;
 mod written;
+pub mod xml;
 
 pub mod beancount; // 1 of 2
 pub mod csv; // 1 of 2

@@ -6,17 +6,18 @@
 //! children one by one. An entry is a journal whose `Accounting_Journal_ID` is the document number; with `Add_Only` a
 //! second arrival of it is refused and not taken for a change.
 //!
-//! Debits and credits are unsigned, in the line's currency; a line in another currency than the books' also says its
-//! rate and its amount in the ledger's currency. Worktags (`worktags`, by the type of their reference id) are left
+//! The journal's currency is the company's, as the service wants it. Debits and credits are unsigned, in the line's
+//! currency; a line in another currency than the books' also says its amount in the ledger's currency, and its rate where
+//! six decimals hold it. Worktags (`worktags`, by the type of their reference id) are left
 //! out where a line has no such dimension and `blank` says nothing. Reference ids are the tenant's own. What breaks a
 //! line in a text becomes a space, and so does what XML cannot hold; no text is cut. Not run against the live system.
 
 use super::mapped::{Filling, Names, Placed};
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
+use super::xml::Xml;
+use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
 use ledger::{Money, Side};
-use quick_xml::escape::escape;
 use serde::Deserialize;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 
 /// This kind's registration.
 pub const KIND: FileKind = FileKind::of::<Workday>(
@@ -35,56 +36,63 @@ version: v44.0
 "#;
 
 /// The namespace of the web services.
-const NAMESPACE: &str = "urn:com.workday/bsvc";
+pub const NAMESPACE: &str = "urn:com.workday/bsvc";
+
+/// The decimals of a rate that the service holds.
+const RATE_PLACES: u32 = 6;
 
 /// The options.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The company's reference id by entity.
-    companies: Names,
+    pub companies: Names,
     /// The type of that id.
     #[serde(default = "default_company_type")]
-    company_type: String,
+    pub company_type: String,
     /// The ledger account's id by its name in the books, where it is not the chart's code.
     #[serde(default)]
-    accounts: Names,
+    pub accounts: Names,
     /// The set that the accounts are of.
     #[serde(default = "default_account_set")]
-    account_set: String,
+    pub account_set: String,
     /// Worktags by the type of their reference id: text, `{company}`, `{account}` or `{dimension.NAME}`.
     #[serde(default)]
-    worktags: Names,
+    pub worktags: Names,
     /// What stands for a dimension that a line does not have; nothing leaves the worktag out.
     #[serde(default)]
-    blank: String,
+    pub blank: String,
     /// The id of the journal source.
     #[serde(default = "default_source")]
-    source: String,
+    pub source: String,
     /// The id of the ledger type.
     #[serde(default = "default_ledger_type")]
-    ledger_type: String,
+    pub ledger_type: String,
     /// Whether journals are submitted or stay drafts.
     #[serde(default = "default_submit")]
-    submit: bool,
+    pub submit: bool,
     /// The version of the web service.
     #[serde(default = "default_version")]
-    version: String,
+    pub version: String,
 }
 
-fn default_company_type() -> String {
+/// The type of a company's id, where the options say none.
+pub fn default_company_type() -> String {
     "Company_Reference_ID".to_owned()
 }
 
-fn default_account_set() -> String {
+/// The set of accounts, where the options say none.
+pub fn default_account_set() -> String {
     "Standard".to_owned()
 }
 
-fn default_source() -> String {
+/// The journal source, where the options say none.
+pub fn default_source() -> String {
     "Tieout".to_owned()
 }
 
-fn default_ledger_type() -> String {
+/// The ledger type, where the options say none.
+pub fn default_ledger_type() -> String {
     "Actuals".to_owned()
 }
 
@@ -92,7 +100,8 @@ const fn default_submit() -> bool {
     true
 }
 
-fn default_version() -> String {
+/// The version of the web service, where the options say none.
+pub fn default_version() -> String {
     "v44.0".to_owned()
 }
 
@@ -114,116 +123,122 @@ impl FileFormat for Workday {
     }
 
     fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError> {
-        let mut out = Xml(BufWriter::with_capacity(64 << 10, out));
+        let mut out = BufWriter::with_capacity(64 << 10, out);
         let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Accounting_Journals>\n";
-        out.raw(head).map_err(RenderError::write)?;
+        out.write_all(head.as_bytes()).map_err(RenderError::write)?;
         for item in &batch.entries {
-            self.journal(&mut out, batch, item)?;
+            let request = self.request(batch, item, (Xml::lines(), None))?;
+            out.write_all(request.as_bytes())
+                .map_err(RenderError::write)?;
         }
-        out.raw("</Accounting_Journals>\n")
-            .and_then(|()| out.0.flush())
+        out.write_all(b"</Accounting_Journals>\n")
+            .and_then(|()| out.flush())
             .map_err(RenderError::write)
     }
 }
 
-/// Elements of the service's namespace, one a line.
-struct Xml<W: Write>(W);
-
-impl<W: Write> Xml<W> {
-    fn raw(&mut self, text: &str) -> io::Result<()> {
-        self.0.write_all(text.as_bytes())
-    }
-
-    fn open(&mut self, name: &str) -> io::Result<()> {
-        writeln!(self.0, "<wd:{name}>")
-    }
-
-    fn close(&mut self, name: &str) -> io::Result<()> {
-        writeln!(self.0, "</wd:{name}>")
-    }
-
-    fn text(&mut self, name: &str, text: &str) -> io::Result<()> {
-        let text = held(text);
-        writeln!(self.0, "<wd:{name}>{}</wd:{name}>", escape(text.as_str()))
-    }
-
-    /// A reference by an id of a type, and whose id it is where that matters.
-    fn reference(
-        &mut self,
-        name: &str,
-        (kind, id): (&str, &str),
-        parent: Option<(&str, &str)>,
-    ) -> io::Result<()> {
-        let (kind, id) = (held(kind), held(id));
-        write!(
-            self.0,
-            "<wd:{name}><wd:ID wd:type=\"{}\"",
-            escape(kind.as_str())
-        )?;
-        if let Some((kind, id)) = parent {
-            let id = held(id);
-            let id = escape(id.as_str());
-            write!(self.0, " wd:parent_id=\"{id}\" wd:parent_type=\"{kind}\"")?;
-        }
-        writeln!(self.0, ">{}</wd:ID></wd:{name}>", escape(id.as_str()))
-    }
+/// A reference by an id of a type.
+fn reference(xml: &mut Xml, name: &str, (kind, id): (&str, &str)) {
+    xml.within(&format!("wd:{name}"), ("wd:ID", &[("wd:type", kind)]), id);
 }
 
-/// A text on one line, of signs that XML has.
-fn held(text: &str) -> String {
-    one_line(text).replace(['\u{fffe}', '\u{ffff}'], " ")
+fn text(xml: &mut Xml, name: &str, text: &str) {
+    xml.text(&format!("wd:{name}"), text);
 }
 
 impl Workday {
-    fn journal(
+    /// An entry as a request of the service. Whether its business process completes itself is left to the service where
+    /// nothing is said.
+    ///
+    /// # Errors
+    /// [`RenderError`].
+    pub fn request(
         &self,
-        out: &mut Xml<impl Write>,
         batch: &ExportBatch,
         item: &ExportEntry,
-    ) -> Result<(), RenderError> {
-        let version = held(&self.config.version);
-        let version = escape(version.as_str());
-        out.raw(&format!(
-            "<wd:Submit_Accounting_Journal_Request xmlns:wd=\"{NAMESPACE}\" wd:Add_Only=\"true\" wd:version=\"{version}\">\n"
-        ))
-        .and_then(|()| out.open("Accounting_Journal_Data"))
-        .map_err(RenderError::write)?;
+        (mut xml, completes): (Xml, Option<bool>),
+    ) -> Result<String, RenderError> {
+        let request = "wd:Submit_Accounting_Journal_Request";
+        xml.open_with(
+            request,
+            &[
+                ("xmlns:wd", NAMESPACE),
+                ("wd:Add_Only", "true"),
+                ("wd:version", &self.config.version),
+            ],
+        );
+        if let Some(completes) = completes {
+            let process = "wd:Financials_Business_Process_Parameters";
+            xml.within(process, ("wd:Auto_Complete", &[]), said(completes));
+        }
+        xml.open("wd:Accounting_Journal_Data");
         if let Some(first) = Placed::of(batch, item).next() {
             let company = first.company(&self.config.companies)?;
-            self.header(out, &first, company)
-                .map_err(RenderError::write)?;
+            self.header(&mut xml, &first, company);
         }
         for at in Placed::of(batch, item) {
-            self.line(out, &at)?;
+            self.line(&mut xml, &at)?;
         }
-        out.close("Accounting_Journal_Data")
-            .and_then(|()| out.close("Submit_Accounting_Journal_Request"))
-            .map_err(RenderError::write)
+        xml.close("wd:Accounting_Journal_Data");
+        xml.close(request);
+        Ok(xml.finish())
     }
 
     /// What the journal says, in the order of the service.
-    fn header(&self, out: &mut Xml<impl Write>, at: &Placed<'_>, company: &str) -> io::Result<()> {
+    fn header(&self, xml: &mut Xml, at: &Placed<'_>, company: &str) {
         let (config, header) = (&self.config, at.header());
-        let currency = at.line.amount.currency().code();
-        let submit = if config.submit { "true" } else { "false" };
-        let company = (config.company_type.as_str(), company);
+        let currency = at.line.functional.currency().code();
+        text(xml, "Accounting_Journal_ID", &at.item.document);
+        text(xml, "Submit", said(config.submit));
+        reference(xml, "Company_Reference", (&config.company_type, company));
+        reference(xml, "Currency_Reference", ("Currency_ID", currency));
         let ledger_type = ("Ledger_Type_ID", config.ledger_type.as_str());
+        reference(xml, "Ledger_Type_Reference", ledger_type);
+        text(xml, "Accounting_Date", &header.date.to_string());
         let source = ("Journal_Source_ID", config.source.as_str());
-        out.text("Accounting_Journal_ID", &at.item.document)?;
-        out.text("Submit", submit)?;
-        out.reference("Company_Reference", company, None)?;
-        out.reference("Currency_Reference", ("Currency_ID", currency), None)?;
-        out.reference("Ledger_Type_Reference", ledger_type, None)?;
-        out.text("Accounting_Date", &header.date.to_string())?;
-        out.reference("Journal_Source_Reference", source, None)?;
-        out.text("Journal_Entry_Memo", &header.description)?;
-        if !header.reference.is_empty() {
-            out.text("External_Reference_ID", &header.reference)?;
+        reference(xml, "Journal_Source_Reference", source);
+        text(xml, "Journal_Entry_Memo", &header.description);
+        xml.some("wd:External_Reference_ID", &header.reference);
+    }
+
+    /// What a line says, in the order of the service.
+    fn line(&self, xml: &mut Xml, at: &Placed<'_>) -> Result<(), RenderError> {
+        let (line, header) = (at.line, at.header());
+        let (side, ledger_side) = match line.side {
+            Side::Debit => ("Debit_Amount", "Ledger_Debit_Amount"),
+            Side::Credit => ("Credit_Amount", "Ledger_Credit_Amount"),
+        };
+        let decimal = |money: Money| money.to_decimal().to_string();
+        let account = at.account(&self.config.accounts)?;
+        let worktags = self.worktags(at)?;
+        xml.open("wd:Journal_Entry_Line_Replacement_Data");
+        text(xml, "Line_Order", &at.number.to_string());
+        let set = [
+            ("wd:type", "Ledger_Account_ID"),
+            ("wd:parent_id", self.config.account_set.as_str()),
+            ("wd:parent_type", "Account_Set_ID"),
+        ];
+        xml.within("wd:Ledger_Account_Reference", ("wd:ID", &set), account);
+        text(xml, side, &decimal(line.amount));
+        let currency = line.amount.currency().code();
+        reference(xml, "Currency_Reference", ("Currency_ID", currency));
+        if at.is_foreign() {
+            let rate = at.rate().map(|rate| rate.normalize());
+            if let Some(rate) = rate.filter(|rate| rate.scale() <= RATE_PLACES) {
+                text(xml, "Currency_Rate", &rate.to_string());
+            }
+            text(xml, ledger_side, &decimal(line.functional));
         }
+        text(xml, "Memo", &header.description);
+        for (kind, value) in &worktags {
+            reference(xml, "Worktags_Reference", (kind, value));
+        }
+        xml.close("wd:Journal_Entry_Line_Replacement_Data");
         Ok(())
     }
 
-    fn line(&self, out: &mut Xml<impl Write>, at: &Placed<'_>) -> Result<(), RenderError> {
+    /// Worktags by the type of their reference id.
+    fn worktags(&self, at: &Placed<'_>) -> Result<Vec<(&str, String)>, RenderError> {
         let config = &self.config;
         let filling = Filling {
             companies: &config.companies,
@@ -231,7 +246,6 @@ impl Workday {
             blank: &config.blank,
             option: "worktags",
         };
-        let account = at.account(&config.accounts)?;
         let mut worktags = Vec::new();
         for (kind, place) in &config.worktags {
             let value = filling.fill(at, place)?;
@@ -239,42 +253,10 @@ impl Workday {
                 worktags.push((kind.as_str(), value));
             }
         }
-        self.put(out, at, account, &worktags)
-            .map_err(RenderError::write)
+        Ok(worktags)
     }
+}
 
-    /// What a line says, in the order of the service.
-    fn put(
-        &self,
-        out: &mut Xml<impl Write>,
-        at: &Placed<'_>,
-        account: &str,
-        worktags: &[(&str, String)],
-    ) -> io::Result<()> {
-        let (line, header) = (at.line, at.header());
-        let (side, ledger_side) = match line.side {
-            Side::Debit => ("Debit_Amount", "Ledger_Debit_Amount"),
-            Side::Credit => ("Credit_Amount", "Ledger_Credit_Amount"),
-        };
-        let decimal = |money: Money| money.to_decimal().to_string();
-        let set = ("Account_Set_ID", self.config.account_set.as_str());
-        let account = ("Ledger_Account_ID", account);
-        let currency = ("Currency_ID", line.amount.currency().code());
-        out.open("Journal_Entry_Line_Replacement_Data")?;
-        out.text("Line_Order", &at.number.to_string())?;
-        out.reference("Ledger_Account_Reference", account, Some(set))?;
-        out.text(side, &decimal(line.amount))?;
-        out.reference("Currency_Reference", currency, None)?;
-        if at.is_foreign() {
-            if let Some(rate) = at.rate() {
-                out.text("Currency_Rate", &rate.normalize().to_string())?;
-            }
-            out.text(ledger_side, &decimal(line.functional))?;
-        }
-        out.text("Memo", &header.description)?;
-        for (kind, value) in worktags {
-            out.reference("Worktags_Reference", (kind, value), None)?;
-        }
-        out.close("Journal_Entry_Line_Replacement_Data")
-    }
+const fn said(yes: bool) -> &'static str {
+    if yes { "true" } else { "false" }
 }

@@ -5,9 +5,13 @@
 //! type declaration is refused and so is an entity that is not one of XML's own, so that none can be
 //! expanded; a document that ends inside an element is refused too, so that a file that was cut is
 //! never taken for a whole one.
+//!
+//! A message that is in memory already is read whole, with its attributes ([`document`]): its elements are as many as
+//! [`MAX_ELEMENTS`], for a short text can name many.
 
 use crate::error::ParseError;
 use ledger::Place;
+use quick_xml::XmlVersion;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use std::fmt::Debug;
 use std::io::{self, BufRead, Read};
@@ -18,6 +22,9 @@ pub const MAX_DEPTH: usize = 64;
 /// The most bytes of an element that is held: a megabyte.
 pub const MAX_ELEMENT: u64 = 1 << 20;
 
+/// The most elements of a message.
+pub const MAX_ELEMENTS: usize = 250_000;
+
 /// An element with its children.
 #[derive(Clone, Debug, Default)]
 pub struct Element {
@@ -25,10 +32,47 @@ pub struct Element {
     pub currency: Option<String>,
     /// Its own text.
     pub text: String,
+    /// By their names without prefixes; only of messages.
+    attributes: Vec<(String, String)>,
     children: Vec<(String, Element)>,
 }
 
+/// A message that is in memory: the name of its root without a prefix, and the root with all that is in it.
+///
+/// # Errors
+/// [`ParseError`] for what is no XML or has no root, and for what is refused.
+pub fn document(bytes: &[u8]) -> Result<(String, Element), ParseError> {
+    let mut input = bytes;
+    let mut walk = Walk::new(&mut input);
+    walk.keeps_attributes = true;
+    let Step::Open(tag) = walk.step()? else {
+        return Err(walk.error("no XML: there is no element"));
+    };
+    walk.left = MAX_ELEMENTS;
+    // One more than there are, so that the end is found.
+    walk.bound = u64::try_from(bytes.len()).ok().map(|long| long + 1);
+    let root = walk.inner(tag.currency, tag.attributes)?;
+    match walk.step()? {
+        Step::End => Ok((tag.name, root)),
+        Step::Open(_) | Step::Close => Err(walk.error("no XML: there is a second root")),
+    }
+}
+
 impl Element {
+    /// An attribute of a message's element, by its name without a prefix.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        let mut all = self.attributes.iter();
+        all.find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// All children, with their names without prefixes.
+    pub fn children(&self) -> impl Iterator<Item = (&str, &Self)> {
+        self.children
+            .iter()
+            .map(|(name, child)| (name.as_str(), child))
+    }
+
     /// The first child of a name.
     pub fn child(&self, name: &str) -> Option<&Self> {
         self.children
@@ -72,6 +116,7 @@ pub struct Tag {
     pub currency: Option<String>,
     /// Where it begins.
     pub begins: Place,
+    attributes: Vec<(String, String)>,
 }
 
 /// What comes next outside of elements that are taken whole.
@@ -100,6 +145,9 @@ pub struct Walk<'i> {
     depth: usize,
     /// Where the element that is held must have ended.
     bound: Option<u64>,
+    /// How many more elements may be held.
+    left: usize,
+    keeps_attributes: bool,
 }
 
 impl Debug for Walk<'_> {
@@ -121,6 +169,8 @@ impl<'i> Walk<'i> {
             buffer: Vec::new(),
             depth: 0,
             bound: None,
+            left: usize::MAX,
+            keeps_attributes: false,
         }
     }
 
@@ -163,7 +213,7 @@ impl<'i> Walk<'i> {
     /// [`ParseError`], also for an element that is too large.
     pub fn element(&mut self, tag: &Tag) -> Result<Element, ParseError> {
         self.bound = Some(tag.begins.offset + MAX_ELEMENT);
-        let element = self.inner(tag.currency.clone());
+        let element = self.inner(tag.currency.clone(), tag.attributes.clone());
         self.bound = None;
         element
     }
@@ -180,16 +230,25 @@ impl<'i> Walk<'i> {
         Ok(())
     }
 
-    fn inner(&mut self, currency: Option<String>) -> Result<Element, ParseError> {
+    fn inner(
+        &mut self,
+        currency: Option<String>,
+        attributes: Vec<(String, String)>,
+    ) -> Result<Element, ParseError> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Err(self.error("there are too many elements"));
+        };
+        self.left = left;
         let mut element = Element {
             currency,
+            attributes,
             ..Element::default()
         };
         loop {
             match self.token()? {
                 // Depth is bounded, and with it this recursion.
                 Token::Open(tag) => {
-                    let child = self.inner(tag.currency)?;
+                    let child = self.inner(tag.currency, tag.attributes)?;
                     element.push(tag.name, child);
                 }
                 Token::Text(text) => element.text.push_str(&text),
@@ -210,7 +269,7 @@ impl<'i> Walk<'i> {
         };
         counted.allowed = self.bound.unwrap_or(begins.offset + MAX_ELEMENT);
         let token = match self.reader.read_event_into(&mut buffer) {
-            Ok(event) => taken(event, begins),
+            Ok(event) => taken(event, begins, self.keeps_attributes),
             Err(error) => {
                 let failed = self.reader.get_mut().failed.take();
                 let broken = || ParseError::new(begins.line, format!("no XML: {error}"));
@@ -241,7 +300,7 @@ impl<'i> Walk<'i> {
 }
 
 /// What an event is for who walks.
-fn taken(event: Event<'_>, begins: Place) -> Result<Token, ParseError> {
+fn taken(event: Event<'_>, begins: Place, keeps_attributes: bool) -> Result<Token, ParseError> {
     let refused = |what: String| ParseError::new(begins.line, what);
     Ok(match event {
         Event::Start(start) | Event::Empty(start) => {
@@ -253,6 +312,11 @@ fn taken(event: Event<'_>, begins: Place) -> Result<Token, ParseError> {
                 name: local(&start),
                 currency,
                 begins,
+                attributes: if keeps_attributes {
+                    attributes(&start).map_err(refused)?
+                } else {
+                    Vec::new()
+                },
             })
         }
         Event::End(_) => Token::Close,
@@ -265,6 +329,24 @@ fn taken(event: Event<'_>, begins: Place) -> Result<Token, ParseError> {
         Event::Eof => Token::End,
         _ => Token::Nothing,
     })
+}
+
+/// Attributes by their names without prefixes; what names a namespace is none.
+fn attributes(start: &BytesStart<'_>) -> Result<Vec<(String, String)>, String> {
+    let mut all = Vec::new();
+    for attribute in start.attributes() {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        if attribute.key.as_namespace_binding().is_none() {
+            let value = attribute
+                .normalized_value(XmlVersion::Implicit1_0)
+                .map_err(|error| error.to_string())?;
+            all.push((
+                attribute.key.local_name().as_ref().to_owned(),
+                value.into_owned(),
+            ));
+        }
+    }
+    Ok(all)
 }
 
 fn resolved(reference: &BytesRef<'_>) -> Result<String, String> {
@@ -434,5 +516,43 @@ mod tests {
             let told = refused(&mut text.as_bytes());
             assert!(told.starts_with(wanted), "{told}");
         }
+    }
+
+    #[test]
+    fn a_message_is_read_whole_with_its_attributes() {
+        let text = "<?xml version='1.0'?><!-- x --><s:a xmlns:s='u' s:b='1 &amp; 2'><s:c d=\"é\"/><c>x</c></s:a>\n";
+        let (name, root) = document(text.as_bytes()).unwrap();
+        assert_eq!((name.as_str(), root.attribute("b")), ("a", Some("1 & 2")));
+        let found: Vec<_> = root
+            .children()
+            .map(|(name, c)| (name, c.attribute("d")))
+            .collect();
+        assert_eq!(found, [("c", Some("é")), ("c", None)]);
+        assert_eq!(root.attribute("s"), None);
+        let many = format!("<a>{}</a>", "<b/>".repeat(MAX_ELEMENTS));
+        for (text, wanted) in [
+            ("", "no element"),
+            ("busy", "no element"),
+            ("{\"a\":1}", "no element"),
+            ("<a/><b/>", "second root"),
+            ("<a><b>", "ends inside"),
+            ("<a b='&lol;'/>", "lol"),
+            ("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "document type"),
+            (many.as_str(), "too many elements"),
+        ] {
+            let told = document(text.as_bytes()).unwrap_err().to_string();
+            assert!(told.contains(wanted), "{told}");
+        }
+        assert!(document("<a>".repeat(100_000).as_bytes()).is_err());
+        let long = format!("<a><b>{}</b></a>", "x".repeat(3 << 20));
+        assert_eq!(
+            document(long.as_bytes())
+                .unwrap()
+                .1
+                .text_at(&["b"])
+                .unwrap()
+                .len(),
+            3 << 20
+        );
     }
 }
