@@ -54,7 +54,7 @@ fn placed(
                 .map_err(|error| error.to_string())?;
             Ok(ExportEntry { entry, ..item })
         }
-        _ => Err(format!(
+        (ClosedPeriods::Hold | ClosedPeriods::NextOpen, _) => Err(format!(
             "the target takes nothing of `{}` on {}: its period there is closed or missing; open it, or say `closed_periods: next-open`",
             header.entity, header.date
         )),
