@@ -10,7 +10,7 @@ FIELD ?= ../shared/field
 MUST ?= 01 02 04 06 07 08 09 10 11 12 14 16 18 20 21 22 23 25 26 28 31 33 34
 SECONDS ?= 600
 
-.PHONY: demo test check lint format corpus field fuzz soak bench-posting bench-chain bench-settle bench-reconcile build-tools test-tools
+.PHONY: demo test check lint format corpus field fuzz soak bench-posting bench-chain bench-settle bench-export bench-reconcile build-tools test-tools
 
 # The company's month through the whole chain, on the embedded default.
 demo: build-tools
@@ -54,6 +54,11 @@ bench-chain: test-tools
 # DATABASES make it smaller.
 bench-settle: test-tools
 	.ci/with-services $(CARGO) bench --package tieout --bench settle
+
+# How fast each kind of file for an ERP is rendered beside the bare writer of its library, and in what memory. LINES (a
+# million) makes it smaller, KINDS names some.
+bench-export: build-tools
+	$(CARGO) bench --package formats --bench export
 
 # The reconciliation engine beside polars and duckdb on the same files, then the job on real books beside a bare read
 # and insert. EVENTS (a million) and LARGE (five times that) make the first smaller, PAYMENTS the second; PYTHON names

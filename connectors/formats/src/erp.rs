@@ -3,7 +3,9 @@
 //! The same batch gives the same bytes: no clock, no random name, no order of a hash map. How the
 //! file reaches the ERP is not known here.
 
+mod apart;
 mod charset;
+mod columns;
 mod company;
 mod declared;
 pub mod limits;
@@ -23,11 +25,13 @@ pub mod hledger; // 1 of 2
 pub mod ledger; // 1 of 2
 pub mod netsuite_csv; // 1 of 2
 pub mod oracle_fusion; // 1 of 2
+pub mod parquet; // 1 of 2
 pub mod saft_no; // 1 of 2
 pub mod sap_csv; // 1 of 2
 pub mod sie4; // 1 of 2
 pub mod template; // 1 of 2
 pub mod workday_eib; // 1 of 2
+pub mod xlsx; // 1 of 2
 
 /// Every file format that this build writes, by name.
 pub const KINDS: &[FileKind] = &[
@@ -41,11 +45,13 @@ pub const KINDS: &[FileKind] = &[
     ledger::KIND,        // 2 of 2
     netsuite_csv::KIND,  // 2 of 2
     oracle_fusion::KIND, // 2 of 2
+    parquet::KIND,       // 2 of 2
     saft_no::KIND,       // 2 of 2
     sap_csv::KIND,       // 2 of 2
     sie4::KIND,          // 2 of 2
     template::KIND,      // 2 of 2
     workday_eib::KIND,   // 2 of 2
+    xlsx::KIND,          // 2 of 2
 ];
 
 use crate::OptionsError;

@@ -17,8 +17,10 @@ use common::{case, fixtures};
 use formats::erp::{self, Artifact};
 use formats::settlement::{self, Parse, SettlementKind};
 use ledger::{Basis, Money, SettlementLine, Statement};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::printer::print_schema;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -37,8 +39,11 @@ fn golden(path: &Path, found: &[u8]) {
     assert!(expected == found, "{} differs in its bytes", path.display());
 }
 
-/// What an artifact holds, by name: the members of a ZIP, or the file itself.
+/// What an artifact holds, by name: the members of a ZIP, a Parquet file as people read it, or the file itself.
 fn held(artifact: &Artifact) -> BTreeMap<String, Vec<u8>> {
+    if artifact.bytes.starts_with(b"PAR1") {
+        return columns(artifact);
+    }
     if !artifact.bytes.starts_with(b"PK\x03\x04") {
         return BTreeMap::from([(artifact.name.clone(), artifact.bytes.clone())]);
     }
@@ -54,6 +59,28 @@ fn held(artifact: &Artifact) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
+/// The schema of a Parquet file, and its rows as CSV.
+fn columns(artifact: &Artifact) -> BTreeMap<String, Vec<u8>> {
+    let bytes = bytes::Bytes::copy_from_slice(&artifact.bytes);
+    let file = SerializedFileReader::new(bytes).unwrap();
+    let mut schema = Vec::new();
+    print_schema(&mut schema, file.metadata().file_metadata().schema());
+    let mut rows = csv::Writer::from_writer(Vec::new());
+    for (row, number) in file.get_row_iter(None).unwrap().zip(0..) {
+        let row = row.unwrap();
+        if number == 0 {
+            let names = row.get_column_iter().map(|(name, _)| name);
+            rows.write_record(names).unwrap();
+        }
+        let cells = row.get_column_iter().map(|(_, cell)| cell.to_string());
+        rows.write_record(cells).unwrap();
+    }
+    BTreeMap::from([
+        (format!("{}.schema", artifact.name), schema),
+        (format!("{}.csv", artifact.name), rows.into_inner().unwrap()),
+    ])
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
@@ -61,6 +88,21 @@ fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The files of a folder and of those in it, by their paths.
+fn files(folder: &Path) -> BTreeSet<String> {
+    let mut files = BTreeSet::new();
+    for name in names(folder) {
+        let path = folder.join(&name);
+        if path.is_dir() {
+            let within = self::files(&path).into_iter();
+            files.extend(within.map(|file| format!("{name}/{file}")));
+        } else {
+            files.insert(name);
+        }
+    }
+    files
 }
 
 #[test]
@@ -78,7 +120,7 @@ fn every_kind_renders_its_fixtures() {
             for (name, bytes) in &held {
                 golden(&folder.join("expected").join(name), bytes);
             }
-            let expected = names(&folder.join("expected"));
+            let expected = files(&folder.join("expected"));
             assert!(expected.iter().eq(held.keys()), "{expected:?}");
         }
     }

@@ -12,8 +12,8 @@ pub(crate) mod judged;
 
 use formats::erp::{ExportBatch, ExportEntry};
 use ledger::{
-    Account, AccountType, Chart, Currency, Dimensions, EntryHeader, EntryKind, EventKey, Hash,
-    JournalEntry, Line, Money, RuleRef, Side,
+    Account, AccountType, Chart, Currency, Deferral, Dimensions, EntryHeader, EntryKind, EventKey,
+    Hash, JournalEntry, Line, Money, RuleRef, Side,
 };
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,16 @@ fn money(text: &str) -> Money {
     Money::parse(amount, Currency::from_code(code).unwrap()).unwrap()
 }
 
+fn deferral(value: &Value) -> Option<Deferral> {
+    let text = |name: &str| value[name].as_str().map(str::to_owned);
+    Some(Deferral {
+        release_account: text("account")?,
+        method: text("method")?,
+        from: text("from")?.parse().unwrap(),
+        to: text("to")?.parse().unwrap(),
+    })
+}
+
 fn entry(value: &Value) -> ExportEntry {
     let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
     let lines = value["lines"].as_array().unwrap().iter().map(|line| {
@@ -59,7 +69,7 @@ fn entry(value: &Value) -> ExportEntry {
             amount,
             functional,
             dimensions,
-            deferral: None,
+            deferral: deferral(&line["deferral"]),
         }
     });
     let header = EntryHeader {
