@@ -12,10 +12,13 @@
 //! line in a text becomes a space, and so does what XML cannot hold; no text is cut. Not run against the live system.
 
 use super::mapped::{Filling, Names, Placed};
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
+use super::{
+    ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, is_plain, one_line, written,
+};
 use ledger::{Money, Side};
 use quick_xml::escape::escape;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 
 /// This kind's registration.
@@ -144,7 +147,7 @@ impl<W: Write> Xml<W> {
 
     fn text(&mut self, name: &str, text: &str) -> io::Result<()> {
         let text = held(text);
-        writeln!(self.0, "<wd:{name}>{}</wd:{name}>", escape(text.as_str()))
+        writeln!(self.0, "<wd:{name}>{}</wd:{name}>", escape(text.as_ref()))
     }
 
     /// A reference by an id of a type, and whose id it is where that matters.
@@ -158,20 +161,23 @@ impl<W: Write> Xml<W> {
         write!(
             self.0,
             "<wd:{name}><wd:ID wd:type=\"{}\"",
-            escape(kind.as_str())
+            escape(kind.as_ref())
         )?;
         if let Some((kind, id)) = parent {
             let id = held(id);
-            let id = escape(id.as_str());
+            let id = escape(id.as_ref());
             write!(self.0, " wd:parent_id=\"{id}\" wd:parent_type=\"{kind}\"")?;
         }
-        writeln!(self.0, ">{}</wd:ID></wd:{name}>", escape(id.as_str()))
+        writeln!(self.0, ">{}</wd:ID></wd:{name}>", escape(id.as_ref()))
     }
 }
 
 /// A text on one line, of signs that XML has.
-fn held(text: &str) -> String {
-    one_line(text).replace(['\u{fffe}', '\u{ffff}'], " ")
+fn held(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(one_line(text).replace(['\u{fffe}', '\u{ffff}'], " "))
 }
 
 impl Workday {
@@ -182,7 +188,7 @@ impl Workday {
         item: &ExportEntry,
     ) -> Result<(), RenderError> {
         let version = held(&self.config.version);
-        let version = escape(version.as_str());
+        let version = escape(version.as_ref());
         out.raw(&format!(
             "<wd:Submit_Accounting_Journal_Request xmlns:wd=\"{NAMESPACE}\" wd:Add_Only=\"true\" wd:version=\"{version}\">\n"
         ))
@@ -214,7 +220,7 @@ impl Workday {
         out.reference("Company_Reference", company, None)?;
         out.reference("Currency_Reference", ("Currency_ID", currency), None)?;
         out.reference("Ledger_Type_Reference", ledger_type, None)?;
-        out.text("Accounting_Date", &header.date.to_string())?;
+        out.text("Accounting_Date", &written::day_of(header.date, "-"))?;
         out.reference("Journal_Source_Reference", source, None)?;
         out.text("Journal_Entry_Memo", &header.description)?;
         if !header.reference.is_empty() {
@@ -256,7 +262,7 @@ impl Workday {
             Side::Debit => ("Debit_Amount", "Ledger_Debit_Amount"),
             Side::Credit => ("Credit_Amount", "Ledger_Credit_Amount"),
         };
-        let decimal = |money: Money| money.to_decimal().to_string();
+        let decimal = |money: Money| written::amount_of(money);
         let set = ("Account_Set_ID", self.config.account_set.as_str());
         let account = ("Ledger_Account_ID", account);
         let currency = ("Currency_ID", line.amount.currency().code());
