@@ -93,7 +93,7 @@ pub trait AccountTable: Debug + Send + Sync {
 }
 
 /// What an account is called on a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Called<'b> {
     /// Its name.
     pub account: &'b str,
@@ -151,14 +151,18 @@ impl ExportBatch {
 
     /// Control totals by entity and currency: what the receiver should find.
     pub fn totals(&self) -> BTreeMap<(String, ::ledger::Currency), ControlTotal> {
-        let mut totals = BTreeMap::<(String, ::ledger::Currency), ControlTotal>::new();
+        let mut totals = BTreeMap::<(&str, ::ledger::Currency), ControlTotal>::new();
+        let mut touched = Vec::new();
         for item in &self.entries {
-            let entity = &item.entry.header().entity;
-            let mut touched = std::collections::BTreeSet::new();
+            let entity = item.entry.header().entity.as_str();
+            touched.clear();
             for line in item.entry.lines() {
                 let currency = line.amount.currency();
-                let total = totals.entry((entity.clone(), currency)).or_default();
-                total.entries += i64::from(touched.insert(currency));
+                let total = totals.entry((entity, currency)).or_default();
+                if !touched.contains(&currency) {
+                    touched.push(currency);
+                    total.entries += 1;
+                }
                 total.lines += 1;
                 let amount = i128::from(line.amount.amount());
                 match line.side {
@@ -167,7 +171,10 @@ impl ExportBatch {
                 }
             }
         }
+        let totals = totals.into_iter();
         totals
+            .map(|((entity, currency), total)| ((entity.to_owned(), currency), total))
+            .collect()
     }
 
     /// How many lines all entries have.
@@ -184,8 +191,16 @@ impl ExportBatch {
     }
 }
 
+/// Whether a text is of ASCII's printable signs alone, as most are: there is nothing to look at sign by sign.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// A text on one physical line: line breaks, tabs and other control characters become spaces.
 pub(crate) fn one_line(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     let breaks = |sign: char| sign.is_control() || matches!(sign, '\u{2028}' | '\u{2029}');
     text.chars()
         .map(|sign| if breaks(sign) { ' ' } else { sign })
@@ -195,7 +210,7 @@ pub(crate) fn one_line(text: &str) -> String {
 /// A text in which line breaks and tabs stand, and no other control character.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let odd = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\r' | '\t');
-    if text.contains(odd) {
+    if !is_plain(text) && text.contains(odd) {
         Cow::Owned(text.replace(odd, " "))
     } else {
         Cow::Borrowed(text)

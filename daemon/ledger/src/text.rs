@@ -88,13 +88,11 @@ fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 
 /// Text without the characters that end a field of a ledger file.
 pub fn plain(text: &str) -> String {
+    let ends = |c: char| c.is_control() || matches!(c, ';' | '|' | '(' | ')' | ',');
+    if !text.contains(ends) {
+        return text.to_owned();
+    }
     text.chars()
-        .map(|c| {
-            if c.is_control() || matches!(c, ';' | '|' | '(' | ')' | ',') {
-                ' '
-            } else {
-                c
-            }
-        })
+        .map(|c| if ends(c) { ' ' } else { c })
         .collect()
 }

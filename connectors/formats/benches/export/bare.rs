@@ -50,7 +50,8 @@ pub(crate) enum Element {
 }
 
 impl Bare {
-    pub(crate) fn of(artifact: &Artifact) -> Self {
+    /// What a sample of the file is made of. A whole one may be packed where a small one is not.
+    pub(crate) fn of(artifact: &Artifact, is_packed: bool) -> Self {
         let bytes = &artifact.bytes;
         if artifact.name.ends_with(".xlsx") {
             let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).unwrap();
@@ -59,6 +60,9 @@ impl Bare {
         }
         if artifact.name.ends_with(".parquet") {
             return Self::Columns(Columns::of(bytes));
+        }
+        if !bytes.starts_with(b"PK") && is_packed {
+            return Self::Packed(vec![Part::of(bytes)]);
         }
         if !bytes.starts_with(b"PK") {
             return Self::Plain(Part::of(bytes));

@@ -12,12 +12,15 @@
 //! currency is set to a ten-thousandth, less than half of any minor unit. Books that include the file and
 //! have foreign amounts set it in their first file.
 
-use super::declared::{Declared, declared, kind};
+use super::declared::{Declared, Names, declared, kind};
 use super::limits::{Limits, Sides};
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
+use super::{
+    ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, is_plain, one_line, written,
+};
 use chrono::NaiveDate;
 use ledger::{AccountType, EntryKind, Line, Side};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 
@@ -74,8 +77,12 @@ impl FileFormat for Beancount {
         let mut out = BufWriter::with_capacity(64 << 10, out);
         self.directives(batch, &accounts, &mut out)
             .map_err(RenderError::write)?;
+        let mut names = Names::default();
+        let mut text = String::new();
         for item in &batch.entries {
-            transaction(batch, item, &mut out).map_err(RenderError::write)?;
+            text.clear();
+            transaction(batch, item, &mut names, &mut text);
+            out.write_all(text.as_bytes()).map_err(RenderError::write)?;
         }
         out.flush().map_err(RenderError::write)
     }
@@ -110,8 +117,10 @@ impl Beancount {
         writeln!(out, "; batch {id} number {number} of {target}\n")?;
         let lines = batch.entries.iter().flat_map(|item| item.entry.lines());
         let priced = lines.filter(|line| is_foreign(line));
-        let priced: BTreeSet<_> = priced.map(|line| line.functional.currency()).collect();
-        for currency in priced {
+        // Collected, all of them would be held before they are sorted.
+        let mut currencies = BTreeSet::new();
+        currencies.extend(priced.map(|line| line.functional.currency()));
+        for currency in currencies {
             writeln!(
                 out,
                 "option \"inferred_tolerance_default\" \"{currency}:0.0001\""
@@ -129,56 +138,63 @@ impl Beancount {
     }
 }
 
-fn transaction(batch: &ExportBatch, item: &ExportEntry, out: &mut impl Write) -> io::Result<()> {
+fn transaction<'b>(
+    batch: &'b ExportBatch,
+    item: &'b ExportEntry,
+    names: &mut Names<'b>,
+    out: &mut String,
+) {
     let header = item.entry.header();
-    let narration = quoted(&header.description);
-    writeln!(out, "\n{} * {narration}", header.date)?;
+    out.push('\n');
+    written::day(out, header.date, "-");
+    put(out, &[" * ", &quoted(&header.description), "\n"]);
     for (key, text) in [
         ("document", &item.document),
         ("reference", &header.reference),
         ("entity", &header.entity),
         ("rule", &header.rule.rule),
     ] {
-        writeln!(out, "  {key}: {}", quoted(text))?;
+        put(out, &["  ", key, ": ", &quoted(text), "\n"]);
     }
     if header.kind != EntryKind::Original {
-        writeln!(out, "  kind: {}", quoted(header.kind.name()))?;
+        put(out, &["  kind: ", &quoted(header.kind.name()), "\n"]);
     }
     if let Some(own) = header.event_on {
-        writeln!(out, "  belongs-to: {own}")?;
+        put(out, &["  belongs-to: ", &own.to_string(), "\n"]);
     }
     for line in item.entry.lines() {
-        let called = batch.called(&line.account, header.date);
-        let entity = &header.entity;
-        let name = name(Declared {
-            entity,
-            called,
-            line,
-        });
-        posting(line, &name, out)?;
+        let place = names.place(batch, header, line, name);
+        posting(line, names.get(place), out);
     }
-    Ok(())
 }
 
-fn posting(line: &Line, name: &str, out: &mut impl Write) -> io::Result<()> {
+fn put(out: &mut String, texts: &[&str]) {
+    out.extend(texts.iter().copied());
+}
+
+fn posting(line: &Line, name: &str, out: &mut String) {
     let sign = match line.side {
         Side::Debit => "",
         Side::Credit => "-",
     };
-    write!(out, "  {name}  {sign}{}", line.amount)?;
+    put(out, &["  ", name, "  ", sign]);
+    written::amount(out, line.amount);
+    put(out, &[" ", line.amount.currency().code()]);
     if is_foreign(line) {
-        write!(out, " @@ {}", line.functional)?;
+        out.push_str(" @@ ");
+        written::amount(out, line.functional);
+        put(out, &[" ", line.functional.currency().code()]);
     }
-    writeln!(out)?;
+    out.push('\n');
     let mut taken = BTreeSet::new();
     for (name, value) in &line.dimensions {
         let mut key = key(name);
-        while !taken.insert(key.clone()) {
-            key.push('_');
+        while taken.contains(&key) {
+            key.to_mut().push('_');
         }
-        writeln!(out, "    {key}: {}", quoted(value))?;
+        put(out, &["    ", &key, ": ", &quoted(value), "\n"]);
+        taken.insert(key);
     }
-    Ok(())
 }
 
 fn is_foreign(line: &Line) -> bool {
@@ -187,22 +203,26 @@ fn is_foreign(line: &Line) -> bool {
 
 /// A text as a string.
 fn quoted(text: &str) -> String {
+    if is_plain(text) && !text.contains(['\\', '"']) {
+        return ["\"", text, "\""].concat();
+    }
     let text = one_line(text).replace('\\', r"\\").replace('"', "\\\"");
     format!("\"{text}\"")
 }
 
 /// A dimension's name as a key: `[a-z][a-zA-Z0-9_-]+`, and none that beancount fills itself.
-fn key(name: &str) -> String {
+fn key(name: &str) -> Cow<'_, str> {
     let fits = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_');
-    let text: String = name
-        .chars()
-        .map(|sign| if fits(sign) { sign } else { '-' })
-        .collect();
+    let text = if name.chars().all(fits) {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(name.replace(|sign| !fits(sign), "-"))
+    };
     let plain = text.len() > 1 && text.starts_with(|sign: char| sign.is_ascii_lowercase());
-    if plain && !matches!(text.as_str(), "filename" | "lineno") {
+    if plain && !matches!(text.as_ref(), "filename" | "lineno") {
         text
     } else {
-        format!("dimension-{text}")
+        Cow::Owned(format!("dimension-{text}"))
     }
 }
 
@@ -225,11 +245,13 @@ fn name(account: Declared<'_>) -> String {
 fn part(text: &str) -> String {
     let fits = |sign: char| sign.is_ascii_alphanumeric();
     let mut signs = text.chars().map(|sign| if fits(sign) { sign } else { '-' });
-    let first = match signs.next() {
-        Some(first) if fits(first) => first.to_ascii_uppercase().to_string(),
-        first => format!("X{}", first.unwrap_or('-')),
-    };
-    first + &signs.collect::<String>()
+    let mut part = String::with_capacity(text.len() + 2);
+    match signs.next() {
+        Some(first) if fits(first) => part.push(first.to_ascii_uppercase()),
+        first => part.extend(['X', first.unwrap_or('-')]),
+    }
+    part.extend(signs);
+    part
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! each. A text is on one line: line breaks, tabs and other control characters become spaces. What remains has one
 //! byte for each character, so a field's length in characters is its length in bytes.
 
+use super::is_plain;
 use std::borrow::Cow;
 
 /// A charset of one byte per character, whose lower half is ASCII.
@@ -130,7 +131,7 @@ impl Charset {
 
     /// The text on one line and in signs that the charset has.
     pub(super) fn text(self, text: &str) -> Cow<'_, str> {
-        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        if is_plain(text) {
             return Cow::Borrowed(text);
         }
         let mut held = String::with_capacity(text.len());
@@ -151,12 +152,17 @@ impl Charset {
     /// The same, without blanks around it and cut to the most characters that a field holds.
     pub(super) fn fit(self, text: &str, most: usize) -> String {
         let text = self.text(text);
-        let cut: String = text.trim().chars().take(most).collect();
-        cut.trim_end().to_owned()
+        let text = text.trim();
+        let end = text.char_indices().nth(most).map(|(end, _)| end);
+        let cut = end.and_then(|end| text.get(..end));
+        cut.unwrap_or(text).trim_end().to_owned()
     }
 
     /// The bytes of what [`Charset::text`] made.
     pub(super) fn bytes(self, text: &str) -> Vec<u8> {
+        if text.is_ascii() {
+            return text.as_bytes().to_vec();
+        }
         let signs = text.chars();
         signs.map(|sign| self.byte(sign).unwrap_or(b'?')).collect()
     }

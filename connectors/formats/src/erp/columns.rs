@@ -4,7 +4,7 @@
 //! where a deferred line is released. What is missing is no value, never an empty text or a zero.
 
 use super::mapped::Placed;
-use super::{ExportBatch, ExportEntry};
+use super::{Called, ExportBatch, ExportEntry};
 use chrono::NaiveDate;
 use ledger::{Deferral, Money, Side};
 use rust_decimal::Decimal;
@@ -48,7 +48,25 @@ pub(super) enum Source {
     /// From the entry.
     Entry(for<'b> fn(&'b ExportBatch, &'b ExportEntry) -> Value<'b>),
     /// From the line.
-    Line(for<'b> fn(Placed<'b>) -> Value<'b>),
+    Line(for<'b> fn(At<'b>) -> Value<'b>),
+}
+
+/// A line, and what its account is called on the day of its entry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At<'b> {
+    pub(super) placed: Placed<'b>,
+    called: Called<'b>,
+}
+
+impl<'b> At<'b> {
+    /// The lines of an entry.
+    pub(super) fn of(batch: &'b ExportBatch, item: &'b ExportEntry) -> impl Iterator<Item = Self> {
+        let date = item.entry.header().date;
+        Placed::unrated(batch, item).map(move |placed| Self {
+            placed,
+            called: batch.called(&placed.line.account, date),
+        })
+    }
 }
 
 /// A column.
@@ -74,11 +92,7 @@ const fn entry(
     }
 }
 
-const fn line(
-    name: &'static str,
-    kind: Kind,
-    value: for<'b> fn(Placed<'b>) -> Value<'b>,
-) -> Column {
+const fn line(name: &'static str, kind: Kind, value: for<'b> fn(At<'b>) -> Value<'b>) -> Column {
     Column {
         name,
         kind,
@@ -95,7 +109,7 @@ pub(super) const FIRST: [Column; 20] = [
     entry("entry", Kind::Count, |_, item| Value::Count(item.id)),
     entry("document", Kind::Text, |_, item| text(&item.document)),
     line("line", Kind::Count, |at| {
-        i64::try_from(at.number).map_or(Value::Missing, Value::Count)
+        i64::try_from(at.placed.number).map_or(Value::Missing, Value::Count)
     }),
     entry("entity", Kind::Text, |_, item| {
         text(&item.entry.header().entity)
@@ -114,29 +128,26 @@ pub(super) const FIRST: [Column; 20] = [
         text(&item.entry.header().description)
     }),
     line("account_code", Kind::Text, |at| {
-        let called = at.batch.called(&at.line.account, at.header().date);
-        text(called.code.unwrap_or_default())
+        text(at.called.code.unwrap_or_default())
     }),
-    line("account", Kind::Text, |at| {
-        text(at.batch.called(&at.line.account, at.header().date).account)
-    }),
+    line("account", Kind::Text, |at| text(at.called.account)),
     line("debit", Kind::Amount, |at| {
-        one_side(at, Side::Debit, at.line.amount)
+        one_side(at, Side::Debit, at.placed.line.amount)
     }),
     line("credit", Kind::Amount, |at| {
-        one_side(at, Side::Credit, at.line.amount)
+        one_side(at, Side::Credit, at.placed.line.amount)
     }),
     line("currency", Kind::Text, |at| {
-        text(at.line.amount.currency().code())
+        text(at.placed.line.amount.currency().code())
     }),
     line("functional_debit", Kind::Amount, |at| {
-        one_side(at, Side::Debit, at.line.functional)
+        one_side(at, Side::Debit, at.placed.line.functional)
     }),
     line("functional_credit", Kind::Amount, |at| {
-        one_side(at, Side::Credit, at.line.functional)
+        one_side(at, Side::Credit, at.placed.line.functional)
     }),
     line("functional_currency", Kind::Text, |at| {
-        text(at.line.functional.currency().code())
+        text(at.placed.line.functional.currency().code())
     }),
     entry("rate", Kind::Rate, |_, item| {
         let rate = item.entry.header().rate;
@@ -148,7 +159,10 @@ pub(super) const FIRST: [Column; 20] = [
 pub(super) const LAST: [Column; 7] = [
     line("release_account", Kind::Text, |at| {
         released(at, |deferral| {
-            let called = at.batch.called(&deferral.release_account, at.header().date);
+            let called = at
+                .placed
+                .batch
+                .called(&deferral.release_account, at.placed.header().date);
             text(called.account)
         })
     }),
@@ -179,8 +193,8 @@ fn text(text: &str) -> Value<'_> {
     Value::Text(Cow::Borrowed(text))
 }
 
-fn one_side(at: Placed<'_>, side: Side, money: Money) -> Value<'_> {
-    if at.line.side == side {
+fn one_side(at: At<'_>, side: Side, money: Money) -> Value<'_> {
+    if at.placed.line.side == side {
         Value::Amount(money)
     } else {
         Value::Missing
@@ -188,8 +202,8 @@ fn one_side(at: Placed<'_>, side: Side, money: Money) -> Value<'_> {
 }
 
 /// What is said of the release of a deferred line.
-fn released<'b>(at: Placed<'b>, of: impl FnOnce(&'b Deferral) -> Value<'b>) -> Value<'b> {
-    at.line.deferral.as_ref().map_or(Value::Missing, of)
+fn released<'b>(at: At<'b>, of: impl FnOnce(&'b Deferral) -> Value<'b>) -> Value<'b> {
+    at.placed.line.deferral.as_ref().map_or(Value::Missing, of)
 }
 
 /// A batch of entries with two lines each, one of them with a dimension, for tests of what is cut.

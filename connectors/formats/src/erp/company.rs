@@ -162,8 +162,11 @@ pub(super) fn number<'c>(
     line: &Line,
     called: Called<'c>,
 ) -> Result<&'c str, RenderError> {
-    let named = accounts.get(called.account);
-    let named = named.or_else(|| accounts.get(&line.account));
+    let mut named = accounts.get(called.account);
+    // A name that was never another is looked for once.
+    if named.is_none() && !std::ptr::eq(called.account, line.account.as_str()) {
+        named = accounts.get(&line.account);
+    }
     let number = named.map(String::as_str).or(called.code);
     number.ok_or_else(|| RenderError::Unknown {
         what: "account",

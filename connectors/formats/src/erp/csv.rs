@@ -10,11 +10,13 @@
 //! A spreadsheet computes a text that begins like a formula, whoever wrote it. Such texts get an apostrophe,
 //! as a person would type it; `formulas: keep` leaves them as they are, for systems that compute nothing.
 
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, printable};
+use super::{
+    Called, ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, printable, written,
+};
 use ledger::{Line, Money, Side};
 use serde::Deserialize;
 use std::borrow::Cow;
-use std::io::Write;
+use std::io::{self, BufWriter, Write};
 
 /// This kind's registration.
 pub const KIND: FileKind = FileKind::of::<Csv>("csv", "CSV of journal lines", EXAMPLE);
@@ -78,7 +80,8 @@ impl Formulas {
     ];
 
     pub(super) fn text(self, text: &str) -> Cow<'_, str> {
-        if self == Self::Escape && text.starts_with(Self::BEGINNINGS) {
+        let is_word = text.starts_with(|sign: char| sign.is_ascii_alphanumeric());
+        if self == Self::Escape && !is_word && text.starts_with(Self::BEGINNINGS) {
             return Cow::Owned(format!("'{text}"));
         }
         Cow::Borrowed(text)
@@ -105,91 +108,134 @@ impl FileFormat for Csv {
     }
 
     fn render(&self, batch: &ExportBatch, out: &mut dyn Write) -> Result<(), RenderError> {
-        let mut writer = ::csv::WriterBuilder::new()
-            .terminator(::csv::Terminator::CRLF)
-            .buffer_capacity(64 << 10)
-            .from_writer(out);
-        let header = HEADER.iter().copied().chain(["event"]);
-        writer.write_record(header).map_err(RenderError::write)?;
-        for item in &batch.entries {
-            self.entry(&mut writer, batch, item)
-                .map_err(RenderError::write)?;
-        }
-        writer.flush().map_err(RenderError::write)
+        let mut out = BufWriter::with_capacity(64 << 10, out);
+        self.rows(batch, &mut out)
+            .and_then(|()| out.flush())
+            .map_err(RenderError::write)
     }
 }
 
 impl Csv {
-    /// A field that may have come from outside.
-    fn text<W: Write>(self, writer: &mut ::csv::Writer<W>, text: &str) -> Result<(), ::csv::Error> {
-        writer.write_field(self.formulas.text(&printable(text)).as_bytes())
-    }
-
-    /// The rows of an entry. What all its lines share is made once.
-    fn entry<W: Write>(
-        self,
-        writer: &mut ::csv::Writer<W>,
-        batch: &ExportBatch,
-        item: &ExportEntry,
-    ) -> Result<(), ::csv::Error> {
-        let header = item.entry.header();
-        let (number, id) = (batch.number.to_string(), item.id.to_string());
-        let date = header.date.to_string();
-        let rate = header.rate.map(|rate| rate.normalize().to_string());
-        let rate = rate.unwrap_or_default();
-        let (mapping, event) = (header.rule.mapping.to_string(), header.event.to_string());
-        for (line, line_no) in item.entry.lines().iter().zip(1..) {
-            let line_no: usize = line_no;
-            let called = batch.called(&line.account, header.date);
-            for field in [&batch.id, &number, &id] {
-                writer.write_field(field)?;
+    fn rows(self, batch: &ExportBatch, out: &mut impl Write) -> io::Result<()> {
+        let header = HEADER.iter().copied().chain(["event"]);
+        let header: Vec<&str> = header.collect();
+        write!(out, "{}\r\n", header.join(","))?;
+        let mut parts = Parts::default();
+        for item in &batch.entries {
+            parts.share(self.formulas, batch, item);
+            let date = item.entry.header().date;
+            for (line, number) in item.entry.lines().iter().zip(1_usize..) {
+                let called = batch.called(&line.account, date);
+                self.row(&mut parts, (line, number), called);
+                out.write_all(parts.row.as_bytes())?;
             }
-            self.text(writer, &item.document)?;
-            writer.write_field(line_no.to_string())?;
-            self.text(writer, &header.entity)?;
-            for field in [item.period.as_str(), &date, header.kind.name()] {
-                writer.write_field(field)?;
-            }
-            for field in [
-                header.reference.as_str(),
-                &header.description,
-                called.code.unwrap_or_default(),
-                called.account,
-            ] {
-                self.text(writer, field)?;
-            }
-            money(writer, line.side, line.amount)?;
-            money(writer, line.side, line.functional)?;
-            writer.write_field(&rate)?;
-            self.text(writer, &dimensions(line))?;
-            for field in [&header.rule.rule, &mapping, &event] {
-                self.text(writer, field)?;
-            }
-            writer.write_record(None::<&[u8]>)?;
         }
         Ok(())
     }
+
+    /// The row of a line.
+    fn row(self, parts: &mut Parts, (line, number): (&Line, usize), called: Called<'_>) {
+        let row = &mut parts.row;
+        row.clear();
+        row.push_str(&parts.first);
+        written::count(row, number);
+        row.push_str(&parts.middle);
+        outside(row, self.formulas, called.code.unwrap_or_default());
+        outside(row, self.formulas, called.account);
+        money(row, line.side, line.amount);
+        money(row, line.side, line.functional);
+        row.push_str(&parts.rate);
+        parts.room.clear();
+        dimensions(&mut parts.room, line);
+        outside(row, self.formulas, &parts.room);
+        row.push_str(&parts.last);
+    }
+}
+
+/// The parts of a row; all but one are the same for all lines of an entry and are made once. Each field of a part is
+/// followed by a comma, and the last one by the end of the row.
+#[derive(Debug, Default)]
+struct Parts {
+    /// Before the line's number.
+    first: String,
+    /// Behind it.
+    middle: String,
+    rate: String,
+    last: String,
+    /// The row.
+    row: String,
+    /// A field while it is made.
+    room: String,
+}
+
+impl Parts {
+    fn share(&mut self, formulas: Formulas, batch: &ExportBatch, item: &ExportEntry) {
+        let header = item.entry.header();
+        for part in [
+            &mut self.first,
+            &mut self.middle,
+            &mut self.rate,
+            &mut self.last,
+        ] {
+            part.clear();
+        }
+        let first = &mut self.first;
+        field(first, &batch.id);
+        field(first, &written::count_of(batch.number));
+        field(first, &written::count_of(item.id));
+        outside(first, formulas, &item.document);
+        let middle = &mut self.middle;
+        middle.push(',');
+        outside(middle, formulas, &header.entity);
+        field(middle, &item.period);
+        field(middle, &written::day_of(header.date, "-"));
+        field(middle, header.kind.name());
+        outside(middle, formulas, &header.reference);
+        outside(middle, formulas, &header.description);
+        let rate = header.rate.map(|rate| rate.normalize().to_string());
+        field(&mut self.rate, &rate.unwrap_or_default());
+        let last = &mut self.last;
+        outside(last, formulas, &header.rule.rule);
+        field(last, &header.rule.mapping.to_string());
+        field(last, &header.event.to_string());
+        last.pop();
+        last.push_str("\r\n");
+    }
+}
+
+/// A field that may have come from outside.
+fn outside(row: &mut String, formulas: Formulas, text: &str) {
+    field(row, &formulas.text(&printable(text)));
+}
+
+/// A field and the comma behind it; in quotes where something in it would end it.
+fn field(row: &mut String, text: &str) {
+    let ends = |byte: u8| matches!(byte, b',' | b'"' | b'\r' | b'\n');
+    if text.bytes().any(ends) {
+        row.push('"');
+        row.push_str(&text.replace('"', "\"\""));
+        row.push('"');
+    } else {
+        row.push_str(text);
+    }
+    row.push(',');
 }
 
 /// Debit, credit and currency; the other side is blank.
-fn money<W: Write>(
-    writer: &mut ::csv::Writer<W>,
-    side: Side,
-    money: Money,
-) -> Result<(), ::csv::Error> {
-    let amount = money.to_decimal().to_string();
-    let (debit, credit) = match side {
-        Side::Debit => (amount.as_str(), ""),
-        Side::Credit => ("", amount.as_str()),
-    };
-    for field in [debit, credit, money.currency().code()] {
-        writer.write_field(field)?;
+fn money(row: &mut String, side: Side, money: Money) {
+    if side == Side::Credit {
+        row.push(',');
     }
-    Ok(())
+    written::amount(row, money);
+    row.push(',');
+    if side == Side::Debit {
+        row.push(',');
+    }
+    row.push_str(money.currency().code());
+    row.push(',');
 }
 
-fn dimensions(line: &Line) -> String {
-    let mut text = String::new();
+fn dimensions(text: &mut String, line: &Line) {
     for (name, value) in &line.dimensions {
         if !text.is_empty() {
             text.push(';');
@@ -198,7 +244,6 @@ fn dimensions(line: &Line) -> String {
         text.push('=');
         text.push_str(value);
     }
-    text
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@
 use super::charset::Charset;
 use super::company::{self, Part, bounded, in_currency, january, of_entity, unfit};
 use super::limits::{Limits, Sides, Within};
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
+use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, written};
 use chrono::{Datelike, NaiveDate};
 use ledger::{Line, Money, Side};
 use serde::Deserialize;
@@ -196,11 +196,14 @@ impl Datev {
         let head = format!("{}\r\n{}\r\n", self.header(part, *client), names());
         out.write_all(&TEXTS.bytes(&head))
             .map_err(RenderError::write)?;
+        let mut line = String::new();
         for item in part.entries() {
             let numbers = self.numbers(part.batch, item)?;
             for pair in self.pairs(item, &numbers) {
                 if let Some(row) = self.row(item, pair)? {
-                    out.write_all(&TEXTS.bytes(&row.line()))
+                    line.clear();
+                    row.put(&mut line);
+                    out.write_all(&TEXTS.bytes(&line))
                         .map_err(RenderError::write)?;
                 }
             }
@@ -338,8 +341,8 @@ impl Datev {
         self.checked(item, place, pair.account)?;
         let header = item.entry.header();
         let mut row = Row::new();
-        let mut aside = vec![("Beleg", item.document.clone())];
-        aside.push(("Referenz", header.reference.clone()));
+        let mut aside = vec![("Beleg", Cow::Borrowed(item.document.as_str()))];
+        aside.push(("Referenz", Cow::Borrowed(header.reference.as_str())));
         if line.amount.currency() == line.functional.currency() {
             row.set(1, euros);
         } else if let Some(foreign) = amount(line.amount) {
@@ -349,7 +352,7 @@ impl Datev {
             row.set(6, "EUR");
         } else {
             row.set(1, euros);
-            aside.push(("Betrag", line.amount.to_string()));
+            aside.push(("Betrag", Cow::Owned(line.amount.to_string())));
         }
         row.set(2, if pair.side == Side::Debit { "S" } else { "H" });
         row.set(7, pair.account);
@@ -358,13 +361,16 @@ impl Datev {
             row.set(9, "40");
         }
         let day = header.date;
-        row.set(10, format!("{:02}{:02}", day.day(), day.month()));
+        let mut of_year = String::with_capacity(4);
+        written::padded(&mut of_year, day.day(), 2);
+        written::padded(&mut of_year, day.month(), 2);
+        row.set(10, of_year);
         row.set(11, document_field(&header.reference, &item.document));
         row.set(14, TEXTS.fit(&header.description, 60));
         row.informations(
             21,
             8,
-            aside.iter().map(|(kind, text)| (*kind, text.as_str())),
+            aside.iter().map(|(kind, text)| (*kind, text.as_ref())),
         );
         self.dimensions(&mut row, pair);
         row.set(114, u8::from(self.config.locked).to_string());
@@ -373,20 +379,17 @@ impl Datev {
 
     /// Cost centres and dimensions: the line's own, then those of the line on the other side.
     fn dimensions(&self, row: &mut Row, pair: Pair<'_>) {
-        let mut all = pair
-            .other
-            .map_or_else(BTreeMap::new, |other| other.dimensions.clone());
-        all.extend(pair.line.dimensions.clone());
+        let other = pair.other.into_iter();
+        let all = other.chain([pair.line]).flat_map(|line| &line.dimensions);
+        let all = all.map(|(name, value)| (name.as_str(), value.as_str()));
+        let all: BTreeMap<&str, &str> = all.collect();
         for (position, name) in (37..=38).zip(&self.config.cost_centers) {
-            let value = all.get(name).map_or("", String::as_str);
+            let value = all.get(name.as_str()).copied().unwrap_or_default();
             let is_word = |sign: char| sign.is_alphanumeric() || matches!(sign, '_' | ' ');
             let value = TEXTS.text(value).replace(|sign: char| !is_word(sign), " ");
             row.set(position, TEXTS.fit(&value, 36));
         }
-        let all = all
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
-        row.informations(48, 20, all);
+        row.informations(48, 20, all.into_iter());
     }
 }
 
@@ -420,17 +423,18 @@ impl Row {
         }
     }
 
-    fn line(&self) -> String {
-        let fields = self.0.iter().zip(1..).map(|(field, position)| {
-            if is_text(position) {
-                quoted(field)
-            } else {
-                field.clone()
+    fn put(&self, line: &mut String) {
+        for (field, position) in self.0.iter().zip(1..) {
+            if position > 1 {
+                line.push(';');
             }
-        });
-        let mut line = fields.collect::<Vec<String>>().join(";");
+            if is_text(position) {
+                quote(line, field);
+            } else {
+                line.push_str(field);
+            }
+        }
         line.push_str("\r\n");
-        line
     }
 }
 
@@ -443,8 +447,20 @@ const fn is_text(position: usize) -> bool {
     )
 }
 
+fn quote(to: &mut String, text: &str) {
+    to.push('"');
+    if text.contains('"') {
+        to.push_str(&text.replace('"', "\"\""));
+    } else {
+        to.push_str(text);
+    }
+    to.push('"');
+}
+
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\"\""))
+    let mut quoted = String::new();
+    quote(&mut quoted, text);
+    quoted
 }
 
 /// An amount with two decimals and `,`; none where the field cannot hold it.
@@ -454,7 +470,13 @@ fn amount(money: Money) -> Option<String> {
         .amount()
         .checked_mul(10_i64.pow(2_u32.checked_sub(exponent)?))?;
     let fits = (1..=LARGEST).contains(&cents);
-    fits.then(|| format!("{},{:02}", cents / 100, cents % 100))
+    fits.then(|| {
+        let mut text = String::with_capacity(13);
+        written::count(&mut text, cents / 100);
+        text.push(',');
+        written::padded(&mut text, cents % 100, 2);
+        text
+    })
 }
 
 /// The reference in the signs that document field 1 allows: what else stands in it becomes `-`, once for a run.

@@ -18,7 +18,7 @@
 use super::limits::Limits;
 use super::mapped::{Filling, Names, Placed, fit};
 use super::packed::Packed;
-use super::written::{Days, full_days};
+use super::written::{self, Days, full_days};
 use super::{ExportBatch, FileFormat, FileKind, RenderError};
 use ledger::{Money, Side};
 use quick_xml::escape::escape;
@@ -250,8 +250,8 @@ impl Dynamics {
             config.dates.text(header.date),
             at.key("VOUCHER", &at.item.document, VOUCHER)?,
             money.currency().code().to_owned(),
-            debit.to_decimal().to_string(),
-            credit.to_decimal().to_string(),
+            written::amount_of(debit),
+            written::amount_of(credit),
         ];
         if let Some(rates) = config.rates {
             row.push(rate(at, rates));

@@ -16,10 +16,9 @@
 use super::charset::Charset;
 use super::company::{self, Part, bounded, in_currency, january, of_entity, unfit};
 use super::limits::{Limits, Within};
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
+use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, written};
 use chrono::NaiveDate;
 use ledger::{Line, Money, Side};
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -149,9 +148,10 @@ impl Fec {
         write!(out, "{}\r\n", COLUMNS.join("\t")).map_err(RenderError::write)?;
         for item in part.entries() {
             for (line, place) in item.entry.lines().iter().zip(1..) {
-                let row = self.row(part.batch, item, place, line)?.join("\t");
-                let row = [TEXTS.bytes(&row), b"\r\n".to_vec()].concat();
-                out.write_all(&row).map_err(RenderError::write)?;
+                let mut row = self.row(part.batch, item, place, line)?.join("\t");
+                row.push_str("\r\n");
+                out.write_all(&TEXTS.bytes(&row))
+                    .map_err(RenderError::write)?;
             }
         }
         Ok(())
@@ -213,7 +213,7 @@ impl Fec {
 }
 
 fn day(day: NaiveDate) -> String {
-    day.format("%Y%m%d").to_string()
+    written::day_of(day, "")
 }
 
 fn field(text: &str) -> String {
@@ -227,11 +227,7 @@ fn first_of<const N: usize>(texts: [&String; N]) -> String {
 }
 
 fn amount(money: Money) -> String {
-    decimal(money.to_decimal())
-}
-
-fn decimal(value: Decimal) -> String {
-    value.to_string().replace('.', ",")
+    written::amount_of(money).replace('.', ",")
 }
 
 /// The amount in another currency, credits negative, and that currency.
@@ -239,7 +235,10 @@ fn foreign(line: &Line) -> (String, String) {
     if line.amount.currency() == line.functional.currency() {
         return (String::new(), String::new());
     }
-    let mut value = line.amount.to_decimal();
-    value.set_sign_negative(line.side == Side::Credit);
-    (decimal(value), line.amount.currency().code().to_owned())
+    let currency = line.amount.currency();
+    let signed = match line.side {
+        Side::Debit => line.amount,
+        Side::Credit => Money::minor(-line.amount.amount(), currency),
+    };
+    (amount(signed), currency.code().to_owned())
 }

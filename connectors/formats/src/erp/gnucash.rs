@@ -14,10 +14,15 @@
 
 use super::declared::{Declared, declared, kind};
 use super::limits::{Limits, Sides};
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
+use super::{
+    Called, ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, is_plain, one_line,
+    written,
+};
+use ledger::hash::hex;
 use ledger::{AccountType, Currency, EntryKind, Hash, Line, Money};
 use quick_xml::escape::escape;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 
@@ -67,8 +72,10 @@ fn book(
 ) -> io::Result<()> {
     let nodes: BTreeMap<Vec<String>, Node<'_>> = accounts.into_values().flat_map(nodes).collect();
     let lines = batch.entries.iter().flat_map(|item| item.entry.lines());
-    let currencies = lines.flat_map(|line| [line.amount.currency(), line.functional.currency()]);
-    let currencies: BTreeSet<Currency> = currencies.collect();
+    let all = lines.flat_map(|line| [line.amount.currency(), line.functional.currency()]);
+    // Collected, all of them would be held before they are sorted.
+    let mut currencies = BTreeSet::new();
+    currencies.extend(all);
     writeln!(out, "<?xml version=\"1.0\" encoding=\"utf-8\" ?>")?;
     write!(out, "<gnc-v2")?;
     for space in SPACES {
@@ -101,8 +108,15 @@ fn book(
     for (path, node) in &nodes {
         account(path, node, out)?;
     }
+    let mut known = Known {
+        entered: batch
+            .created_at
+            .format("%Y-%m-%d %H:%M:%S +0000")
+            .to_string(),
+        accounts: BTreeMap::new(),
+    };
     for item in &batch.entries {
-        transaction(batch, item, out)?;
+        transaction(batch, item, &mut known, out)?;
     }
     writeln!(out, "</gnc:book>\n</gnc-v2>")?;
     out.flush()
@@ -219,7 +233,30 @@ fn account(path: &[String], node: &Node<'_>, out: &mut impl Write) -> io::Result
     writeln!(out, "</gnc:account>")
 }
 
-fn transaction(batch: &ExportBatch, item: &ExportEntry, out: &mut impl Write) -> io::Result<()> {
+/// What transactions share.
+struct Known<'b> {
+    /// When they are entered.
+    entered: String,
+    /// The GUIDs of accounts by what their paths are made of.
+    accounts: BTreeMap<(&'b str, Called<'b>, [Currency; 2]), String>,
+}
+
+impl<'b> Known<'b> {
+    fn account(&mut self, account: Declared<'b>) -> &str {
+        let (amount, functional) = (account.line.amount, account.line.functional);
+        let currencies = [amount.currency(), functional.currency()];
+        let key = (account.entity, account.called, currencies);
+        let guid = self.accounts.entry(key);
+        guid.or_insert_with(|| account_guid(&path(account)))
+    }
+}
+
+fn transaction<'b>(
+    batch: &'b ExportBatch,
+    item: &'b ExportEntry,
+    known: &mut Known<'b>,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let header = item.entry.header();
     let document = [
         batch.target.as_str(),
@@ -235,29 +272,30 @@ fn transaction(batch: &ExportBatch, item: &ExportEntry, out: &mut impl Write) ->
     }
     writeln!(out, "  <trn:num>{}</trn:num>", xml(&header.reference))?;
     // The time of day at which GnuCash itself keeps days: one day wherever the book is opened.
-    let posted = format!("{} 10:59:00 +0000", header.date);
-    let entered = batch.created_at.format("%Y-%m-%d %H:%M:%S +0000");
-    let entered = entered.to_string();
-    for (name, time) in [("date-posted", &posted), ("date-entered", &entered)] {
-        let date = format!("<ts:date>{time}</ts:date>");
-        writeln!(out, "  <trn:{name}>\n    {date}\n  </trn:{name}>")?;
+    let day = written::day_of(header.date, "-");
+    let posted = format!("{day} 10:59:00 +0000");
+    for (name, time) in [("date-posted", &posted), ("date-entered", &known.entered)] {
+        writeln!(
+            out,
+            "  <trn:{name}>\n    <ts:date>{time}</ts:date>\n  </trn:{name}>"
+        )?;
     }
     let description = xml(&header.description);
     writeln!(out, "  <trn:description>{description}</trn:description>")?;
     writeln!(out, "  <trn:slots>")?;
-    slot("date-posted", "gdate", &header.date.to_string(), out)?;
+    slot("date-posted", "gdate", &day, out)?;
     slot("notes", "string", &notes(item), out)?;
     writeln!(out, "  </trn:slots>\n  <trn:splits>")?;
     for (line, line_no) in item.entry.lines().iter().zip(1..) {
         let line_no: usize = line_no;
         let called = batch.called(&line.account, header.date);
-        let path = path(Declared {
+        let account = known.account(Declared {
             entity,
             called,
             line,
         });
         let id = guid(&["split", target, entity, number, &line_no.to_string()]);
-        split(line, &id, &account_guid(&path), out)?;
+        split(line, &id, account, out)?;
     }
     writeln!(out, "  </trn:splits>\n</gnc:transaction>")
 }
@@ -302,7 +340,7 @@ fn split(line: &Line, id: &str, account: &str, out: &mut impl Write) -> io::Resu
 
 fn slot(key: &str, kind: &str, value: &str, out: &mut impl Write) -> io::Result<()> {
     let value = match kind {
-        "gdate" => format!("<gdate>{value}</gdate>"),
+        "gdate" => Cow::Owned(format!("<gdate>{value}</gdate>")),
         _ => xml(value),
     };
     writeln!(out, "    <slot>")?;
@@ -333,18 +371,23 @@ fn account_guid(path: &[String]) -> String {
 
 /// 128 bits of the hash over parts, each behind its length, so that no two things share them.
 fn guid(parts: &[&str]) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(80);
     for part in parts {
-        text.push_str(&format!("{}:{part}", part.len()));
+        written::count(&mut text, part.len());
+        text.push(':');
+        text.push_str(part);
     }
-    let hash = Hash::of(text.as_bytes()).to_string();
-    hash.chars().take(32).collect()
+    let hash = Hash::of(text.as_bytes());
+    hex(hash.as_bytes().get(..16).unwrap_or_default())
 }
 
 /// A text as XML on one line.
-fn xml(text: &str) -> String {
+fn xml(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return escape(text);
+    }
     let text = one_line(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
-    escape(&text).into_owned()
+    Cow::Owned(escape(&text).into_owned())
 }
 
 #[cfg(test)]

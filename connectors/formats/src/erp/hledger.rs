@@ -47,12 +47,15 @@ impl FileFormat for Hledger {
 
 fn write(batch: &ExportBatch, out: &mut impl Write) -> io::Result<()> {
     let mut accounts = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     let mut currencies = BTreeSet::new();
     for item in &batch.entries {
         let header = item.entry.header();
         for line in item.entry.lines() {
-            let called = batch.called(&line.account, header.date);
-            accounts.insert(name(&header.entity, called), called.kind);
+            if seen.insert((&line.account, header.date, &header.entity)) {
+                let called = batch.called(&line.account, header.date);
+                accounts.insert(name(&header.entity, called), called.kind);
+            }
             currencies.insert(line.amount.currency());
             currencies.insert(line.functional.currency());
         }
@@ -75,8 +78,8 @@ fn write(batch: &ExportBatch, out: &mut impl Write) -> io::Result<()> {
         let text = text::entry(&item.entry, |line| {
             name(&header.entity, batch.called(&line.account, header.date))
         });
-        let document = format!("\n    ; document: {}\n", item.document);
-        write!(out, "\n{}", text.replacen('\n', &document, 1))?;
+        let (head, lines) = text.split_once('\n').unwrap_or((&text, ""));
+        write!(out, "\n{head}\n    ; document: {}\n{lines}", item.document)?;
     }
     out.flush()
 }

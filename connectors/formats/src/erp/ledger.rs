@@ -12,11 +12,14 @@
 //! lines of more than 4096 bytes: names are cut to 120 characters, references to 200, descriptions to 600,
 //! and the values of tags to 800.
 
-use super::declared::{Declared, declared, kind};
+use super::declared::{Declared, Names, declared, kind};
 use super::limits::{Limits, Sides};
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
+use super::{
+    ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, is_plain, one_line, written,
+};
 use ledger::{AccountType, Currency, EntryKind, Line, Side};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 
@@ -36,12 +39,28 @@ const DESCRIPTION: usize = 600;
 /// A tag's value holds so many.
 const VALUE: usize = 800;
 
+/// An amount and its currency stand in so many, or more where they need it.
+const AMOUNT: usize = 16;
+
 /// A tag, and a part of an account's name, hold so many.
 const NAME: usize = 120;
 
 /// A text on one line, cut to so many characters.
-fn fit(text: &str, most: usize) -> String {
-    one_line(text.trim()).chars().take(most).collect()
+fn fit(text: &str, most: usize) -> Cow<'_, str> {
+    let text = text.trim();
+    // What is short in bytes is short in characters.
+    if text.len() <= most && is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(one_line(text).chars().take(most).collect())
+}
+
+/// A text in which one sign stands for another.
+fn replaced<'t>(text: Cow<'t, str>, sign: char, by: &str) -> Cow<'t, str> {
+    if text.contains(sign) {
+        return Cow::Owned(text.replace(sign, by));
+    }
+    text
 }
 
 /// No options.
@@ -68,8 +87,12 @@ impl FileFormat for Ledger {
         let accounts = declared(batch, name)?;
         let mut out = BufWriter::with_capacity(64 << 10, out);
         directives(batch, accounts.keys(), &mut out).map_err(RenderError::write)?;
+        let mut names = Names::default();
+        let mut text = String::new();
         for item in &batch.entries {
-            transaction(batch, item, &mut out).map_err(RenderError::write)?;
+            text.clear();
+            transaction(batch, item, &mut names, &mut text);
+            out.write_all(text.as_bytes()).map_err(RenderError::write)?;
         }
         out.flush().map_err(RenderError::write)
     }
@@ -83,15 +106,17 @@ fn directives<'n>(
 ) -> io::Result<()> {
     let mut currencies = BTreeSet::new();
     let mut tags = BTreeSet::new();
+    let mut dimensions = BTreeSet::new();
     for item in &batch.entries {
         let told = about(item);
-        tags.extend(told.into_iter().map(|(name, _)| name.to_owned()));
+        tags.extend(told.into_iter().map(|(name, _)| Cow::Borrowed(name)));
         for line in item.entry.lines() {
             currencies.extend([line.amount.currency(), line.functional.currency()]);
             let filled = line.dimensions.iter().filter(|(_, value)| is_told(value));
-            tags.extend(filled.map(|(name, _)| tag(name)));
+            dimensions.extend(filled.map(|(name, _)| name));
         }
     }
+    tags.extend(dimensions.into_iter().map(|name| tag(name)));
     let (id, number, target) = (&batch.id, batch.number, fit(&batch.target, VALUE));
     writeln!(out, "; batch {id} number {number} of {target}\n")?;
     for currency in currencies {
@@ -108,97 +133,119 @@ fn directives<'n>(
     Ok(())
 }
 
-fn transaction(batch: &ExportBatch, item: &ExportEntry, out: &mut impl Write) -> io::Result<()> {
+fn transaction<'b>(
+    batch: &'b ExportBatch,
+    item: &'b ExportEntry,
+    names: &mut Names<'b>,
+    out: &mut String,
+) {
     let header = item.entry.header();
     let reference = if is_told(&header.reference) {
         &header.reference
     } else {
         &item.document
     };
-    let code = fit(reference, REFERENCE)
-        .replace('(', "[")
-        .replace(')', "]");
-    let payee = fit(&header.description, DESCRIPTION).replace(';', ",");
-    let head = format!("{} * ({}) {}", header.date, code.trim(), payee.trim());
-    writeln!(out, "\n{}", head.trim_end())?;
+    let code = replaced(fit(reference, REFERENCE), '(', "[");
+    let code = replaced(code, ')', "]");
+    let payee = replaced(fit(&header.description, DESCRIPTION), ';', ",");
+    out.push('\n');
+    written::day(out, header.date, "-");
+    put(out, &[" * (", code.trim(), ") ", payee.trim()]);
+    out.truncate(out.trim_end().len());
+    out.push('\n');
     for (name, text) in about(item) {
-        writeln!(out, "    ; {name}: {}", value(&text))?;
+        put(out, &["    ; ", name, ": ", &value(&text), "\n"]);
     }
-    let names = item.entry.lines().iter().map(|line| {
-        let called = batch.called(&line.account, header.date);
-        let entity = &header.entity;
-        name(Declared {
-            entity,
-            called,
-            line,
-        })
-    });
-    let names: Vec<String> = names.collect();
-    let width = names.iter().map(|name| name.chars().count()).max();
-    for (line, name) in item.entry.lines().iter().zip(&names) {
-        posting(line, name, width.unwrap_or(0), out)?;
+    let lines = item.entry.lines();
+    let places = lines.iter();
+    let places = places.map(|line| names.place(batch, header, line, name));
+    let places: Vec<usize> = places.collect();
+    let of_lines = places.iter().map(|place| names.get(*place));
+    let widths = of_lines.clone().map(|name| name.chars().count());
+    let width = widths.max().unwrap_or(0);
+    for (line, name) in lines.iter().zip(of_lines) {
+        posting(line, name, width, out);
     }
-    Ok(())
+}
+
+fn put(out: &mut String, texts: &[&str]) {
+    out.extend(texts.iter().copied());
+}
+
+fn blanks(out: &mut String, count: usize) {
+    out.extend(std::iter::repeat_n(' ', count));
 }
 
 /// What a transaction says about itself, as tags.
-fn about(item: &ExportEntry) -> Vec<(&'static str, String)> {
+fn about(item: &ExportEntry) -> Vec<(&'static str, Cow<'_, str>)> {
     let header = item.entry.header();
     let mut told = vec![
-        ("document", item.document.clone()),
-        ("entity", header.entity.clone()),
-        ("rule", header.rule.rule.clone()),
+        ("document", Cow::Borrowed(item.document.as_str())),
+        ("entity", Cow::Borrowed(header.entity.as_str())),
+        ("rule", Cow::Borrowed(header.rule.rule.as_str())),
     ];
     if header.kind != EntryKind::Original {
-        told.push(("kind", header.kind.name().to_owned()));
+        told.push(("kind", Cow::Borrowed(header.kind.name())));
     }
     if let Some(own) = header.event_on {
-        told.push(("belongs-to", own.to_string()));
+        told.push(("belongs-to", Cow::Owned(own.to_string())));
     }
     told.retain(|(_, text)| is_told(text));
     told
 }
 
-fn posting(line: &Line, name: &str, width: usize, out: &mut impl Write) -> io::Result<()> {
+fn posting(line: &Line, name: &str, width: usize, out: &mut String) {
     let sign = match line.side {
         Side::Debit => "",
         Side::Credit => "-",
     };
-    let amount = format!("{sign}{}", line.amount);
-    write!(out, "    {name:width$}  {amount:>16}")?;
+    let amount = written::amount_of(line.amount);
+    let currency = line.amount.currency().code();
+    put(out, &["    ", name]);
+    blanks(out, width.saturating_sub(name.chars().count()) + 2);
+    let long = sign.len() + amount.len() + 1 + currency.len();
+    blanks(out, AMOUNT.saturating_sub(long));
+    put(out, &[sign, &amount, " ", currency]);
     if line.functional.currency() != line.amount.currency() {
-        write!(out, " @@ {}", line.functional)?;
+        out.push_str(" @@ ");
+        written::amount(out, line.functional);
+        put(out, &[" ", line.functional.currency().code()]);
     }
-    writeln!(out)?;
+    out.push('\n');
     for (name, text) in line.dimensions.iter().filter(|(_, text)| is_told(text)) {
-        writeln!(out, "    ; {}: {}", tag(name), value(text))?;
+        put(out, &["    ; ", &tag(name), ": ", &value(text), "\n"]);
     }
-    Ok(())
 }
 
 /// Whether there is anything to say.
 fn is_told(text: &str) -> bool {
-    !one_line(text).trim().is_empty()
+    text.contains(|sign: char| !sign.is_control() && !sign.is_whitespace())
 }
 
 /// A tag's value, in which no date hides.
-fn value(text: &str) -> String {
-    let text = fit(text, VALUE).replace('[', "(").replace(']', ")");
-    text.trim().to_owned()
+fn value(text: &str) -> Cow<'_, str> {
+    let text = replaced(replaced(fit(text, VALUE), '[', "("), ']', ")");
+    if text.trim().len() == text.len() {
+        return text;
+    }
+    Cow::Owned(text.trim().to_owned())
 }
 
 /// A dimension's name as a tag; those to which ledger gives a meaning are set apart.
-fn tag(name: &str) -> String {
+fn tag(name: &str) -> Cow<'_, str> {
     let fits = |sign: char| sign.is_alphanumeric() || matches!(sign, '-' | '_');
-    let name: String = name
-        .chars()
-        .map(|sign| if fits(sign) { sign } else { '-' })
-        .take(NAME)
-        .collect();
-    match name.to_lowercase().as_str() {
-        "payee" | "value" | "uuid" | "" => format!("dimension-{name}"),
-        _ => name,
+    let name = if name.len() <= NAME && name.chars().all(fits) {
+        Cow::Borrowed(name)
+    } else {
+        let signs = name.chars();
+        let signs = signs.map(|sign| if fits(sign) { sign } else { '-' });
+        Cow::Owned(signs.take(NAME).collect())
+    };
+    let is_theirs = |theirs: &&str| name.eq_ignore_ascii_case(theirs);
+    if ["payee", "value", "uuid", ""].iter().any(is_theirs) {
+        return Cow::Owned(format!("dimension-{name}"));
     }
+    name
 }
 
 fn name(account: Declared<'_>) -> String {

@@ -49,6 +49,21 @@ impl<'b> Placed<'b> {
         })
     }
 
+    /// The lines of an entry, for who asks for no rate.
+    pub(super) fn unrated(
+        batch: &'b ExportBatch,
+        item: &'b ExportEntry,
+    ) -> impl Iterator<Item = Placed<'b>> {
+        let lines = item.entry.lines().iter().zip(1..);
+        lines.map(move |(line, number)| Placed {
+            batch,
+            item,
+            line,
+            number,
+            rated: None,
+        })
+    }
+
     /// What its entry says about itself.
     pub fn header(&self) -> &'b EntryHeader {
         self.item.entry.header()
@@ -117,8 +132,11 @@ impl<'b> Placed<'b> {
         'b: 'c,
     {
         let called = self.batch.called(&self.line.account, self.header().date);
-        let named = accounts.get(called.account);
-        let named = named.or_else(|| accounts.get(&self.line.account));
+        let mut named = accounts.get(called.account);
+        // A name that was never another is looked for once.
+        if named.is_none() && !std::ptr::eq(called.account, self.line.account.as_str()) {
+            named = accounts.get(&self.line.account);
+        }
         let number = named.map(String::as_str).or(called.code);
         number.ok_or_else(|| RenderError::Unknown {
             what: "account",
@@ -168,6 +186,10 @@ impl Filling<'_> {
 /// keep texts in UTF-16: an emoji is two of them, and is kept whole or not at all.
 pub fn fit(text: &str, most: usize) -> String {
     let text = one_line(text);
+    // What is short in bytes is short however it is counted.
+    if text.len() <= most {
+        return text.trim().to_owned();
+    }
     let mut long = 0;
     let kept = text.trim().chars().take_while(|sign| {
         long += sign.len_utf16();

@@ -15,7 +15,7 @@
 use super::limits::{Currencies, Limits};
 use super::mapped::{Filling, Names, Placed, fit};
 use super::packed::Packed;
-use super::written::{Days, full_days};
+use super::written::{self, Days, full_days};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
 use chrono::NaiveDate;
 use ledger::Side;
@@ -236,6 +236,9 @@ impl NetSuite {
     /// The amount in major units, with the places of its currency as far as NetSuite has them.
     fn amount(&self, at: &Placed<'_>) -> Result<String, RenderError> {
         let money = at.line.amount;
+        if money.currency().exponent() <= self.config.places {
+            return Ok(written::amount_of(money));
+        }
         let mut amount = money.to_decimal();
         if amount.scale() > self.config.places {
             amount.normalize_assign();

@@ -8,7 +8,9 @@
 //! becomes a space, and every record is one physical line. Not run against the live system.
 
 use super::packed::Packed;
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, one_line};
+use super::{
+    ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, is_plain, one_line, written,
+};
 use ledger::{EntryHeader, Line, Money, Side};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -106,7 +108,12 @@ impl Row {
             .checked_sub(1)
             .and_then(|index| self.0.get_mut(index))
         {
-            *column = one_line(&value.into());
+            let value = value.into();
+            *column = if is_plain(&value) {
+                value
+            } else {
+                one_line(&value)
+            };
         }
     }
 }
@@ -143,7 +150,7 @@ impl OracleFusion {
                     name: header.entity.clone(),
                     option: "ledgers",
                 })?;
-        let day = |date: chrono::NaiveDate| date.format("%Y/%m/%d").to_string();
+        let day = |date: chrono::NaiveDate| written::day_of(date, "/");
         let mut row = Row(vec![String::new(); COLUMNS]);
         row.set(1, "NEW");
         row.set(3, day(header.date));
@@ -223,5 +230,5 @@ fn amounts(row: &mut Row, (debit, credit): (usize, usize), side: Side, money: Mo
         Side::Debit => debit,
         Side::Credit => credit,
     };
-    row.set(column, money.to_decimal().to_string());
+    row.set(column, written::amount_of(money));
 }

@@ -16,11 +16,10 @@
 //! | `dimensions` | map of string to string |
 //!
 //! Texts are as the books have them, every sign of them. What the lines sum up to by entity and currency stands in
-//! the file's own metadata, `tieout.totals`. Row groups hold 131,072 lines and the rest of their last entry; pages
+//! the file's own metadata, `tieout.totals`. Row groups hold 32,768 lines and the rest of their last entry; pages
 //! are compressed by Snappy, which every reader knows. Bytes depend on the batch and on the version of the library.
 
-use super::columns::{Column, FIRST, Kind, LAST, Source, Value};
-use super::mapped::Placed;
+use super::columns::{At, Column, FIRST, Kind, LAST, Source, Value};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, apart};
 use ::parquet::basic::Compression;
 use ::parquet::data_type::{
@@ -42,8 +41,8 @@ use std::sync::Arc;
 pub const KIND: FileKind =
     FileKind::of::<Parquet>("parquet", "Parquet file of journal lines", "{}");
 
-/// The lines after which a row group ends: what is held of a file at once is one of its columns.
-const LINES: usize = 1 << 17;
+/// The lines after which a row group ends: so many are held at once, column by column.
+const LINES: usize = 1 << 15;
 
 /// The decimal places of amounts in major units: as many as any currency has.
 const PLACES: u32 = 4;
@@ -218,31 +217,98 @@ impl<T: Clone> Cells<T> {
         let level = i16::from(value.is_some());
         self.levels.extend(std::iter::repeat_n(level, times));
         if let Some(value) = value {
-            self.values.extend(std::iter::repeat_n(value, times));
+            for _ in 0..times {
+                self.values.push(value.clone());
+            }
         }
     }
 }
 
 /// Values of bytes, one behind the other: the library would have each in memory of its own.
-#[derive(Default)]
-struct Strung(Vec<u8>);
+struct Strung {
+    bytes: Vec<u8>,
+    cells: Cells<Range<usize>>,
+}
 
 impl Strung {
-    fn add(&mut self, bytes: &[u8]) -> Range<usize> {
-        let from = self.0.len();
-        self.0.extend_from_slice(bytes);
-        from..self.0.len()
+    const fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            cells: Cells::new(),
+        }
     }
 
-    fn values<T: From<ByteArray>>(self, places: Vec<Range<usize>>) -> Vec<T> {
-        let bytes = Bytes::from(self.0);
-        let values = places.into_iter();
-        let values = values.map(|place| T::from(ByteArray::from(bytes.slice(place))));
-        values.collect()
+    fn push(&mut self, value: Option<&[u8]>, times: usize) {
+        let place = value.map(|value| {
+            let from = self.bytes.len();
+            self.bytes.extend_from_slice(value);
+            from..self.bytes.len()
+        });
+        self.cells.push(place, times);
+    }
+
+    fn cells<T: From<ByteArray>>(self) -> Cells<T> {
+        let bytes = Bytes::from(self.bytes);
+        let mut last = (0..0, ByteArray::from(Bytes::new()));
+        let values = self.cells.values.into_iter().map(|place| {
+            if last.0 != place {
+                last = (place.clone(), ByteArray::from(bytes.slice(place)));
+            }
+            T::from(last.1.clone())
+        });
+        Cells {
+            values: values.collect(),
+            levels: self.cells.levels,
+        }
     }
 }
 
-/// A row group while it is written, one column after the other.
+/// A column of a row group while it is filled.
+enum Filled {
+    Texts(Strung),
+    Counts(Cells<i64>),
+    Days(Cells<i32>),
+    /// In major and in minor units.
+    Amounts(Strung, Cells<i64>),
+}
+
+impl Filled {
+    const fn new(column: &Column) -> Self {
+        match column.kind {
+            Kind::Text | Kind::Rate => Self::Texts(Strung::new()),
+            Kind::Count => Self::Counts(Cells::new()),
+            Kind::Day => Self::Days(Cells::new()),
+            Kind::Amount => Self::Amounts(Strung::new(), Cells::new()),
+        }
+    }
+
+    fn push(&mut self, column: &Column, value: &Value<'_>, times: usize) {
+        match (self, value) {
+            (Self::Texts(strung), Value::Text(text)) => strung.push(Some(text.as_bytes()), times),
+            (Self::Texts(strung), Value::Rate(rate)) => {
+                strung.push(Some(rate.to_string().as_bytes()), times);
+            }
+            (Self::Texts(strung), _) => {
+                let empty: &[u8] = &[];
+                strung.push((!is_optional(column)).then_some(empty), times);
+            }
+            (Self::Counts(cells), Value::Count(count)) => cells.push(Some(*count), times),
+            (Self::Counts(cells), _) => cells.push(None, times),
+            (Self::Days(cells), Value::Day(day)) => cells.push(Some(since_1970(*day)), times),
+            (Self::Days(cells), _) => cells.push(None, times),
+            (Self::Amounts(major, minor), Value::Amount(money)) => {
+                major.push(Some(&decimal(*money)), times);
+                minor.push(Some(money.amount()), times);
+            }
+            (Self::Amounts(major, minor), _) => {
+                major.push(None, times);
+                minor.push(None, times);
+            }
+        }
+    }
+}
+
+/// A row group while it is written. It is filled line by line and written column by column.
 struct Rows<'g> {
     batch: &'g ExportBatch,
     entries: &'g [ExportEntry],
@@ -251,76 +317,54 @@ struct Rows<'g> {
 
 impl Rows<'_> {
     fn write(mut self) -> Result<(), RenderError> {
-        for column in &FIRST {
-            self.column(column)?;
+        let columns = FIRST.iter().chain(&LAST);
+        let mut all: Vec<(&Column, Filled)> = columns
+            .map(|column| (column, Filled::new(column)))
+            .collect();
+        for item in self.entries {
+            self.fill(item, &mut all);
         }
-        self.dimensions()?;
-        for column in &LAST {
-            self.column(column)?;
+        for ((column, filled), place) in all.into_iter().zip(0..) {
+            if place == FIRST.len() {
+                self.dimensions()?;
+            }
+            self.column(column, filled)?;
         }
         self.group.close().map_err(RenderError::write)?;
         Ok(())
     }
 
-    fn column(&mut self, column: &Column) -> Result<(), RenderError> {
-        match column.kind {
-            Kind::Text | Kind::Rate => self.texts(column),
-            Kind::Count => {
-                let cells = self.cells(column, |value| match value {
-                    Value::Count(count) => Some(*count),
-                    _ => None,
-                });
-                self.put::<Int64Type>(column, &cells)
+    /// Adds the lines of an entry to each column.
+    fn fill(&self, item: &ExportEntry, all: &mut [(&Column, Filled)]) {
+        let lines = item.entry.lines().len();
+        for (column, filled) in &mut *all {
+            if let Source::Entry(value) = column.source {
+                filled.push(column, &value(self.batch, item), lines);
             }
-            Kind::Day => {
-                let cells = self.cells(column, |value| match value {
-                    Value::Day(day) => Some(since_1970(*day)),
-                    _ => None,
-                });
-                self.put::<Int32Type>(column, &cells)
+        }
+        for at in At::of(self.batch, item) {
+            for (column, filled) in &mut *all {
+                if let Source::Line(value) = column.source {
+                    filled.push(column, &value(at), 1);
+                }
             }
-            Kind::Amount => {
-                self.decimals(column)?;
-                let cells = self.cells(column, |value| match value {
-                    Value::Amount(money) => Some(money.amount()),
-                    _ => None,
-                });
-                self.put::<Int64Type>(column, &cells)
-            }
+        }
+    }
+
+    fn column(&mut self, column: &Column, filled: Filled) -> Result<(), RenderError> {
+        match filled {
+            Filled::Texts(strung) => self.put::<ByteArrayType>(column, &strung.cells()),
+            Filled::Counts(cells) => self.put::<Int64Type>(column, &cells),
+            Filled::Days(cells) => self.put::<Int32Type>(column, &cells),
+            Filled::Amounts(major, minor) => self
+                .put::<FixedLenByteArrayType>(column, &major.cells())
+                .and_then(|()| self.put::<Int64Type>(column, &minor)),
         }?;
         match exponent(column) {
             Some("exponent") => self.exponents(|line| line.amount),
             Some(_) => self.exponents(|line| line.functional),
             None => Ok(()),
         }
-    }
-
-    fn texts(&mut self, column: &Column) -> Result<(), RenderError> {
-        let mut strung = Strung::default();
-        let cells = self.cells(column, |value| match value {
-            Value::Text(text) => Some(strung.add(text.as_bytes())),
-            Value::Rate(rate) => Some(strung.add(rate.to_string().as_bytes())),
-            _ => (!is_optional(column)).then_some(0..0),
-        });
-        let cells = Cells {
-            values: strung.values(cells.values),
-            levels: cells.levels,
-        };
-        self.put::<ByteArrayType>(column, &cells)
-    }
-
-    /// Amounts in major units.
-    fn decimals(&mut self, column: &Column) -> Result<(), RenderError> {
-        let mut strung = Strung::default();
-        let cells = self.cells(column, |value| match value {
-            Value::Amount(money) => Some(strung.add(&decimal(*money))),
-            _ => None,
-        });
-        let cells = Cells {
-            values: strung.values(cells.values),
-            levels: cells.levels,
-        };
-        self.put::<FixedLenByteArrayType>(column, &cells)
     }
 
     fn exponents(&mut self, of: fn(&Line) -> Money) -> Result<(), RenderError> {
@@ -332,8 +376,7 @@ impl Rows<'_> {
 
     /// A map is two columns, with as many values for a line as it has dimensions.
     fn dimensions(&mut self) -> Result<(), RenderError> {
-        let (mut names, mut values) = (Strung::default(), Strung::default());
-        let (mut of_names, mut of_values) = (Vec::new(), Vec::new());
+        let (mut names, mut values) = (Strung::new(), Strung::new());
         let (mut levels, mut repeats) = (Vec::new(), Vec::new());
         for line in self.entries.iter().flat_map(|item| item.entry.lines()) {
             if line.dimensions.is_empty() {
@@ -341,40 +384,17 @@ impl Rows<'_> {
                 repeats.push(0);
             }
             for ((name, value), place) in line.dimensions.iter().zip(0_usize..) {
-                of_names.push(names.add(name.as_bytes()));
-                of_values.push(values.add(value.as_bytes()));
+                names.push(Some(name.as_bytes()), 1);
+                values.push(Some(value.as_bytes()), 1);
                 levels.push(1);
                 repeats.push(i16::from(place > 0));
             }
         }
-        for (strung, places) in [(names, of_names), (values, of_values)] {
-            let strung: Vec<ByteArray> = strung.values(places);
-            self.levelled::<ByteArrayType>(&strung, Some(&levels), Some(&repeats))?;
+        for strung in [names, values] {
+            let cells: Cells<ByteArray> = strung.cells();
+            self.levelled::<ByteArrayType>(&cells.values, Some(&levels), Some(&repeats))?;
         }
         Ok(())
-    }
-
-    /// What stands in a column.
-    fn cells<T: Clone>(
-        &self,
-        column: &Column,
-        mut value: impl FnMut(&Value<'_>) -> Option<T>,
-    ) -> Cells<T> {
-        let mut cells = Cells::new();
-        for item in self.entries {
-            match column.source {
-                Source::Entry(of) => {
-                    let found = value(&of(self.batch, item));
-                    cells.push(found, item.entry.lines().len());
-                }
-                Source::Line(of) => {
-                    for at in Placed::of(self.batch, item) {
-                        cells.push(value(&of(at)), 1);
-                    }
-                }
-            }
-        }
-        cells
     }
 
     fn put<T: DataType>(

@@ -16,13 +16,14 @@
 
 use super::company::{self, Part, bounded, in_currency, january, of_entity, unfit};
 use super::limits::{Limits, Within};
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
+use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, is_plain, written};
 use chrono::NaiveDate;
 use ledger::{Line, Side};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -203,7 +204,7 @@ impl FileFormat for SaftNo {
 struct Found<'b> {
     /// Accounts by their number, with what the file moved: debits less credits.
     accounts: BTreeMap<&'b str, Moved<'b>>,
-    analyses: BTreeSet<(&'b str, String)>,
+    analyses: BTreeSet<(&'b str, Cow<'b, str>)>,
     entries: usize,
     /// Of the debits, and so of the credits.
     total: i128,
@@ -283,7 +284,7 @@ impl SaftNo {
     }
 
     /// The analyses of a line: type and value.
-    fn analyses<'c>(&'c self, line: &Line) -> Vec<(&'c str, String)> {
+    fn analyses<'c>(&'c self, line: &'c Line) -> Vec<(&'c str, Cow<'c, str>)> {
         let dimensions = self.config.dimensions.iter();
         let analyses = dimensions.filter_map(|(name, kind)| {
             let value = fit(line.dimensions.get(name)?, MIDDLE);
@@ -472,12 +473,18 @@ fn year_and_period(period: &str, day: NaiveDate) -> (i32, u32) {
 
 /// Minor units in major units, with at least two decimals.
 fn minor(amount: u128, places: u32) -> String {
-    let amount = i128::try_from(amount).unwrap_or(i128::MAX);
-    let mut value = Decimal::try_from_i128_with_scale(amount, places).unwrap_or(Decimal::MAX);
-    if places < 2 {
-        value.rescale(2);
+    let units = 10_u128.saturating_pow(places);
+    let mut text = String::with_capacity(16);
+    written::count(&mut text, amount / units);
+    text.push('.');
+    let width = usize::try_from(places).unwrap_or(0);
+    if width > 0 {
+        written::padded(&mut text, amount % units, width);
     }
-    value.to_string()
+    for _ in width..2 {
+        text.push('0');
+    }
+    text
 }
 
 /// The amount of a line, where the schema's two decimals hold it.
@@ -487,10 +494,14 @@ fn held(line: &Line) -> Option<Decimal> {
 }
 
 /// A text as the schema has it: on one line, in characters that XML can hold, cut.
-fn fit(text: &str, most: usize) -> String {
+fn fit(text: &str, most: usize) -> Cow<'_, str> {
+    // What is short in bytes is short in characters.
+    if text.len() <= most && is_plain(text) {
+        return Cow::Borrowed(text.trim());
+    }
     let text = super::one_line(text).replace(['\u{fffe}', '\u{ffff}'], " ");
     let cut: String = text.trim().chars().take(most).collect();
-    cut.trim_end().to_owned()
+    Cow::Owned(cut.trim_end().to_owned())
 }
 
 /// Elements, one after another.
@@ -520,7 +531,7 @@ impl Xml<'_> {
     }
 
     fn day(&mut self, name: &str, day: NaiveDate) -> io::Result<()> {
-        self.text(name, &day.to_string(), LONG)
+        self.text(name, &written::day_of(day, "-"), LONG)
     }
 
     /// The amount in another currency, where the schema holds it, and the rate, where it has eight decimals.

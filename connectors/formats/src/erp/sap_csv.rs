@@ -18,7 +18,7 @@
 
 use super::limits::{Currencies, Limits};
 use super::mapped::{Filling, Names, Placed, fit};
-use super::written::{Days, full_days};
+use super::written::{self, Days, full_days};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
 use ledger::Side;
 use serde::Deserialize;
@@ -178,9 +178,13 @@ impl FileFormat for Sap {
         self.put(&mut out, &[&written])?;
         // The app names a batch when the file is first uploaded.
         self.put(&mut out, &["Batch ID", ""])?;
-        for (item, number) in batch.entries.iter().zip(1..) {
-            let number: usize = number;
-            self.block(&mut out, batch, item, number)?;
+        let names = self.names_of_blocks()?;
+        for (item, number) in batch.entries.iter().zip(1_usize..) {
+            let number = written::count_of(number);
+            self.put(&mut out, &[""])?;
+            self.put(&mut out, &[""])?;
+            self.put(&mut out, &[&number, "Header"])?;
+            self.block(&mut out, batch, item, &names)?;
         }
         out.flush().map_err(RenderError::write)
     }
@@ -193,9 +197,9 @@ impl Sap {
             Separator::Comma => ',',
             Separator::Semicolon => ';',
         };
-        let mut row = String::new();
-        for (index, field) in fields.iter().enumerate() {
-            if index > 0 {
+        let mut row = String::with_capacity(128);
+        for (field, place) in fields.iter().zip(0..) {
+            if place > 0 {
                 row.push(separator);
             }
             if field.contains(['"', separator]) {
@@ -210,30 +214,35 @@ impl Sap {
         out.write_all(row.as_bytes()).map_err(RenderError::write)
     }
 
+    /// The rows of each block that name fields: those of the header, and all between its values and the first line.
+    fn names_of_blocks(&self) -> Result<[Vec<u8>; 2], RenderError> {
+        let (mut header, mut lines) = (Vec::new(), Vec::new());
+        self.names(&mut header, &HEADER)?;
+        self.put(&mut lines, &["", ""])?;
+        self.put(&mut lines, &["", "Line Items"])?;
+        self.put(&mut lines, &["", "", "", "", "Transaction Currency"])?;
+        let columns = self.config.columns.keys();
+        let more = columns.map(|name| (name.as_str(), called(name)));
+        let fields: Vec<(&str, &str)> = LINE.into_iter().chain(more).collect();
+        self.names(&mut lines, &fields)?;
+        Ok([header, lines])
+    }
+
     /// An entry: its header and its lines.
     fn block(
         &self,
         out: &mut impl Write,
         batch: &ExportBatch,
         item: &ExportEntry,
-        number: usize,
+        [of_header, of_lines]: &[Vec<u8>; 2],
     ) -> Result<(), RenderError> {
-        let columns = self.config.columns.keys();
-        let more: Vec<(&str, &str)> = columns.map(|name| (name.as_str(), called(name))).collect();
-        self.put(out, &[""])?;
-        self.put(out, &[""])?;
-        self.put(out, &[&number.to_string(), "Header"])?;
-        self.names(out, &HEADER)?;
+        out.write_all(of_header).map_err(RenderError::write)?;
         if let Some(first) = Placed::of(batch, item).next() {
             let values = self.header(&first)?;
             self.values(out, &values)?;
         }
-        self.put(out, &["", ""])?;
-        self.put(out, &["", "Line Items"])?;
-        self.put(out, &["", "", "", "", "Transaction Currency"])?;
-        let fields: Vec<(&str, &str)> = LINE.into_iter().chain(more).collect();
-        self.names(out, &fields)?;
-        for at in Placed::of(batch, item) {
+        out.write_all(of_lines).map_err(RenderError::write)?;
+        for at in Placed::unrated(batch, item) {
             if at.number > LINES {
                 return Err(at.unfit(format!("a journal entry has at most {LINES} lines")));
             }
@@ -279,7 +288,7 @@ impl Sap {
     fn line(&self, at: &Placed<'_>) -> Result<Vec<String>, RenderError> {
         let (config, header) = (&self.config, at.header());
         at.in_one_currency()?;
-        let amount = self.number(&at.line.amount.to_decimal().to_string());
+        let amount = self.number(&written::amount_of(at.line.amount));
         let (debit, credit) = match at.line.side {
             Side::Debit => (amount, String::new()),
             Side::Credit => (String::new(), amount),

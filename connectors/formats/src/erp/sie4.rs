@@ -13,10 +13,11 @@
 use super::charset::Charset;
 use super::company::{self, Part, bounded, in_currency, january, of_entity, unfit};
 use super::limits::{Limits, Sides, Within};
-use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError};
+use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, written};
 use chrono::NaiveDate;
-use ledger::{AccountType, Line, Side};
+use ledger::{AccountType, Line, Money};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
@@ -115,13 +116,20 @@ pub struct Company {
 #[derive(Clone, Debug)]
 pub struct Sie4 {
     config: Config,
+    /// The dimensions of a number; where a line has several of them, the first counts.
+    numbers: Vec<(u32, Vec<String>)>,
 }
 
 impl FileFormat for Sie4 {
     type Config = Config;
 
     fn new(config: Config) -> Self {
-        Self { config }
+        let mut numbers = BTreeMap::<u32, Vec<String>>::new();
+        for (name, number) in config.dimensions.iter().rev() {
+            numbers.entry(*number).or_default().push(name.clone());
+        }
+        let numbers = numbers.into_iter().collect();
+        Self { config, numbers }
     }
 
     fn name(&self, batch: &ExportBatch) -> String {
@@ -143,7 +151,7 @@ fn file_name(part: &Part<'_>) -> String {
 #[derive(Debug, Default)]
 struct Named<'b> {
     accounts: BTreeMap<&'b str, (String, Option<AccountType>)>,
-    objects: BTreeSet<(u32, String)>,
+    objects: BTreeMap<u32, BTreeSet<Cow<'b, str>>>,
 }
 
 impl Sie4 {
@@ -172,15 +180,24 @@ impl Sie4 {
 
     fn named<'b>(&'b self, part: &Part<'b>) -> Result<Named<'b>, RenderError> {
         let mut named = Named::default();
+        let mut accounts = BTreeSet::new();
         for item in part.entries() {
             for (line, place) in item.entry.lines().iter().zip(1..) {
-                let number = self.number(part.batch, item, place, line)?;
-                let called = part.batch.called(&line.account, item.entry.header().date);
-                named.accounts.entry(number).or_insert_with(|| {
-                    let title = company::title(part.batch, line, called);
-                    (title.to_owned(), called.kind)
-                });
-                named.objects.extend(self.objects(line));
+                let day = item.entry.header().date;
+                if accounts.insert((&line.account, day)) {
+                    let called = part.batch.called(&line.account, day);
+                    let number = self.number(part.batch, item, place, line)?;
+                    named.accounts.entry(number).or_insert_with(|| {
+                        let title = company::title(part.batch, line, called);
+                        (title.to_owned(), called.kind)
+                    });
+                }
+                for (number, value) in self.objects(line) {
+                    let values = named.objects.entry(number).or_default();
+                    if !values.contains(value.as_ref()) {
+                        values.insert(value);
+                    }
+                }
             }
         }
         Ok(named)
@@ -204,13 +221,13 @@ impl Sie4 {
     }
 
     /// The objects of a line, by the number of their dimension.
-    fn objects(&self, line: &Line) -> BTreeMap<u32, String> {
-        let dimensions = self.config.dimensions.iter();
-        let objects = dimensions.filter_map(|(name, number)| {
+    fn objects<'b>(&self, line: &'b Line) -> impl Iterator<Item = (u32, Cow<'b, str>)> {
+        let of = |name: &String| {
             let value = plain(line.dimensions.get(name)?);
-            (!value.is_empty()).then_some((*number, value))
-        });
-        objects.collect()
+            Some(value).filter(|value| !value.is_empty())
+        };
+        let numbers = self.numbers.iter();
+        numbers.filter_map(move |(number, names)| Some((*number, names.iter().find_map(of)?)))
     }
 
     fn head(&self, part: &Part<'_>, company: &Company) -> String {
@@ -244,7 +261,7 @@ impl Sie4 {
                 text.push_str(&format!("#KTYP {number} {kind}\r\n"));
             }
         }
-        let is_used = |number| named.objects.iter().any(|(of, _)| *of == number);
+        let is_used = |number| named.objects.contains_key(&number);
         let names = self.config.dimensions.iter();
         let names: BTreeMap<u32, &str> = names
             .map(|(name, number)| (*number, name.as_str()))
@@ -252,9 +269,11 @@ impl Sie4 {
         for (number, name) in names.into_iter().filter(|(number, _)| is_used(*number)) {
             text.push_str(&format!("#DIM {number} {}\r\n", quoted(name)));
         }
-        for (number, value) in &named.objects {
-            let value = quoted(value);
-            text.push_str(&format!("#OBJEKT {number} {value} {value}\r\n"));
+        for (number, values) in &named.objects {
+            for value in values {
+                let value = quoted(value);
+                text.push_str(&format!("#OBJEKT {number} {value} {value}\r\n"));
+            }
         }
         text
     }
@@ -267,14 +286,18 @@ impl Sie4 {
         };
         let words = [&header.reference, &header.description];
         let words = words.map(|text| plain(text)).join(" ");
-        let mut text = format!(
-            "#VER {} {} {} {} {}\r\n{{\r\n",
-            quoted(&self.config.series),
-            quoted(number),
-            day(header.date),
-            quoted(&format!("{} ({})", words.trim(), item.document)),
-            day(batch.created_at.date_naive()),
-        );
+        let mut text = String::with_capacity(512);
+        text.push_str("#VER ");
+        quote(&mut text, &self.config.series);
+        text.push(' ');
+        quote(&mut text, number);
+        text.push(' ');
+        written::day(&mut text, header.date, "");
+        text.push(' ');
+        quote(&mut text, &format!("{} ({})", words.trim(), item.document));
+        text.push(' ');
+        written::day(&mut text, batch.created_at.date_naive(), "");
+        text.push_str("\r\n{\r\n");
         for (line, place) in item.entry.lines().iter().zip(1..) {
             in_currency(
                 item,
@@ -283,41 +306,43 @@ impl Sie4 {
                 &self.config.currency,
             )?;
             let number = self.number(batch, item, place, line)?;
-            text.push_str(&self.transaction(item, place, line, number)?);
+            if line.functional.currency().exponent() > 2 {
+                return Err(unfit(item, place, "it has more than two decimals"));
+            }
+            self.transaction(&mut text, item, line, number);
         }
         text.push_str("}\r\n");
         Ok(text)
     }
 
-    fn transaction(
-        &self,
-        item: &ExportEntry,
-        place: usize,
-        line: &Line,
-        number: &str,
-    ) -> Result<String, RenderError> {
-        let objects = self.objects(line);
-        let objects = objects.iter();
-        let objects = objects.map(|(number, value)| format!("{number} {}", quoted(value)));
-        let objects: Vec<String> = objects.collect();
-        let mut amount = line.functional.to_decimal();
-        if amount.scale() > 2 {
-            return Err(unfit(item, place, "it has more than two decimals"));
+    fn transaction(&self, text: &mut String, item: &ExportEntry, line: &Line, number: &str) {
+        text.push_str("#TRANS ");
+        text.push_str(number);
+        text.push_str(" {");
+        for ((number, value), place) in self.objects(line).zip(0_usize..) {
+            if place > 0 {
+                text.push(' ');
+            }
+            written::count(text, number);
+            text.push(' ');
+            quote(text, &value);
         }
-        amount.set_sign_negative(line.side == Side::Credit && !amount.is_zero());
-        let foreign = line.amount.currency() != line.functional.currency();
-        let foreign = foreign.then(|| format!(" {}", quoted(&line.amount.to_string())));
-        Ok(format!(
-            "#TRANS {number} {{{}}} {amount} {}{}\r\n",
-            objects.join(" "),
-            day(item.entry.header().date),
-            foreign.unwrap_or_default(),
-        ))
+        text.push_str("} ");
+        let signed = line.side.signed(line.functional.amount());
+        let signed = i64::try_from(signed).unwrap_or(i64::MAX);
+        written::amount(text, Money::minor(signed, line.functional.currency()));
+        text.push(' ');
+        written::day(text, item.entry.header().date, "");
+        if line.amount.currency() != line.functional.currency() {
+            text.push(' ');
+            quote(text, &line.amount.to_string());
+        }
+        text.push_str("\r\n");
     }
 }
 
 fn day(day: NaiveDate) -> String {
-    day.format("%Y%m%d").to_string()
+    written::day_of(day, "")
 }
 
 /// The digits at the end of a document number, without zeros before them: `41` of `se-2026-000041`.
@@ -328,10 +353,26 @@ fn number_of(document: &str) -> &str {
 }
 
 /// A text of the file: on one line, in its signs, without backslashes.
-fn plain(text: &str) -> String {
-    TEXTS.text(text).trim().replace('\\', "/")
+fn plain(text: &str) -> Cow<'_, str> {
+    match TEXTS.text(text) {
+        Cow::Borrowed(text) if !text.contains('\\') => Cow::Borrowed(text.trim()),
+        text => Cow::Owned(text.trim().replace('\\', "/")),
+    }
+}
+
+fn quote(to: &mut String, text: &str) {
+    let text = plain(text);
+    to.push('"');
+    if text.contains('"') {
+        to.push_str(&text.replace('"', "\\\""));
+    } else {
+        to.push_str(&text);
+    }
+    to.push('"');
 }
 
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", plain(text).replace('"', "\\\""))
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quote(&mut quoted, text);
+    quoted
 }

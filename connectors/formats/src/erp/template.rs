@@ -24,10 +24,11 @@ mod lines;
 pub mod options;
 
 use super::mapped::Placed;
-use super::{ExportBatch, FileFormat, FileKind, RenderError};
+use super::{ExportBatch, FileFormat, FileKind, RenderError, written};
 use cells::Cell;
 use ledger::{Money, Side};
 use options::{Column, Config, Content, Field};
+use std::borrow::Cow;
 use std::io::{BufWriter, Write};
 
 /// This kind's registration.
@@ -89,11 +90,14 @@ impl FileFormat for Described {
             let cells = names.map(|name| self.own(name));
             self.put(&mut out, &config.row(cells))?;
         }
+        let mut row = String::new();
         for item in &batch.entries {
-            for at in Placed::of(batch, item) {
-                let cells = config.columns.iter().map(|column| self.cell(&at, column));
-                let cells: Vec<Cell> = cells.collect::<Result<_, _>>()?;
-                self.put(&mut out, &config.row(cells))?;
+            for at in Placed::unrated(batch, item) {
+                row.clear();
+                for (column, place) in config.columns.iter().zip(0..) {
+                    config.cell(&mut row, place, &self.cell(&at, column)?);
+                }
+                self.put(&mut out, &row)?;
             }
         }
         if let Some(line) = &config.totals {
@@ -118,7 +122,7 @@ impl Described {
     }
 
     /// What a column says of a line.
-    fn cell(&self, at: &Placed<'_>, column: &Column) -> Result<Cell, RenderError> {
+    fn cell<'c>(&'c self, at: &Placed<'c>, column: &'c Column) -> Result<Cell<'c>, RenderError> {
         let config = &self.config;
         let cell = match &column.content {
             Content::Text(text) => self.own(text),
@@ -131,6 +135,10 @@ impl Described {
         let Some(most) = column.max else {
             return Ok(cell);
         };
+        // What is short in bytes is short in characters.
+        if cell.as_str().len() <= most {
+            return Ok(cell);
+        }
         let long = cell.as_str().chars().count();
         if long <= most {
             return Ok(cell);
@@ -145,40 +153,49 @@ impl Described {
     }
 
     /// A text of the options.
-    fn own(&self, text: &str) -> Cell {
-        Cell::Text(self.config.charset.text(text).into_owned())
+    fn own<'c>(&self, text: &'c str) -> Cell<'c> {
+        Cell::Text(self.config.charset.text(text))
     }
 
     /// A text that may have come from outside.
-    fn text(&self, text: &str) -> Cell {
-        let text = self.config.formulas.text(text);
-        Cell::Text(self.config.charset.text(&text).into_owned())
+    fn text<'c>(&self, text: &'c str) -> Cell<'c> {
+        let charset = self.config.charset;
+        Cell::Text(match self.config.formulas.text(text) {
+            Cow::Borrowed(text) => charset.text(text),
+            Cow::Owned(text) => Cow::Owned(charset.text(&text).into_owned()),
+        })
     }
 
-    fn field(&self, at: &Placed<'_>, column: &Column, field: Field) -> Result<Cell, RenderError> {
+    fn field<'c>(
+        &'c self,
+        at: &Placed<'c>,
+        column: &Column,
+        field: Field,
+    ) -> Result<Cell<'c>, RenderError> {
         let (config, header, line) = (&self.config, at.header(), at.line);
-        let called = at.batch.called(&line.account, header.date);
+        let count = |number| Cell::made(written::count_of(number));
+        let day = |day| Cell::made(config.dates.text(day));
         Ok(match field {
             Field::Batch => self.text(&at.batch.id),
-            Field::BatchNumber => Cell::Bare(at.batch.number.to_string()),
-            Field::Entry => Cell::Bare(at.item.id.to_string()),
+            Field::BatchNumber => count(at.batch.number),
+            Field::Entry => count(at.item.id),
             Field::Document => self.text(&at.item.document),
-            Field::Line => Cell::Bare(at.number.to_string()),
+            Field::Line => Cell::made(written::count_of(at.number)),
             Field::Entity => self.text(&header.entity),
             Field::Company => self.own(at.company(&config.companies)?),
             Field::Period => self.text(&at.item.period),
-            Field::Date => Cell::Bare(config.dates.text(header.date)),
-            Field::CreatedOn => Cell::Bare(config.dates.text(at.batch.created_at.date_naive())),
+            Field::Date => day(header.date),
+            Field::CreatedOn => day(at.batch.created_at.date_naive()),
             Field::Kind => self.text(header.kind.name()),
             Field::Reference => self.text(&header.reference),
             Field::Description => self.text(&header.description),
             Field::Rule => self.text(&header.rule.rule),
-            Field::Account => self.text(called.account),
+            Field::Account => self.text(at.batch.called(&line.account, header.date).account),
             Field::AccountCode => self.text(at.account(&config.accounts)?),
             Field::Side => self.own(config.sides.word(line.side)),
             Field::Currency => self.text(line.amount.currency().code()),
             Field::FunctionalCurrency => self.text(line.functional.currency().code()),
-            Field::Rate => Cell::Bare(config.numbers.rate(header.rate)),
+            Field::Rate => Cell::made(config.numbers.rate(header.rate)),
             Field::Debit => self.one_side(at, column, line.amount, Side::Debit)?,
             Field::Credit => self.one_side(at, column, line.amount, Side::Credit)?,
             Field::Amount => self.signed(at, column, line.amount)?,
@@ -191,9 +208,14 @@ impl Described {
     }
 
     /// An amount, or why it does not fit.
-    fn money(&self, at: &Placed<'_>, column: &Column, money: Money) -> Result<Cell, RenderError> {
-        let text = self.config.numbers.text(money.to_decimal());
-        text.map(Cell::Bare).ok_or_else(|| {
+    fn money(
+        &self,
+        at: &Placed<'_>,
+        column: &Column,
+        money: Money,
+    ) -> Result<Cell<'static>, RenderError> {
+        let text = self.config.numbers.amount(money);
+        text.map(Cell::made).ok_or_else(|| {
             let name = &column.header;
             at.unfit(format!(
                 "{money} needs more decimal places than `places` gives column `{name}`"
@@ -208,18 +230,23 @@ impl Described {
         column: &Column,
         money: Money,
         side: Side,
-    ) -> Result<Cell, RenderError> {
+    ) -> Result<Cell<'static>, RenderError> {
         if at.line.side == side {
             return self.money(at, column, money);
         }
         if self.config.numbers.is_zero_written() {
             return self.money(at, column, Money::minor(0, money.currency()));
         }
-        Ok(Cell::Bare(String::new()))
+        Ok(Cell::Bare(Cow::Borrowed("")))
     }
 
     /// The amount with its sign.
-    fn signed(&self, at: &Placed<'_>, column: &Column, money: Money) -> Result<Cell, RenderError> {
+    fn signed(
+        &self,
+        at: &Placed<'_>,
+        column: &Column,
+        money: Money,
+    ) -> Result<Cell<'static>, RenderError> {
         let is_negative = self.config.numbers.is_negative(at.line.side);
         let amount = if is_negative {
             money.amount().saturating_neg()

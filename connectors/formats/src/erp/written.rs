@@ -1,10 +1,69 @@
-//! How days are written, as the options describe it: `DD.MM.YYYY`, `YYYYMMDD`, `D-MMM-YY`.
+//! How numbers and days are written, digit by digit: a file has millions of them. Days also as the options describe
+//! it: `DD.MM.YYYY`, `YYYYMMDD`, `D-MMM-YY`.
 //!
 //! `YYYY` or `YY`, `MM`, `M` or `MMM` (`Jan`, in English), `DD` or `D`; what stands between them is written as it
 //! is, and may be neither a letter nor a digit.
 
 use chrono::{Datelike, NaiveDate};
+use ledger::Money;
 use serde::Deserialize;
+
+/// Writes a number.
+pub(super) fn count(text: &mut String, number: impl itoa::Integer) {
+    text.push_str(itoa::Buffer::new().format(number));
+}
+
+/// A number.
+pub(super) fn count_of(number: impl itoa::Integer) -> String {
+    itoa::Buffer::new().format(number).to_owned()
+}
+
+/// Writes a number with zeros before it, to at least so many digits.
+pub(super) fn padded(text: &mut String, number: impl itoa::Integer, width: usize) {
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(number);
+    for _ in digits.len()..width {
+        text.push('0');
+    }
+    text.push_str(digits);
+}
+
+/// Writes an amount in major units, with all decimal places of its currency: `-119.00`.
+pub(super) fn amount(text: &mut String, money: Money) {
+    let places = money.currency().exponent();
+    let (units, size) = (10_u64.saturating_pow(places), money.amount().unsigned_abs());
+    if money.amount() < 0 {
+        text.push('-');
+    }
+    count(text, size / units);
+    if places > 0 {
+        text.push('.');
+        padded(text, size % units, usize::try_from(places).unwrap_or(0));
+    }
+}
+
+/// An amount in major units.
+pub(super) fn amount_of(money: Money) -> String {
+    let mut text = String::with_capacity(16);
+    amount(&mut text, money);
+    text
+}
+
+/// Writes a day with a sign between its parts: `2026-01-15`.
+pub(super) fn day(text: &mut String, day: NaiveDate, between: &str) {
+    padded(text, day.year(), 4);
+    text.push_str(between);
+    padded(text, day.month(), 2);
+    text.push_str(between);
+    padded(text, day.day(), 2);
+}
+
+/// A day with a sign between its parts.
+pub(super) fn day_of(of: NaiveDate, between: &str) -> String {
+    let mut text = String::with_capacity(10);
+    day(&mut text, of, between);
+    text
+}
 
 /// A pattern of days.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -96,23 +155,28 @@ impl Days {
 
     /// The day as it is written.
     pub(super) fn text(&self, day: NaiveDate) -> String {
-        let mut text = String::new();
+        let mut text = String::with_capacity(10);
+        self.put(&mut text, day);
+        text
+    }
+
+    /// Writes the day.
+    pub(super) fn put(&self, text: &mut String, day: NaiveDate) {
         for piece in &self.0 {
             match piece {
-                Piece::Year => text.push_str(&format!("{:04}", day.year())),
-                Piece::ShortYear => text.push_str(&format!("{:02}", day.year().rem_euclid(100))),
-                Piece::Month => text.push_str(&format!("{:02}", day.month())),
-                Piece::BareMonth => text.push_str(&day.month().to_string()),
+                Piece::Year => padded(text, day.year(), 4),
+                Piece::ShortYear => padded(text, day.year().rem_euclid(100), 2),
+                Piece::Month => padded(text, day.month(), 2),
+                Piece::BareMonth => count(text, day.month()),
                 Piece::NamedMonth => {
                     let month = usize::try_from(day.month0()).unwrap_or_default();
                     text.push_str(MONTHS.get(month).copied().unwrap_or_default());
                 }
-                Piece::Day => text.push_str(&format!("{:02}", day.day())),
-                Piece::BareDay => text.push_str(&day.day().to_string()),
+                Piece::Day => padded(text, day.day(), 2),
+                Piece::BareDay => count(text, day.day()),
                 Piece::Sign(sign) => text.push(*sign),
             }
         }
-        text
     }
 }
 
@@ -130,6 +194,26 @@ pub(super) fn full_days<'de, D: serde::Deserializer<'de>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledger::Currency;
+
+    #[test]
+    fn amounts_are_written_with_all_places_of_their_currency() {
+        for (minor, code, text) in [
+            (11_900, "EUR", "119.00"),
+            (-5, "EUR", "-0.05"),
+            (0, "KWD", "0.000"),
+            (12_000, "JPY", "12000"),
+            (i64::MIN, "JPY", "-9223372036854775808"),
+            (i64::MAX, "CLF", "922337203685477.5807"),
+        ] {
+            let money = Money::minor(minor, Currency::from_code(code).unwrap());
+            assert_eq!(amount_of(money), text);
+            assert_eq!(money.to_decimal().to_string(), text);
+        }
+        let day: NaiveDate = "0999-03-05".parse().unwrap();
+        assert_eq!(day_of(day, "-"), day.to_string());
+        assert_eq!(day_of(day, ""), "09990305");
+    }
 
     #[test]
     fn days_are_written_as_their_pattern_says() {

@@ -13,8 +13,7 @@
 //! The same batch gives the same bytes: a workbook is as old as its batch. While it is written, its rows lie in a file
 //! without a name in the system's folder for temporary files, about 2 KiB a line.
 
-use super::columns::{Column, FIRST, Kind, LAST, Source, Value};
-use super::mapped::Placed;
+use super::columns::{At, Column, FIRST, Kind, LAST, Source, Value};
 use super::{ExportBatch, ExportEntry, FileFormat, FileKind, RenderError, apart};
 use chrono::{Datelike, NaiveDate};
 use ledger::{Currency, Money};
@@ -105,10 +104,10 @@ impl Excel {
     /// The dimensions that have a column.
     fn dimensions<'b>(&'b self, batch: &'b ExportBatch) -> Result<Vec<&'b str>, RenderError> {
         let lines = batch.entries.iter().flat_map(|item| item.entry.lines());
-        let found: BTreeSet<&str> = lines
-            .flat_map(|line| line.dimensions.keys())
-            .map(String::as_str)
-            .collect();
+        let names = lines.flat_map(|line| line.dimensions.keys());
+        // Collected, all of them would be held before they are sorted.
+        let mut found = BTreeSet::new();
+        found.extend(names.map(String::as_str));
         let unheld = |name: &str| RenderError::Unknown {
             what: "dimension",
             name: name.to_owned(),
@@ -235,7 +234,7 @@ impl<'b> Book<'b> {
             Source::Line(_) => Value::Missing,
         };
         let (first, last) = (FIRST.each_ref().map(shared), LAST.each_ref().map(shared));
-        for at in Placed::of(batch, item) {
+        for at in At::of(batch, item) {
             if self.row == self.most {
                 let name = format!("lines {}", self.workbook.worksheets().len());
                 self.lines(&name).map_err(RenderError::write)?;
@@ -251,7 +250,7 @@ impl<'b> Book<'b> {
             };
             cells.all(&FIRST, &first)?;
             for name in &self.dimensions {
-                if let Some(value) = at.line.dimensions.get(*name) {
+                if let Some(value) = at.placed.line.dimensions.get(*name) {
                     cells.text(value)?;
                 }
                 cells.column += 1;
@@ -266,7 +265,7 @@ impl<'b> Book<'b> {
 struct Cells<'c> {
     sheet: &'c mut Worksheet,
     formats: &'c mut Formats,
-    at: Placed<'c>,
+    at: At<'c>,
     row: u32,
     column: u16,
 }
@@ -304,7 +303,7 @@ impl Cells<'_> {
             let long = text.encode_utf16().count();
             if long > CHARACTERS {
                 let what = format!("a text has {long} characters, and a cell takes {CHARACTERS}");
-                return Err(self.at.unfit(what));
+                return Err(self.at.placed.unfit(what));
             }
         }
         let put = self.sheet.write_string(self.row, self.column, text);
@@ -313,7 +312,7 @@ impl Cells<'_> {
 
     fn day(&mut self, column: &Column, day: NaiveDate) -> Result<(), RenderError> {
         let Some(known) = excel_day(day) else {
-            return Err(self.at.unfit(format!(
+            return Err(self.at.placed.unfit(format!(
                 "{} {day} is no day that Excel knows: those are from 1900 to 9999",
                 column.name
             )));
@@ -326,7 +325,7 @@ impl Cells<'_> {
         let currency = money.currency();
         let text = major_units(i128::from(money.amount()), currency.exponent());
         if !is_exact(&text) {
-            return Err(self.at.unfit(format!(
+            return Err(self.at.placed.unfit(format!(
                 "{} {money} has more digits than the {DIGITS} that Excel keeps",
                 column.name
             )));

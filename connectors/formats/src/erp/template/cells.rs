@@ -1,20 +1,27 @@
 //! How cells are written: numbers, and what is quoted.
 
 use super::options::Config;
-use ledger::Side;
+use crate::erp::written;
+use ledger::{Money, Side};
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use std::borrow::Cow;
 
 /// What stands in a column of a row.
 #[derive(Clone, Debug)]
-pub(super) enum Cell {
+pub(super) enum Cell<'c> {
     /// A text.
-    Text(String),
+    Text(Cow<'c, str>),
     /// A number or a day.
-    Bare(String),
+    Bare(Cow<'c, str>),
 }
 
-impl Cell {
+impl Cell<'_> {
+    /// A number or a day that was made for its cell.
+    pub(super) const fn made(text: String) -> Self {
+        Self::Bare(Cow::Owned(text))
+    }
+
     pub(super) fn as_str(&self) -> &str {
         match self {
             Self::Text(text) | Self::Bare(text) => text,
@@ -24,7 +31,7 @@ impl Cell {
     /// Its first characters.
     pub(super) fn cut(self, most: usize) -> Self {
         let kept: String = self.as_str().chars().take(most).collect();
-        Self::Text(kept.trim_end().to_owned())
+        Self::Text(Cow::Owned(kept.trim_end().to_owned()))
     }
 }
 
@@ -136,6 +143,24 @@ impl Numbers {
         }
     }
 
+    /// An amount with its places; none where it needs more than there are.
+    pub(super) fn amount(&self, money: Money) -> Option<String> {
+        let exponent = money.currency().exponent();
+        let more = match self.0.places {
+            Places::Named(NamedPlaces::Currency) => 0,
+            Places::Fixed(places) if places < exponent => return self.text(money.to_decimal()),
+            Places::Fixed(places) => places - exponent,
+        };
+        let mut text = written::amount_of(money);
+        if exponent == 0 && more > 0 {
+            text.push('.');
+        }
+        for _ in 0..more {
+            text.push('0');
+        }
+        Some(self.signs(text))
+    }
+
     /// An amount with the places of its currency, which `value` has; none where it needs more than there are.
     pub(super) fn text(&self, value: Decimal) -> Option<String> {
         let mut value = value;
@@ -146,38 +171,45 @@ impl Numbers {
             }
             value.rescale(places);
         }
-        Some(self.signs(&value.to_string()))
+        Some(self.signs(value.to_string()))
     }
 
     /// A rate with the digits that it has; none is blank.
     pub(super) fn rate(&self, rate: Option<Decimal>) -> String {
         let text = rate.map(|rate| rate.normalize().to_string());
-        self.signs(&text.unwrap_or_default())
+        self.signs(text.unwrap_or_default())
     }
 
-    fn signs(&self, text: &str) -> String {
+    fn signs(&self, text: String) -> String {
+        if self.0.decimal == '.' {
+            return text;
+        }
         text.replace('.', self.0.decimal.encode_utf8(&mut [0; 4]))
     }
 }
 
 impl Config {
     /// A row without its line end.
-    pub(super) fn row(&self, cells: impl IntoIterator<Item = Cell>) -> String {
+    pub(super) fn row<'c>(&self, cells: impl IntoIterator<Item = Cell<'c>>) -> String {
         let mut row = String::new();
-        for (index, cell) in cells.into_iter().enumerate() {
-            if index > 0 {
-                row.push(self.separator);
-            }
-            self.cell(&mut row, &cell);
+        for (cell, place) in cells.into_iter().zip(0..) {
+            self.cell(&mut row, place, &cell);
         }
         row
     }
 
-    fn cell(&self, row: &mut String, cell: &Cell) {
+    /// Writes the cell of a place in its row, from 0.
+    pub(super) fn cell(&self, row: &mut String, place: usize, cell: &Cell<'_>) {
+        if place > 0 {
+            row.push(self.separator);
+        }
         let text = cell.as_str();
         let is_quoted = match self.quotes {
             Quotes::Needed => {
-                let is_padded = text.trim() != text;
+                let is_padded = match text.as_bytes() {
+                    [b'!'..=b'~', .., b'!'..=b'~'] => false,
+                    _ => text.trim() != text,
+                };
                 is_padded || text.contains(['"', self.separator])
             }
             Quotes::Always => true,
