@@ -19,6 +19,7 @@ pub mod sap_s4hana; // 1 of 2
 pub mod tryton; // 1 of 2
 pub mod webhook; // 1 of 2
 pub mod workday; // 1 of 2
+pub mod xero; // 1 of 2
 
 /// Every API that this build knows, by name.
 const APIS: &[ErpKind] = &[
@@ -30,6 +31,7 @@ const APIS: &[ErpKind] = &[
     tryton::KIND,     // 2 of 2
     webhook::KIND,    // 2 of 2
     workday::KIND,    // 2 of 2
+    xero::KIND,       // 2 of 2
 ];
 
 pub use crate::host::Host;
