@@ -13,6 +13,7 @@ mod soap;
 
 pub mod erpnext; // 1 of 2
 pub mod intacct; // 1 of 2
+pub mod netsuite; // 1 of 2
 pub mod odoo; // 1 of 2
 pub mod quickbooks; // 1 of 2
 pub mod sap_s4hana; // 1 of 2
@@ -25,6 +26,7 @@ pub mod xero; // 1 of 2
 const APIS: &[ErpKind] = &[
     erpnext::KIND,    // 2 of 2
     intacct::KIND,    // 2 of 2
+    netsuite::KIND,   // 2 of 2
     odoo::KIND,       // 2 of 2
     quickbooks::KIND, // 2 of 2
     sap_s4hana::KIND, // 2 of 2
