@@ -6,26 +6,34 @@
 
 mod amounts;
 mod compared;
+mod denominated;
 pub mod documents;
+mod json;
 mod soap;
 
 pub mod erpnext; // 1 of 2
 pub mod intacct; // 1 of 2
+pub mod netsuite; // 1 of 2
 pub mod odoo; // 1 of 2
+pub mod quickbooks; // 1 of 2
 pub mod sap_s4hana; // 1 of 2
 pub mod tryton; // 1 of 2
 pub mod webhook; // 1 of 2
 pub mod workday; // 1 of 2
+pub mod xero; // 1 of 2
 
 /// Every API that this build knows, by name.
 const APIS: &[ErpKind] = &[
     erpnext::KIND,    // 2 of 2
     intacct::KIND,    // 2 of 2
+    netsuite::KIND,   // 2 of 2
     odoo::KIND,       // 2 of 2
+    quickbooks::KIND, // 2 of 2
     sap_s4hana::KIND, // 2 of 2
     tryton::KIND,     // 2 of 2
     webhook::KIND,    // 2 of 2
     workday::KIND,    // 2 of 2
+    xero::KIND,       // 2 of 2
 ];
 
 pub use crate::host::Host;

@@ -18,7 +18,7 @@ use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{BufWriter, Write};
@@ -44,7 +44,7 @@ const CHECK: Duration = Duration::from_secs(30);
 pub struct Pace {
     /// Documents that are under way at the same time.
     pub concurrency: usize,
-    /// Calls that hand documents over, in a minute; all that come where there is no such bound.
+    /// Calls of any kind in a minute, however close they follow each other; all that come where there is no such bound.
     pub per_minute: Option<u32>,
     /// How long a document that was taken may stay unbooked, where the ERP books it later: it is asked again meanwhile.
     pub patience: Duration,
@@ -218,7 +218,8 @@ pub trait DocumentApi: Debug + Send + Sync + Sized + 'static {
 #[derive(Debug)]
 pub struct ByDocument<A> {
     api: A,
-    turn: Mutex<Option<Instant>>,
+    /// When the last calls had their turns, as many as a minute holds.
+    turns: Mutex<VecDeque<Instant>>,
 }
 
 impl<A: DocumentApi> ErpApi for ByDocument<A> {
@@ -229,7 +230,7 @@ impl<A: DocumentApi> ErpApi for ByDocument<A> {
     fn open(config: A::Config, host: &Host) -> Result<Self, OpenError> {
         Ok(Self {
             api: A::open(config, host)?,
-            turn: Mutex::new(None),
+            turns: Mutex::default(),
         })
     }
 }
@@ -363,6 +364,7 @@ impl<A: DocumentApi> ByDocument<A> {
         let until = Instant::now() + A::PACE.patience;
         let (mut round, mut cleared) = (0_u32, false);
         loop {
+            self.wait_for_turn().await;
             let found = self.api.find(document).await?;
             let Some((one, beside)) = stays(&found) else {
                 return Ok(several(&found));
@@ -378,10 +380,15 @@ impl<A: DocumentApi> ByDocument<A> {
                 Progress::Booked => return Ok(Some(judged(document, one))),
                 Progress::Refused(words) => return Ok(Some(Said::Refused(words.clone()))),
                 Progress::Queued => None,
-                Progress::Draft if differs(document, one).is_some() => {
-                    Some(self.api.clear(document, one).await?)
+                Progress::Draft => {
+                    self.wait_for_turn().await;
+                    let differs = differs(document, one).is_some();
+                    Some(if differs {
+                        self.api.clear(document, one).await?
+                    } else {
+                        self.api.book(document, one).await?
+                    })
                 }
-                Progress::Draft => Some(self.api.book(document, one).await?),
             };
             match step {
                 Some(Handed::Refused(words)) => return Ok(Some(Said::Refused(words))),
@@ -404,6 +411,7 @@ impl<A: DocumentApi> ByDocument<A> {
         beside: &[&Found],
     ) -> Result<bool, TransportError> {
         for draft in beside {
+            self.wait_for_turn().await;
             match self.api.clear(document, draft).await? {
                 Handed::Taken | Handed::Known => {}
                 Handed::Refused(_) | Handed::Blocked(_) => return Ok(false),
@@ -412,17 +420,19 @@ impl<A: DocumentApi> ByDocument<A> {
         Ok(true)
     }
 
-    /// Keeps to the rate that the ERP bears.
+    /// Keeps to the rate that the ERP bears: no minute holds more turns than that, and a few calls wait for nobody.
     async fn wait_for_turn(&self) {
         let Some(per_minute) = A::PACE.per_minute else {
             return;
         };
-        let apart = Duration::from_mins(1) / per_minute.max(1);
-        let mut turn = self.turn.lock().await;
+        let most = usize::try_from(per_minute.max(1)).unwrap_or(usize::MAX);
+        let mut turns = self.turns.lock().await;
         let now = Instant::now();
-        let mine = turn.map_or(now, |last| (last + apart).max(now));
-        *turn = Some(mine);
-        drop(turn);
+        let full = turns.len() >= most;
+        let oldest = full.then(|| turns.pop_front()).flatten();
+        let mine = oldest.map_or(now, |oldest| (oldest + Duration::from_mins(1)).max(now));
+        turns.push_back(mine);
+        drop(turns);
         tokio::time::sleep_until(mine).await;
     }
 }

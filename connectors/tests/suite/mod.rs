@@ -178,9 +178,9 @@ fn open<M>(subject: &Subject<M>, url: &str) -> Box<dyn ErpConnector> {
 }
 
 /// A line of an entry: account, amount, currency, and the amount in the currency of the books where that is another.
-type Lines<'l> = &'l [(&'l str, &'l str, &'l str)];
+pub type Lines<'l> = &'l [(&'l str, &'l str, &'l str)];
 
-fn entry(id: i64, text: &str, lines: Lines<'_>) -> Value {
+pub fn entry(id: i64, text: &str, lines: Lines<'_>) -> Value {
     let lines: Vec<Value> = lines
         .iter()
         .map(|(side, account, amount)| {
@@ -256,7 +256,7 @@ fn ordinary(foreign: bool) -> ExportBatch {
     batch("books", &json!(entries))
 }
 
-fn artifact(connector: &dyn ErpConnector, batch: &ExportBatch) -> Artifact {
+pub fn artifact(connector: &dyn ErpConnector, batch: &ExportBatch) -> Artifact {
     let mut bytes = Vec::new();
     connector.render(batch, &mut bytes).unwrap();
     let mut again = Vec::new();
@@ -270,7 +270,7 @@ fn artifact(connector: &dyn ErpConnector, batch: &ExportBatch) -> Artifact {
     }
 }
 
-async fn delivered(connector: &dyn ErpConnector, artifact: &Artifact) -> Vec<Answered> {
+pub async fn delivered(connector: &dyn ErpConnector, artifact: &Artifact) -> Vec<Answered> {
     match connector.deliver(artifact, "{}").await.unwrap() {
         Delivery::Documents(answers) => {
             assert!(
@@ -450,4 +450,54 @@ async fn strangers<M: Maker>(subject: &Subject<M>) {
         Ok(Delivery::Blocked { .. }) | Err(_) => {}
         Ok(other) => panic!("{other:?}"),
     }
+}
+
+/// For ERPs that keep a number or a call from being booked twice by their own hand: a call that is carried out after it was
+/// given up, and two who deliver the same at the same time, leave one document.
+pub async fn is_booked_once_whoever_is_late<M: Maker>(subject: Subject<M>) {
+    let batch = ordinary(false);
+    for after in [false, true] {
+        let shared = Arc::new(Mutex::new((subject.maker)()));
+        let serving = Arc::clone(&shared);
+        let (mut changes, mut held) = (0, None);
+        let url = serve(move |request| {
+            let mut maker = serving.lock().unwrap();
+            if !maker.changes(request) {
+                return maker.answer(request);
+            }
+            changes += 1;
+            if changes == 1 {
+                held = Some(request.clone());
+                return Act::Drop;
+            }
+            let late = held.take();
+            let before = late.as_ref().filter(|_| !after);
+            let _nobody_hears = before.map(|late| maker.answer(late));
+            let act = maker.answer(request);
+            let afterwards = late.as_ref().filter(|_| after);
+            let _nobody_hears = afterwards.map(|late| maker.answer(late));
+            act
+        });
+        let connector = open(&subject, &url);
+        let artifact = artifact(connector.as_ref(), &batch);
+        let answers = delivered(connector.as_ref(), &artifact).await;
+        assert!(all_acknowledged(&answers), "late {after}: {answers:?}");
+        let booked = shared.lock().unwrap().booked();
+        assert!(
+            booked.values().all(|times| *times == 1),
+            "late {after}: {booked:?}"
+        );
+    }
+    let (url, shared) = between(&subject, None);
+    let (one, other) = (open(&subject, &url), open(&subject, &url));
+    let artifact = artifact(one.as_ref(), &batch);
+    let (one, other) = tokio::join!(
+        delivered(one.as_ref(), &artifact),
+        delivered(other.as_ref(), &artifact)
+    );
+    assert!(
+        all_acknowledged(&one) && all_acknowledged(&other),
+        "{one:?} {other:?}"
+    );
+    once_each(&shared, batch.entries.len(), "two at once");
 }
