@@ -1,8 +1,8 @@
 //! A peer behind HTTP: one address, bounded in size and time, encrypted unless it is this machine. Redirects are not
 //! followed, for what is posted is for the address that the configuration names.
 
+use crate::failure::TransportError;
 use crate::secret::{Exposed, refuse_in_url};
-use crate::transport::TransportError;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Url};
@@ -36,6 +36,12 @@ pub enum AddressError {
     /// The client cannot be made.
     #[error("no HTTP client can be made")]
     Client(#[source] reqwest::Error),
+}
+
+impl From<AddressError> for TransportError {
+    fn from(error: AddressError) -> Self {
+        Self::Opening(Box::new(error))
+    }
 }
 
 /// A peer.

@@ -251,7 +251,7 @@ async fn its_receiver_reads_it_and_it_is_sent_once() {
     // Its receiver took it away.
     std::fs::remove_file(house.inbound(&sealed)).unwrap();
     assert_eq!(deliver(connector.as_ref(), &artifact).await, first);
-    assert_eq!(house.names(), [manifest.clone()]);
+    assert_eq!(house.names(), [manifest]);
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn what_is_not_the_same_file_stays_in_its_way() {
             "{answer:?}"
         );
         assert_eq!(std::fs::read(house.inbound(&sealed)).unwrap(), left);
-        assert_eq!(house.names(), [sealed.clone()]);
+        assert_eq!(house.names(), std::slice::from_ref(&sealed));
     }
 }
 
