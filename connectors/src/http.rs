@@ -4,8 +4,8 @@
 pub mod auth;
 pub mod caller;
 
+use crate::failure::TransportError;
 use crate::secret::{Exposed, refuse_in_url};
-use crate::transport::TransportError;
 pub use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -49,6 +49,12 @@ pub enum AddressError {
     /// The client cannot be made.
     #[error("no HTTP client can be made")]
     Client(#[source] reqwest::Error),
+}
+
+impl From<AddressError> for TransportError {
+    fn from(error: AddressError) -> Self {
+        Self::Opening(Box::new(error))
+    }
 }
 
 /// A peer.

@@ -6,6 +6,7 @@
 
 pub mod bucket;
 pub mod erp;
+pub mod failure;
 mod host;
 pub mod http;
 pub mod keep;

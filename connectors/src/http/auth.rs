@@ -18,8 +18,8 @@ pub use config::{
 };
 
 use super::AddressError;
+use crate::failure::TransportError;
 use crate::secret::{Secret, SecretError, SecretRef};
-use crate::transport::TransportError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledger::Clock;

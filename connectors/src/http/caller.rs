@@ -2,8 +2,8 @@
 
 use super::auth::{Auth, AuthConfig, AuthError, Headers};
 use super::{AddressError, Answer, Peer};
+use crate::failure::TransportError;
 use crate::host::Host;
-use crate::transport::TransportError;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 

@@ -128,6 +128,12 @@ pub enum KeyError {
     },
 }
 
+impl From<KeyError> for TransportError {
+    fn from(error: KeyError) -> Self {
+        Self::Opening(Box::new(error))
+    }
+}
+
 /// Keys that were read and found fit.
 struct Keys {
     recipients: Vec<Recipient>,

@@ -2,8 +2,8 @@
 //! sent here is JSON, and is not.
 
 use super::{AuthError, Lent, Oauth1Config, encoded, header, random, wrong};
+use crate::failure::TransportError;
 use crate::secret::Secret;
-use crate::transport::TransportError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledger::Clock;

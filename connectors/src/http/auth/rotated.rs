@@ -4,9 +4,9 @@
 //!
 //! The file says which configured token it descends from: where the configuration names another one, that one is taken.
 
+use crate::failure::TransportError;
 use crate::regular;
 use crate::secret::{Secret, refuse_open_file};
-use crate::transport::TransportError;
 use ledger::hash::hex;
 use ring::digest;
 use rustix::fs::{FlockOperation, flock};

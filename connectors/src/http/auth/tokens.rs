@@ -5,9 +5,9 @@ use super::rotated::{Held, Rotated};
 use super::{
     AuthError, ClientConfig, JwtConfig, JwtUse, Lent, RefreshConfig, Style, encoded, wrong,
 };
+use crate::failure::TransportError;
 use crate::http::{Answer, Peer};
 use crate::secret::{Secret, SecretRef};
-use crate::transport::TransportError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
