@@ -38,9 +38,9 @@ const APIS: &[ErpKind] = &[
 
 pub use crate::host::Host;
 
+use crate::caller::CallerError;
 use crate::http::AddressError;
 use crate::http::auth::AuthError;
-use crate::http::caller::CallerError;
 use crate::secret::SecretError;
 use crate::transport::{Content, FileDrop, Kept, Placed, Shelf, TransportError};
 use async_trait::async_trait;

@@ -2,7 +2,6 @@
 //! followed, for what is posted is for the address that the configuration names.
 
 pub mod auth;
-pub mod caller;
 
 use crate::failure::TransportError;
 use crate::secret::{Exposed, refuse_in_url};

@@ -5,6 +5,7 @@
 //! of files are a crate of their own, `formats`, which knows no network.
 
 pub mod bucket;
+pub mod caller;
 pub mod erp;
 pub mod failure;
 mod host;

@@ -22,8 +22,8 @@ use super::documents::{
 };
 use super::json::id;
 use super::{ErpKind, Host, OpenError};
+use crate::caller::Caller;
 use crate::http::auth::AuthConfig;
-use crate::http::caller::Caller;
 use crate::transport::TransportError;
 use async_trait::async_trait;
 use books::{Books, Known};

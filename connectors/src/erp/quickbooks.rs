@@ -25,8 +25,8 @@ use super::documents::{
 };
 use super::json::{id, key};
 use super::{ErpKind, Host, OpenError};
+use crate::caller::Caller;
 use crate::http::auth::AuthConfig;
-use crate::http::caller::Caller;
 use crate::transport::TransportError;
 use async_trait::async_trait;
 use company::{Account, Companies, Company, Kept};

@@ -22,8 +22,8 @@ use super::documents::{
 };
 use super::json::{id, in_the_way, key, told, words};
 use super::{ErpKind, Host, OpenError};
+use crate::caller::Caller;
 use crate::http::auth::AuthConfig;
-use crate::http::caller::Caller;
 use crate::http::{Answer, Peer, query};
 use crate::transport::TransportError;
 use async_trait::async_trait;

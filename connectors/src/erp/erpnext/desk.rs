@@ -2,8 +2,8 @@
 
 use super::super::documents::{Document, Found, Handed, Progress};
 use super::super::{Host, OpenError, amounts};
+use crate::caller::Caller;
 use crate::http::auth::AuthConfig;
-use crate::http::caller::Caller;
 use crate::http::{Answer, query};
 use crate::transport::TransportError;
 use reqwest::Method;

@@ -1,8 +1,8 @@
 //! The account there: journals by their external id, and which internal ids numbers and currencies have.
 
+use crate::caller::Caller;
 use crate::erp::documents::Handed;
 use crate::erp::json::{id, in_the_way, told, words};
-use crate::http::caller::Caller;
 use crate::http::{Answer, Peer};
 use crate::transport::TransportError;
 use reqwest::Method;

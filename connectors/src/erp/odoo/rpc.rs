@@ -3,8 +3,8 @@
 use super::super::documents::Handed;
 use super::super::{Host, OpenError};
 use super::{Config, Protocol};
+use crate::caller::Caller;
 use crate::http::auth::AuthConfig;
-use crate::http::caller::Caller;
 use crate::http::{Answer, Peer};
 use crate::secret::Secret;
 use crate::transport::TransportError;

@@ -2,9 +2,9 @@
 
 use super::fault::{Fault, judged};
 use super::{AccountsBy, MINOR};
+use crate::caller::Caller;
 use crate::erp::documents::Handed;
 use crate::erp::json::{id, told};
-use crate::http::caller::Caller;
 use crate::http::{Peer, query};
 use crate::transport::TransportError;
 use reqwest::Method;

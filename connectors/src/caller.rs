@@ -1,9 +1,9 @@
 //! A peer that wants to know who calls.
 
-use super::auth::{Auth, AuthConfig, AuthError, Headers};
-use super::{AddressError, Answer, Peer};
 use crate::failure::TransportError;
 use crate::host::Host;
+use crate::http::auth::{Auth, AuthConfig, AuthError, Headers};
+use crate::http::{AddressError, Answer, Peer};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 
