@@ -78,6 +78,17 @@ impl Store {
         )
     }
 
+    /// The number of the newest batch of all targets; 0 before the first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn last_batch(&self) -> Result<i64, StoreError> {
+        Ok(
+            on_pool!(self, db => sqlx::query_scalar(sql!("export/last_batch"))
+            .fetch_one(db).await)?,
+        )
+    }
+
     /// The entries of a claim, as runs of ids from the first to the last of each.
     ///
     /// # Errors
@@ -157,18 +168,19 @@ impl Store {
 
 impl Tx {
     /// Takes the next entries that the target lacks, at most `limit`, and numbers them: those of a released
-    /// batch first, all of them; then those that a batch could not hold; none when it has everything.
+    /// batch first, all of them; then those that a batch up to the number `through` could not hold, since a later one tried
+    /// them a moment ago; none when it has everything.
     ///
     /// # Errors
     /// [`StoreError::Database`], also when an entry already is in a batch of this target.
     pub async fn claim(
         &mut self,
-        target: i64,
+        (target, through): (i64, i64),
         limit: i64,
         uuid: &str,
         stamp: &Stamp,
     ) -> Result<Option<Claim>, StoreError> {
-        let taking = self.taking(target).await?;
+        let taking = self.taking(target, through).await?;
         let (ends, last): (i64, i64) = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("export/extent")).bind(target).fetch_one(db).await?);
         let (first_entry, last_entry) = taking.former().map_or_else(
@@ -217,14 +229,14 @@ impl Tx {
         }))
     }
 
-    async fn taking(&mut self, target: i64) -> Result<Taking, StoreError> {
+    async fn taking(&mut self, target: i64, through: i64) -> Result<Taking, StoreError> {
         let released: Option<Former> = on_tx!(&mut *self, db =>
             sqlx::query_as(sql!("export/released")).bind(target).fetch_optional(db).await?);
         if let Some(former) = released {
             return Ok(Taking::Replacing(former));
         }
         let holding: Option<Former> = on_tx!(&mut *self, db =>
-            sqlx::query_as(sql!("export/holding")).bind(target).fetch_optional(db).await?);
+            sqlx::query_as(sql!("export/holding")).bind(target).bind(through).fetch_optional(db).await?);
         Ok(holding.map_or(Taking::Next, Taking::Supplementing))
     }
 

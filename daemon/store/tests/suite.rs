@@ -1375,7 +1375,10 @@ async fn sold(store: &Store, from: i64, ids: &[&str]) {
 
 async fn claimed(store: &Store, target: i64, limit: i64, uuid: &str) -> Option<Claim> {
     let mut tx = store.begin().await.unwrap();
-    let claim = tx.claim(target, limit, uuid, &stamp()).await.unwrap();
+    let claim = tx
+        .claim((target, i64::MAX), limit, uuid, &stamp())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     claim
 }

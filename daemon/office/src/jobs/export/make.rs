@@ -45,6 +45,7 @@ async fn each(
         to,
         // Whoever claimed these was stopped before the artifact was stored.
         begun: to.call.store.unrendered(to.id).await?.into(),
+        through: to.call.store.last_batch().await?,
         reader: to.call.store.reader(),
         chart: Arc::new(to.call.program()?.chart.clone()),
         labels: Arc::new(to.call.store.snapshot().await?.labels().await?),
@@ -71,6 +72,8 @@ async fn each(
 struct Source<'s> {
     to: &'s Target<'s>,
     begun: VecDeque<Claim>,
+    /// The newest batch when this began: what later ones hold back was tried just now.
+    through: i64,
     reader: Reader<'s>,
     chart: Arc<ledger::Chart>,
     labels: Arc<ledger::Labels>,
@@ -115,7 +118,9 @@ impl Source<'_> {
         let mut tx = call.store.begin().await?;
         let most = self.to.limits.entries.map_or(i64::MAX, i64::from);
         let most = most.min(self.to.config.batch_entries);
-        let claim = tx.claim(self.to.id, most, &uuid, &stamp).await?;
+        let claim = tx
+            .claim((self.to.id, self.through), most, &uuid, &stamp)
+            .await?;
         if claim.is_some() {
             tx.commit().await?;
         }

@@ -1,0 +1,1 @@
+SELECT CAST(COALESCE(MAX(batch_id), 0) AS BIGINT) FROM batch_range
