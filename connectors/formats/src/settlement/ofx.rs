@@ -1,5 +1,5 @@
 //! Downloads of banks and card issuers in OFX: 1.x (SGML with unclosed values), 2.x (XML), and the
-//! same as QFX (Quicken) and QBO (`QuickBooks`).
+//! same as QFX and QBO, the downloads for programs of Intuit's.
 //!
 //! One statement per `STMTRS` (bank) or `CCSTMTRS` (card), however many lists it has, with none too;
 //! its account is `BANKID/ACCTID`, or `ACCTID` where no bank is named. One line per `STMTTRN`.
