@@ -63,6 +63,18 @@ impl Pace {
         per_minute: None,
         patience: Duration::ZERO,
     };
+
+    /// How many documents go through in half of a time, the other half being for what goes wrong: three calls each, as many in a
+    /// minute as the ERP bears or, where it says nothing, one a second of each that is under way.
+    pub fn within(&self, time: Duration) -> u32 {
+        let at_once = u32::try_from(self.concurrency.max(1)).unwrap_or(u32::MAX);
+        let calls = self.per_minute.unwrap_or(at_once.saturating_mul(60));
+        let seconds = u32::try_from(time.as_secs() / 2).unwrap_or(u32::MAX);
+        (u64::from(calls) * u64::from(seconds) / 180)
+            .try_into()
+            .unwrap_or(u32::MAX)
+            .max(1)
+    }
 }
 
 /// A line as it is compared with what the ERP shows: an account as the ERP calls it, and an amount, below zero for a
@@ -524,5 +536,29 @@ pub(super) fn differs(document: &Document, found: &Found) -> Option<String> {
             shown(has)
         )),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_documents_go_together_than_their_time_holds() {
+        let pace = |concurrency, per_minute| Pace {
+            concurrency,
+            per_minute,
+            ..Pace::DEFAULT
+        };
+        let table = [
+            (4, Some(55), 300, 45),
+            (4, Some(450), 300, 375),
+            (2, None, 300, 100),
+            (1, Some(1), 10, 1),
+        ];
+        for (concurrency, per_minute, seconds, documents) in table {
+            let within = pace(concurrency, per_minute).within(Duration::from_secs(seconds));
+            assert_eq!(within, documents, "{concurrency} {per_minute:?} {seconds}");
+        }
     }
 }

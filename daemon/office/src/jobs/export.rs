@@ -194,6 +194,7 @@ async fn export(
         open,
         tables: maps::Tables::read(&target.maps, &call.base)?,
         limits: ErpKind::find(&target.kind).map_or(Limits::NONE, |kind| kind.limits),
+        entries: entries_of(target),
     };
     if let Err(error) = answers::take(&to, summary).await {
         summary.trouble(format!("its answers cannot be read: {error:#}"));
@@ -216,6 +217,21 @@ async fn export(
     Ok(())
 }
 
+/// The most entries of one batch: as configured, as the kind holds, and as go through in the time that a batch may take.
+fn entries_of(target: &TargetConfig) -> i64 {
+    let most = target.batch_entries;
+    let Some(kind) = ErpKind::find(&target.kind) else {
+        return most;
+    };
+    let deadline = Duration::from_secs(target.deadline_seconds);
+    let bounds = [
+        kind.limits.entries,
+        kind.pace.map(|pace| pace.within(deadline)),
+    ];
+    let bounds = bounds.into_iter().flatten().map(i64::from);
+    bounds.fold(most, i64::min)
+}
+
 /// A target that is exported.
 struct Target<'t> {
     call: &'t Call,
@@ -228,4 +244,6 @@ struct Target<'t> {
     open: Option<OpenPeriods>,
     tables: maps::Tables,
     limits: Limits,
+    /// The most entries of one batch.
+    entries: i64,
 }

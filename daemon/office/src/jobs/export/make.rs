@@ -116,8 +116,7 @@ impl Source<'_> {
         let stamp = call.stamp();
         let uuid = call.ids.next_id(self.to.name, stamp.now).to_string();
         let mut tx = call.store.begin().await?;
-        let most = self.to.limits.entries.map_or(i64::MAX, i64::from);
-        let most = most.min(self.to.config.batch_entries);
+        let most = self.to.entries;
         let claim = tx
             .claim((self.to.id, self.through), most, &uuid, &stamp)
             .await?;
